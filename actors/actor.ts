@@ -1,0 +1,52 @@
+/**
+ * What every component on the path is: a state machine that moves frames from its input rings to its output rings when
+ * it is polled. It never blocks, never allocates per frame, never reads a clock and never knows which thread it is on;
+ * that is the business of the host that runs it (src/runtime).
+ */
+
+/** How a counter enters the sums: `in` and `out` of the hop, frames that end here by reason (`drop`), copies made (`clone`). */
+export type CounterRole = 'in' | 'out' | 'drop' | 'clone' | 'event';
+
+/** One counter, named as `ethtool -S` would. For drops `reason` says in words what happened. */
+export interface CounterSpec {
+  readonly name: string;
+  readonly role: CounterRole;
+  readonly reason?: string;
+}
+
+/** Index of each counter in its actor's page, by name. */
+export function indexCounters<S extends readonly CounterSpec[]>(specs: S): { readonly [K in S[number]['name']]: number } {
+  return Object.fromEntries(specs.map((spec, i) => [spec.name, i])) as { [K in S[number]['name']]: number };
+}
+
+/** What an actor holds privately when the threads are parked at batch boundaries. */
+export interface Census {
+  /** Host slot ids in private hands: free stacks, frames between two rings. */
+  readonly slots: number[];
+  /** Frames among what is held privately or in rings only this actor can count (virtqueues). */
+  frames: number;
+  /** Guest buffer addresses held free, posted or in transit by this guest. */
+  readonly guestBuffers: number[];
+}
+
+/** The contract between a component and the host that runs it. */
+export interface Actor {
+  /** Unique in the run: `eth0`, `br0`, `vhost-vnic0`, `vm0/vcpu1`. */
+  readonly name: string;
+  /** CPU time declared by the scenario for work done since the host last looked, in ns. The host burns it and sets 0. */
+  debtNs: number;
+  /** Moves at most about `budget` frames; returns how many it moved, 0 when there was nothing to do. */
+  poll(budget: number, nowNs: number): number;
+  /** Turns notifications on and looks once more; false when there is work after all. */
+  arm(): boolean;
+  /** Connects a port, before the run or while frames flow. */
+  attach(port: number, link: object): void;
+  /** Lets go of a port. Frames already handed to its rings belong to the other side; later ones are dropped and counted. */
+  detach(port: number): void;
+  /** Publishes the counters. Once a poll. */
+  commit(): void;
+  /** Adds what is held privately. Called while every thread is parked. */
+  census(out: Census): void;
+  /** What happened on the control path, in words, oldest first. */
+  report?(): readonly string[];
+}

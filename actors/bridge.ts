@@ -1,0 +1,251 @@
+import type { Memory, Region } from '../src/memory/arena.ts';
+import { copyWords } from '../src/memory/copy-words.ts';
+import { CounterPage } from '../src/memory/counter-page.ts';
+import { Ringer } from '../src/memory/doorbell.ts';
+import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import { FramePool, FrameReturns, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import type { RingRef } from '../src/memory/id-ring.ts';
+import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
+import { ETH_DST_BYTE, ETH_SRC_BYTE, isMulticast, macHigh, macLow } from '../src/net/ethernet.ts';
+import { Fdb } from '../src/net/fdb.ts';
+import type { Actor, Census, CounterSpec } from './actor.ts';
+import { indexCounters } from './actor.ts';
+
+export const BRIDGE_COUNTERS = [
+  { name: 'rx_packets', role: 'in' },
+  { name: 'tx_packets', role: 'out' },
+  { name: 'flooded', role: 'event' },
+  { name: 'flood_copies', role: 'clone' },
+  { name: 'flood_no_buffer', role: 'event' },
+  { name: 'drop_bad_source', role: 'drop', reason: 'source address multicast or zero' },
+  { name: 'drop_link_local', role: 'drop', reason: 'link-local group address, never forwarded' },
+  { name: 'drop_same_port', role: 'drop', reason: 'destination is behind the port it came from' },
+  { name: 'drop_no_port', role: 'drop', reason: 'no other port to forward to' },
+  { name: 'drop_tx_queue_full', role: 'drop', reason: 'transmit queue of the destination port full' },
+] as const satisfies readonly CounterSpec[];
+const {
+  rx_packets: RX_PACKETS,
+  tx_packets: TX_PACKETS,
+  flooded: FLOODED,
+  flood_copies: FLOOD_COPIES,
+  flood_no_buffer: FLOOD_NO_BUFFER,
+  drop_bad_source: DROP_BAD_SOURCE,
+  drop_link_local: DROP_LINK_LOCAL,
+  drop_same_port: DROP_SAME_PORT,
+  drop_no_port: DROP_NO_PORT,
+  drop_tx_queue_full: DROP_TX_QUEUE_FULL,
+} = indexCounters(BRIDGE_COUNTERS);
+
+export interface BridgeConfig {
+  readonly name: string;
+  readonly counters: Region;
+  readonly slots: SlotMemoryRef;
+  /** Slots for the copies that flooding makes. */
+  readonly pool: PoolRef;
+  readonly poolReturns: readonly RingRef[];
+  readonly returns: readonly ReturnRef[];
+  readonly ageingNs: number;
+  readonly costs: { readonly bridgeNs: number; readonly nicTxNs: number };
+}
+
+/** One port: frames that came in by it, and where frames for it go. */
+export interface BridgePortLink {
+  readonly rx: RingRef;
+  readonly tx: RingRef;
+  /** Frames `tx` may hold: a NIC's transmit ring or a tap's input. */
+  readonly txLimit: number;
+  /** Whether sending there runs a NIC driver's transmit routine. */
+  readonly nic: boolean;
+  /** Rung after sending where the receiver has a thread of its own and may sleep. */
+  readonly txDoorbell: Region | null;
+}
+
+class BridgePort {
+  readonly rx: IdRingConsumer;
+  readonly tx: IdRingProducer;
+  readonly txLimit: number;
+  readonly nic: boolean;
+  private readonly doorbell: Ringer | null;
+  /** Frames `tx` may take before the limit, by the last look; counted down per frame. */
+  room = 0;
+  private sent = 0;
+
+  constructor(memory: Memory, link: BridgePortLink) {
+    this.rx = new IdRingConsumer(memory, link.rx);
+    this.tx = new IdRingProducer(memory, link.tx);
+    this.txLimit = link.txLimit;
+    this.nic = link.nic;
+    this.doorbell = link.txDoorbell === null ? null : new Ringer(memory, link.txDoorbell);
+  }
+
+  /** True when one more frame fits; looks at the ring again only when the last look is used up. */
+  hasRoom(): boolean {
+    if (this.room > 0) return true;
+    this.room = this.txLimit - this.tx.depth();
+    return this.room > 0;
+  }
+
+  send(id: number): void {
+    this.tx.put(id);
+    this.room--;
+    this.sent++;
+  }
+
+  /** Publishes what was sent since the last flush; returns how many. */
+  flush(): number {
+    const sent = this.sent;
+    if (sent === 0) return 0;
+    this.sent = 0;
+    this.tx.publish();
+    if (this.doorbell !== null) this.doorbell.ring();
+    return sent;
+  }
+}
+
+/**
+ * A learning bridge (net/bridge): learn the source, look the destination up, forward, flood what is unknown. It has no
+ * queue of its own; in the kernel it is a call chain inside the softirq pass that received the frame.
+ */
+export class Bridge implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly counters: CounterPage;
+  private readonly slots: SlotMemory;
+  private readonly pool: FramePool;
+  private readonly returns: FrameReturns;
+  private readonly fdb: Fdb;
+  private readonly costs: BridgeConfig['costs'];
+  private readonly ports: (BridgePort | null)[] = [];
+
+  constructor(memory: Memory, config: BridgeConfig) {
+    this.memory = memory;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+    this.slots = new SlotMemory(memory, config.slots);
+    this.pool = new FramePool(memory, config.pool, config.poolReturns);
+    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.fdb = new Fdb({ ageingNs: config.ageingNs });
+    this.costs = config.costs;
+  }
+
+  attach(port: number, link: BridgePortLink): void {
+    while (this.ports.length <= port) this.ports.push(null);
+    this.ports[port] = new BridgePort(this.memory, link);
+  }
+
+  /** The port is gone: its addresses are forgotten (br_fdb_delete_by_port), frames for it find no port. */
+  detach(port: number): void {
+    this.ports[port] = null;
+    this.fdb.forgetPort(port);
+  }
+
+  poll(budget: number, nowNs: number): number {
+    let moved = 0;
+    const ports = this.ports;
+    for (let p = 0; p < ports.length; p++) {
+      const port = ports[p];
+      if (port === null) continue;
+      const n = Math.min(budget, port.rx.readable(budget));
+      if (n === 0) continue;
+      for (let i = 0; i < n; i++) this.handleFrame(port.rx.take(), p, nowNs);
+      port.rx.release();
+      moved += n;
+    }
+    if (moved === 0) return 0;
+    this.counters.values[RX_PACKETS] += moved;
+    this.debtNs += moved * this.costs.bridgeNs;
+    for (let p = 0; p < ports.length; p++) {
+      const port = ports[p];
+      if (port === null) continue;
+      const sent = port.flush();
+      this.counters.values[TX_PACKETS] += sent;
+      if (port.nic) this.debtNs += sent * this.costs.nicTxNs;
+    }
+    this.returns.flush();
+    this.fdb.age(nowNs, AGE_SLOTS_PER_POLL);
+    return moved;
+  }
+
+  /** br_handle_frame and br_handle_frame_finish, net/bridge/br_input.c. */
+  private handleFrame(id: number, ingress: number, nowNs: number): void {
+    const bytes = this.slots.bytes;
+    const at = this.slots.byteOf(id);
+    const sourceHigh = macHigh(bytes, at + ETH_SRC_BYTE);
+    const sourceLow = macLow(bytes, at + ETH_SRC_BYTE);
+    if (isMulticast(sourceHigh) || (sourceHigh === 0 && sourceLow === 0)) return this.drop(id, DROP_BAD_SOURCE);
+    const high = macHigh(bytes, at + ETH_DST_BYTE);
+    const low = macLow(bytes, at + ETH_DST_BYTE);
+    // 01:80:C2:00:00:0X: pause frames never pass; the others pass only a bridge without STP, and BPDUs do then.
+    if (high === 0x0180 && (low & ~0xf) === (0xc2000000 | 0) && (low & 0xf) !== 0) return this.drop(id, DROP_LINK_LOCAL);
+    this.fdb.learn(sourceHigh, sourceLow, ingress, nowNs);
+    if (isMulticast(high)) return this.flood(id, ingress);
+    const egress = this.fdb.lookup(high, low, nowNs);
+    if (egress < 0) return this.flood(id, ingress);
+    if (egress === ingress) return this.drop(id, DROP_SAME_PORT);
+    const port = this.ports[egress];
+    if (port === null) return this.drop(id, DROP_NO_PORT);
+    if (port.hasRoom()) port.send(id);
+    else this.drop(id, DROP_TX_QUEUE_FULL);
+  }
+
+  /** br_flood: to every port but the ingress; the last one gets the frame itself, the others copies. */
+  private flood(id: number, ingress: number): void {
+    const ports = this.ports;
+    const counts = this.counters.values;
+    counts[FLOODED]++;
+    let last = -1;
+    for (let p = 0; p < ports.length; p++) {
+      if (p === ingress || ports[p] === null) continue;
+      if (last >= 0) this.sendCopy(id, ports[last]!);
+      last = p;
+    }
+    if (last < 0) return this.drop(id, DROP_NO_PORT);
+    const port = ports[last]!;
+    if (port.hasRoom()) port.send(id);
+    else this.drop(id, DROP_TX_QUEUE_FULL);
+  }
+
+  private sendCopy(id: number, port: BridgePort): void {
+    const counts = this.counters.values;
+    if (this.pool.available(1) === 0) {
+      counts[FLOOD_NO_BUFFER]++;
+      return;
+    }
+    const copy = this.pool.acquire();
+    const words = this.slots.words;
+    const from = this.slots.wordOf(id);
+    const length = words[from + SLOT_LENGTH_WORD];
+    copyWords(words, this.slots.wordOf(copy), words, from, 16 + ((length + 3) >> 2));
+    counts[FLOOD_COPIES]++;
+    if (port.hasRoom()) port.send(copy);
+    else this.drop(copy, DROP_TX_QUEUE_FULL);
+  }
+
+  private drop(id: number, reason: number): void {
+    this.counters.values[reason]++;
+    if (this.slots.poolOfSlab[id >> SLAB_SHIFT] === this.pool.ref.index) this.pool.release(id);
+    else this.returns.free(id);
+  }
+
+  arm(): boolean {
+    const ports = this.ports;
+    for (let p = 0; p < ports.length; p++) {
+      const port = ports[p];
+      if (port !== null && port.rx.readable(1) > 0) return false;
+    }
+    return true;
+  }
+
+  commit(): void {
+    this.counters.commit();
+  }
+
+  census(out: Census): void {
+    this.pool.reclaim();
+    for (const id of this.pool.freeIds()) out.slots.push(id);
+  }
+}
+
+/** FDB slots looked at for expired entries after each poll that moved frames. */
+const AGE_SLOTS_PER_POLL = 2;

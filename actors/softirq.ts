@@ -1,0 +1,327 @@
+import type { Memory, Region } from '../src/memory/arena.ts';
+import { CounterPage } from '../src/memory/counter-page.ts';
+import { Ringer } from '../src/memory/doorbell.ts';
+import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../src/memory/frame-pool.ts';
+import type { RingRef } from '../src/memory/id-ring.ts';
+import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
+import { InterruptHandler } from '../src/memory/interrupt-line.ts';
+import type { Actor, Census, CounterSpec } from './actor.ts';
+import { indexCounters } from './actor.ts';
+
+export const SOFTIRQ_COUNTERS = [
+  { name: 'rx_packets', role: 'in' },
+  { name: 'rx_to_bridge', role: 'out' },
+  { name: 'rx_bridge_queue_full', role: 'drop', reason: 'bridge on a thread of its own did not keep up' },
+  { name: 'backlog_packets', role: 'in' },
+  { name: 'backlog_to_bridge', role: 'out' },
+  { name: 'tx_cleaned', role: 'event' },
+  { name: 'interrupts', role: 'event' },
+  { name: 'napi_polls', role: 'event' },
+  { name: 'napi_completions', role: 'event' },
+  { name: 'rx_no_buffer', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+const {
+  rx_packets: RX_PACKETS,
+  rx_to_bridge: RX_TO_BRIDGE,
+  rx_bridge_queue_full: RX_BRIDGE_FULL,
+  backlog_packets: BACKLOG_PACKETS,
+  backlog_to_bridge: BACKLOG_TO_BRIDGE,
+  tx_cleaned: TX_CLEANED,
+  interrupts: INTERRUPTS,
+  napi_polls: NAPI_POLLS,
+  napi_completions: NAPI_COMPLETIONS,
+  rx_no_buffer: RX_NO_BUFFER,
+} = indexCounters(SOFTIRQ_COUNTERS);
+
+export interface SoftirqConfig {
+  readonly name: string;
+  readonly counters: Region;
+  readonly slots: SlotMemoryRef;
+  /** Receive buffers of this CPU's drivers. */
+  readonly pool: PoolRef;
+  readonly poolReturns: readonly RingRef[];
+  /** Ways home for slots of other pools, met when a transmit ring is cleaned. */
+  readonly returns: readonly ReturnRef[];
+  /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
+  readonly weight: number;
+  readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
+}
+
+/** A NIC whose interrupt goes to this CPU. */
+export interface SoftirqNicLink {
+  readonly kind: 'nic';
+  readonly rxFree: RingRef;
+  readonly rxDone: RingRef;
+  readonly txDone: RingRef;
+  /** Descriptors in the receive ring. */
+  readonly rxRing: number;
+  readonly interrupt: Region;
+  readonly toBridge: RingRef;
+  /** Rung when the bridge has a thread of its own. */
+  readonly bridgeDoorbell: Region | null;
+}
+
+/** A tap whose transmissions (guest to network) enter this CPU's backlog, as netif_rx_ni puts them there. */
+export interface SoftirqBacklogLink {
+  readonly kind: 'backlog';
+  readonly from: RingRef;
+  readonly toBridge: RingRef;
+  readonly bridgeDoorbell: Region | null;
+}
+
+/** One NIC as its driver sees it: a NAPI instance. */
+class NicInstance {
+  readonly rxFree: IdRingProducer;
+  readonly rxDone: IdRingConsumer;
+  readonly txDone: IdRingConsumer;
+  readonly interrupt: InterruptHandler;
+  readonly out: BridgeInput;
+  readonly rxRing: number;
+  /** Descriptors that want a fresh buffer. */
+  deficit: number;
+  scheduled = false;
+
+  constructor(memory: Memory, link: SoftirqNicLink) {
+    this.rxFree = new IdRingProducer(memory, link.rxFree);
+    this.rxDone = new IdRingConsumer(memory, link.rxDone);
+    this.txDone = new IdRingConsumer(memory, link.txDone);
+    this.interrupt = new InterruptHandler(memory, link.interrupt);
+    this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
+    this.rxRing = link.rxRing;
+    this.deficit = link.rxRing - this.rxFree.depth() - this.rxDone.depth();
+  }
+}
+
+/** One source of the per-CPU backlog. */
+class BacklogSource {
+  readonly from: IdRingConsumer;
+  readonly out: BridgeInput;
+
+  constructor(memory: Memory, link: SoftirqBacklogLink) {
+    this.from = new IdRingConsumer(memory, link.from);
+    this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
+  }
+}
+
+/** The ring into one bridge port, and the bridge's doorbell where it has a thread of its own. */
+class BridgeInput {
+  readonly ring: IdRingProducer;
+  private readonly bridge: Ringer | null;
+
+  constructor(memory: Memory, ring: RingRef, doorbell: Region | null) {
+    this.ring = new IdRingProducer(memory, ring);
+    this.bridge = doorbell === null ? null : new Ringer(memory, doorbell);
+  }
+
+  publish(): void {
+    this.ring.publish();
+    if (this.bridge !== null) this.bridge.ring();
+  }
+}
+
+/**
+ * The softirq side of one host CPU: NIC drivers' NAPI polls and the backlog. One `poll` is one step of net_rx_action
+ * (net/core/dev.c): the instance at the head of the poll list handles at most `weight` frames; if it used them all it
+ * goes to the tail and its interrupt stays masked, else it completes and unmasks. Bridge and tap, polled next on the
+ * same thread, take the frames on as the same call chain does in the kernel. How long a visit lasts, and in which
+ * context, is the host's policy.
+ */
+export class Softirq implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly counters: CounterPage;
+  private readonly slots: SlotMemory;
+  private readonly pool: FramePool;
+  private readonly returns: FrameReturns;
+  private readonly weight: number;
+  private readonly costs: SoftirqConfig['costs'];
+  private readonly nics: (NicInstance | null)[] = [];
+  private readonly backlog: (BacklogSource | null)[] = [];
+  private backlogScheduled = false;
+  private backlogNext = 0;
+  /** The poll list: NAPI instances by port, BACKLOG for the backlog's. FIFO. */
+  private readonly pollList: number[] = [];
+
+  constructor(memory: Memory, config: SoftirqConfig) {
+    this.memory = memory;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+    this.slots = new SlotMemory(memory, config.slots);
+    this.pool = new FramePool(memory, config.pool, config.poolReturns);
+    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.weight = config.weight;
+    this.costs = config.costs;
+  }
+
+  attach(port: number, link: SoftirqNicLink | SoftirqBacklogLink): void {
+    while (this.nics.length <= port) {
+      this.nics.push(null);
+      this.backlog.push(null);
+    }
+    if (link.kind === 'backlog') {
+      this.backlog[port] = new BacklogSource(this.memory, link);
+      return;
+    }
+    const nic = new NicInstance(this.memory, link);
+    this.refill(nic);
+    this.nics[port] = nic;
+    nic.interrupt.unmask();
+  }
+
+  detach(port: number): void {
+    this.nics[port] = null;
+    this.backlog[port] = null;
+    const at = this.pollList.indexOf(port);
+    if (at >= 0) this.pollList.splice(at, 1);
+  }
+
+  poll(budget: number, _nowNs: number): number {
+    this.takeInterrupts();
+    if (this.pollList.length === 0) return 0;
+    const port = this.pollList.shift()!;
+    const weight = Math.min(budget, this.weight);
+    this.counters.values[NAPI_POLLS]++;
+    const work = port === BACKLOG ? this.pollBacklog(weight) : this.pollNic(this.nics[port]!, weight);
+    if (work >= weight) {
+      this.pollList.push(port);
+    } else {
+      this.complete(port);
+    }
+    return work;
+  }
+
+  /** The hard interrupt handlers: each masks its device (the line does) and schedules its NAPI instance. */
+  private takeInterrupts(): void {
+    for (let port = 0; port < this.nics.length; port++) {
+      const nic = this.nics[port];
+      if (nic !== null && nic.interrupt.take()) {
+        this.counters.values[INTERRUPTS]++;
+        this.debtNs += this.costs.irqNs;
+        if (!nic.scheduled) {
+          nic.scheduled = true;
+          this.pollList.push(port);
+        }
+      }
+      const source = this.backlog[port];
+      if (source !== null && !this.backlogScheduled && source.from.readable(1) > 0) {
+        this.backlogScheduled = true;
+        this.pollList.push(BACKLOG);
+      }
+    }
+  }
+
+  /** napi_complete_done: off the poll list, interrupt unmasked. */
+  private complete(port: number): void {
+    this.counters.values[NAPI_COMPLETIONS]++;
+    if (port === BACKLOG) {
+      this.backlogScheduled = false;
+      return;
+    }
+    const nic = this.nics[port]!;
+    nic.scheduled = false;
+    nic.interrupt.unmask();
+  }
+
+  /** A NIC driver's poll: clean the transmit ring, receive up to `weight` frames, refill. */
+  private pollNic(nic: NicInstance, weight: number): number {
+    this.cleanTransmitRing(nic);
+    const counts = this.counters.values;
+    const received = Math.min(weight, nic.rxDone.readable(weight));
+    if (received > 0) {
+      const out = nic.out.ring;
+      const room = Math.min(received, out.writable(received));
+      for (let i = 0; i < room; i++) out.put(nic.rxDone.take());
+      for (let i = room; i < received; i++) this.release(nic.rxDone.take());
+      nic.rxDone.release();
+      nic.out.publish();
+      nic.deficit += received;
+      counts[RX_PACKETS] += received;
+      counts[RX_TO_BRIDGE] += room;
+      counts[RX_BRIDGE_FULL] += received - room;
+      this.debtNs += received * this.costs.nicRxNs;
+      if (room < received) this.returns.flush();
+    }
+    this.refill(nic);
+    if (nic.deficit < nic.rxRing) return received;
+    // Not one descriptor has a buffer: the card cannot interrupt, so keep polling, as drivers do when refill fails.
+    counts[RX_NO_BUFFER]++;
+    return weight;
+  }
+
+  /** Gives every descriptor without a buffer a fresh one, as far as the pool reaches. */
+  private refill(nic: NicInstance): void {
+    const wanted = nic.deficit;
+    if (wanted === 0) return;
+    // Taking back first keeps the slots in use few, and in the cache.
+    this.pool.reclaim();
+    const n = Math.min(wanted, this.pool.available(wanted));
+    const ring = nic.rxFree;
+    for (let i = 0; i < n; i++) ring.put(this.pool.acquire());
+    ring.publish();
+    nic.deficit = wanted - n;
+  }
+
+  /** Frees the slots of frames the card has sent. */
+  private cleanTransmitRing(nic: NicInstance): void {
+    const sent = nic.txDone.readable(1);
+    if (sent === 0) return;
+    for (let i = 0; i < sent; i++) this.release(nic.txDone.take());
+    nic.txDone.release();
+    this.returns.flush();
+    this.counters.values[TX_CLEANED] += sent;
+  }
+
+  private release(id: number): void {
+    if (this.slots.poolOfSlab[id >> SLAB_SHIFT] === this.pool.ref.index) this.pool.release(id);
+    else this.returns.free(id);
+  }
+
+  /** process_backlog: up to `weight` frames, the sources in turn. */
+  private pollBacklog(weight: number): number {
+    const sources = this.backlog;
+    let work = 0;
+    for (let turn = 0; turn < sources.length && work < weight; turn++) {
+      const source = sources[this.backlogNext];
+      this.backlogNext = this.backlogNext + 1 === sources.length ? 0 : this.backlogNext + 1;
+      if (source === null) continue;
+      // A bridge on its own thread may be behind: then frames wait here, in the backlog, which has its own limit.
+      const ready = Math.min(weight - work, source.from.readable(weight - work));
+      const n = Math.min(ready, source.out.ring.writable(ready));
+      if (n === 0) continue;
+      for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
+      source.from.release();
+      source.out.publish();
+      work += n;
+    }
+    this.counters.values[BACKLOG_PACKETS] += work;
+    this.counters.values[BACKLOG_TO_BRIDGE] += work;
+    this.debtNs += work * this.costs.backlogNs;
+    return work;
+  }
+
+  /** May sleep when no instance is scheduled and none is about to be. */
+  arm(): boolean {
+    if (this.pollList.length > 0) return false;
+    for (let port = 0; port < this.nics.length; port++) {
+      const nic = this.nics[port];
+      if (nic !== null && nic.interrupt.pending) return false;
+      const source = this.backlog[port];
+      if (source !== null && source.from.readable(1) > 0) return false;
+    }
+    return true;
+  }
+
+  commit(): void {
+    this.counters.commit();
+  }
+
+  census(out: Census): void {
+    this.pool.reclaim();
+    for (const id of this.pool.freeIds()) out.slots.push(id);
+  }
+}
+
+/** The backlog's place in the poll list. */
+const BACKLOG = -1;

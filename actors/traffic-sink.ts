@@ -1,0 +1,114 @@
+import type { Memory, Region } from '../src/memory/arena.ts';
+import { CounterPage } from '../src/memory/counter-page.ts';
+import { Histogram } from '../src/memory/histogram.ts';
+import type { WireRef } from '../src/memory/wire-ring.ts';
+import { WireReceiver } from '../src/memory/wire-ring.ts';
+import type { TrafficCheck } from '../src/net/traffic-check.ts';
+import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../src/net/traffic-check.ts';
+import type { Actor, Census, CounterSpec } from './actor.ts';
+import { indexCounters } from './actor.ts';
+
+const PORT_COUNTERS = [
+  { name: 'rx_packets', role: 'in' },
+  { name: 'rx_bytes', role: 'event' },
+  { name: 'rx_foreign', role: 'event' },
+  { name: 'rx_corrupt', role: 'event' },
+  { name: 'rx_duplicate', role: 'event' },
+  { name: 'rx_reordered', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+const {
+  rx_packets: RX_PACKETS,
+  rx_bytes: RX_BYTES,
+  rx_foreign: RX_FOREIGN,
+  rx_corrupt: RX_CORRUPT,
+  rx_duplicate: RX_DUPLICATE,
+  rx_reordered: RX_REORDERED,
+} = indexCounters(PORT_COUNTERS);
+const STREAMS_FIRST = PORT_COUNTERS.length;
+
+/** The port's counters, then for each stream that ends here the frames that arrived intact and new: `rx_NAME`. */
+export function sinkCounters(streams: readonly string[]): readonly CounterSpec[] {
+  return [...PORT_COUNTERS, ...streams.map((name): CounterSpec => ({ name: `rx_${name}`, role: 'event' }))];
+}
+
+export const SINK_WIRE_PORT = 0;
+
+export interface TrafficSinkConfig {
+  readonly name: string;
+  readonly counters: Region;
+  readonly latency: Region;
+}
+
+export interface SinkWireLink {
+  readonly rx: WireRef;
+}
+
+/**
+ * The far end of one wire: identifies each frame, verifies checksums and content, finds duplicates and reordering
+ * within a flow, and measures latency from the time the frame was due to the time it left the NIC.
+ */
+export class TrafficSink implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly counters: CounterPage;
+  private readonly latency: Histogram;
+  private readonly check: TrafficCheck;
+  private wire: WireReceiver | null = null;
+
+  constructor(memory: Memory, config: TrafficSinkConfig, check: TrafficCheck) {
+    this.memory = memory;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+    this.latency = new Histogram(memory, config.latency);
+    this.check = check;
+  }
+
+  attach(_port: number, link: SinkWireLink): void {
+    this.wire = new WireReceiver(this.memory, link.rx);
+  }
+
+  detach(_port: number): void {
+    this.wire = null;
+  }
+
+  poll(budget: number, _nowNs: number): number {
+    const wire = this.wire;
+    if (wire === null) return 0;
+    const n = Math.min(budget, wire.readable(budget));
+    if (n === 0) return 0;
+    const counts = this.counters.values;
+    const check = this.check;
+    let bytes = 0;
+    for (let i = 0; i < n; i++) {
+      const length = wire.frameBytes();
+      const verdict = check.verify(wire.bytes, wire.words, wire.frameByte(), length);
+      bytes += length;
+      if (verdict === FRAME_FOREIGN) {
+        counts[RX_FOREIGN]++;
+      } else if (verdict === FRAME_CORRUPT) {
+        counts[RX_CORRUPT]++;
+      } else {
+        if (verdict === FRAME_DUPLICATE) counts[RX_DUPLICATE]++;
+        else counts[STREAMS_FIRST + check.streamIndex]++;
+        if (verdict === FRAME_REORDERED) counts[RX_REORDERED]++;
+        this.latency.record(wire.dueNs() - check.sentNs, 1);
+      }
+      wire.next();
+    }
+    wire.release();
+    counts[RX_PACKETS] += n;
+    counts[RX_BYTES] += bytes;
+    return n;
+  }
+
+  arm(): boolean {
+    return this.wire === null || this.wire.readable(1) === 0;
+  }
+
+  commit(): void {
+    this.counters.commit();
+  }
+
+  census(_out: Census): void {}
+}

@@ -1,0 +1,429 @@
+import type { Memory, Region } from '../src/memory/arena.ts';
+import { copyWords } from '../src/memory/copy-words.ts';
+import { CounterPage } from '../src/memory/counter-page.ts';
+import { EventWord, Ringer } from '../src/memory/doorbell.ts';
+import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import { FramePool, FrameReturns, SLOT_FRAME_BYTES_MAX, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import type { RingRef } from '../src/memory/id-ring.ts';
+import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
+import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
+import { GuestMemory } from '../src/virtio/guest-memory.ts';
+import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
+import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
+import { gatherChain, scatterChain } from '../src/virtio/chain-copy.ts';
+import { VhostBackend } from '../src/virtio/vhost-backend.ts';
+import type { Actor, Census, CounterSpec } from './actor.ts';
+import { indexCounters } from './actor.ts';
+
+export const VHOST_COUNTERS = [
+  { name: 'rx_packets', role: 'in' },
+  { name: 'rx_to_guest', role: 'out' },
+  { name: 'rx_truncated', role: 'drop', reason: 'frame longer than the buffer the guest posted' },
+  { name: 'tx_packets', role: 'in' },
+  { name: 'tx_to_stack', role: 'out' },
+  { name: 'tx_errors', role: 'drop', reason: 'guest sent a frame of impossible length' },
+  { name: 'tx_no_buffer', role: 'drop', reason: 'no host buffer for a frame from the guest' },
+  { name: 'backlog_dropped', role: 'drop', reason: 'per-CPU backlog full (softnet_stat dropped)' },
+  { name: 'rx_passes', role: 'event' },
+  { name: 'rx_no_buffer_passes', role: 'event' },
+  { name: 'rx_requeues', role: 'event' },
+  { name: 'tx_passes', role: 'event' },
+  { name: 'tx_requeues', role: 'event' },
+  { name: 'calls', role: 'event' },
+  { name: 'calls_suppressed', role: 'event' },
+  { name: 'virtqueue_errors', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+const {
+  rx_packets: RX_PACKETS,
+  rx_to_guest: RX_TO_GUEST,
+  rx_truncated: RX_TRUNCATED,
+  tx_packets: TX_PACKETS,
+  tx_to_stack: TX_TO_STACK,
+  tx_errors: TX_ERRORS,
+  tx_no_buffer: TX_NO_BUFFER,
+  backlog_dropped: BACKLOG_DROPPED,
+  rx_passes: RX_PASSES,
+  rx_no_buffer_passes: RX_NO_BUFFER_PASSES,
+  rx_requeues: RX_REQUEUES,
+  tx_passes: TX_PASSES,
+  tx_requeues: TX_REQUEUES,
+  calls: CALLS,
+  calls_suppressed: CALLS_SUPPRESSED,
+  virtqueue_errors: VIRTQUEUE_ERRORS,
+} = indexCounters(VHOST_COUNTERS);
+
+export const VHOST_TAP_PORT = 0;
+export const VHOST_GUEST_PORT = 1;
+
+export interface VhostWorkerConfig {
+  readonly name: string;
+  readonly counters: Region;
+  readonly slots: SlotMemoryRef;
+  /** Host slots for frames the guest sends (the skbs of tun_get_user). */
+  readonly pool: PoolRef;
+  readonly poolReturns: readonly RingRef[];
+  readonly returns: readonly ReturnRef[];
+  /** Bytes one pass may carry: VHOST_NET_WEIGHT, drivers/vhost/net.c. */
+  readonly byteWeight: number;
+  /** Packets one pass may carry: VHOST_NET_PKT_WEIGHT since db688c24eada; Infinity before. */
+  readonly packetWeight: number;
+  /** Packets completed and signalled at a time: 1 in v3.13, VHOST_NET_BATCH (64) later. */
+  readonly batch: number;
+  /** Frames a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
+  readonly backlogFrames: number;
+  readonly costs: {
+    readonly vhostRxNs: number;
+    readonly vhostTxNs: number;
+    readonly callInjectNs: number;
+    readonly wakeupNs: number;
+  };
+}
+
+/** The tap: its queue to read, and the backlog that takes what the guest sends. */
+export interface VhostTapLink {
+  readonly queue: RingRef;
+  readonly event: Region;
+  readonly backlog: RingRef;
+  readonly softirqDoorbell: Region;
+}
+
+/** The guest's side: its memory, the ioctl mailbox, kick eventfds in, call eventfds out (by vring index). */
+export interface VhostGuestLink {
+  readonly guestMemory: string;
+  readonly mailbox: Region;
+  readonly kicks: readonly Region[];
+  readonly callDoorbell: Region;
+  /** Rung when an ioctl is answered. */
+  readonly vmmDoorbell: Region;
+}
+
+const RX = 0;
+const TX = 1;
+const NO_WORK = -1;
+
+/**
+ * The vhost-net worker of one vNIC (drivers/vhost/vhost.c vhost_worker, drivers/vhost/net.c). One thread, one work
+ * list: a FIFO of the receive and the transmit item, each on it at most once. An item is unlinked before it runs, so
+ * an event that comes while it runs queues it again, behind the other; an item that has spent its weight requeues
+ * itself at the tail. One `poll` is a slice of a pass.
+ */
+export class VhostWorker implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly config: VhostWorkerConfig;
+  private readonly counters: CounterPage;
+  private readonly slots: SlotMemory;
+  private readonly pool: FramePool;
+  private readonly returns: FrameReturns;
+
+  private tapQueue: IdRingConsumer | null = null;
+  private tapEvent!: EventWord;
+  private backlog!: IdRingProducer;
+  private softirq!: Ringer;
+
+  private guest: GuestMemory | null = null;
+  private backend: VhostBackend | null = null;
+  private readonly kicks: EventWord[] = [];
+  private vcpu!: Ringer;
+  private vmm!: Ringer;
+
+  private readonly queued = [false, false];
+  private readonly workList: number[] = [];
+  private current = NO_WORK;
+  private passBytes = 0;
+  private passPackets = 0;
+
+  constructor(memory: Memory, config: VhostWorkerConfig) {
+    this.memory = memory;
+    this.config = config;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+    this.slots = new SlotMemory(memory, config.slots);
+    this.pool = new FramePool(memory, config.pool, config.poolReturns);
+    this.returns = new FrameReturns(memory, this.slots, config.returns);
+  }
+
+  attach(port: number, link: VhostTapLink | VhostGuestLink): void {
+    if (port === VHOST_TAP_PORT) {
+      const tap = link as VhostTapLink;
+      this.tapQueue = new IdRingConsumer(this.memory, tap.queue);
+      this.tapEvent = new EventWord(this.memory, tap.event);
+      this.backlog = new IdRingProducer(this.memory, tap.backlog);
+      this.softirq = new Ringer(this.memory, tap.softirqDoorbell);
+      this.enqueue(RX);
+      return;
+    }
+    const guest = link as VhostGuestLink;
+    this.guest = new GuestMemory(this.memory.buffer(guest.guestMemory));
+    this.backend = new VhostBackend(this.memory, guest.mailbox, this.guest);
+    this.kicks.length = 0;
+    for (const region of guest.kicks) this.kicks.push(new EventWord(this.memory, region));
+    this.vcpu = new Ringer(this.memory, guest.callDoorbell);
+    this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
+  }
+
+  detach(port: number): void {
+    if (port === VHOST_TAP_PORT) {
+      this.tapQueue = null;
+    } else {
+      this.guest = null;
+      this.backend = null;
+    }
+  }
+
+  poll(budget: number, _nowNs: number): number {
+    const backend = this.backend;
+    if (backend === null) return 0;
+    if (backend.serveIoctl()) {
+      this.vmm.ring();
+      // NET_SET_BACKEND starts both directions, as vhost_net_enable_vq does.
+      this.enqueue(RX);
+      this.enqueue(TX);
+    }
+    this.collectEvents();
+    if (this.current === NO_WORK) this.beginPass();
+    if (this.current === NO_WORK) return 0;
+    return this.current === RX ? this.handleRx(budget, backend) : this.handleTx(budget, backend);
+  }
+
+  /** vhost_poll_wakeup: the tap's wake-up and the guest's kicks queue work; work already queued stays where it is. */
+  private collectEvents(): void {
+    if (this.tapQueue !== null && this.tapEvent.take()) this.enqueue(RX);
+    if (this.kicks[RX].take()) this.enqueue(RX);
+    if (this.kicks[TX].take()) this.enqueue(TX);
+  }
+
+  private enqueue(item: number): void {
+    if (this.queued[item]) return;
+    this.queued[item] = true;
+    this.workList.push(item);
+  }
+
+  private beginPass(): void {
+    if (this.workList.length === 0) return;
+    const item = this.workList.shift()!;
+    this.queued[item] = false;
+    const queue = this.backend!.queue(item);
+    if (queue === null || (item === RX && this.tapQueue === null)) return;
+    queue.disableNotify();
+    this.current = item;
+    this.passBytes = 0;
+    this.passPackets = 0;
+    this.counters.values[item === RX ? RX_PASSES : TX_PASSES]++;
+  }
+
+  /** Ends the pass; with its weight spent and work left the item goes to the tail of the list. */
+  private endPass(requeue: boolean): void {
+    const item = this.current;
+    this.current = NO_WORK;
+    if (!requeue) return;
+    this.collectEvents();
+    this.enqueue(item);
+    this.counters.values[item === RX ? RX_REQUEUES : TX_REQUEUES]++;
+  }
+
+  /** handle_rx: tap queue to receive virtqueue. */
+  private handleRx(budget: number, backend: VhostBackend): number {
+    const queue = backend.queue(RX);
+    const tap = this.tapQueue;
+    if (queue === null || tap === null) {
+      this.endPass(false);
+      return 0;
+    }
+    const waiting = Math.min(budget, tap.readable(budget));
+    if (waiting === 0) {
+      this.endPass(false);
+      return 0;
+    }
+    const buffers = queue.availCount();
+    if (buffers <= 0) return this.noBuffers(queue, buffers);
+    const counts = this.counters.values;
+    const { byteWeight, packetWeight, batch } = this.config;
+    let moved = 0;
+    let delivered = 0;
+    let unsignalled = 0;
+    let spent = false;
+    for (; moved < waiting && delivered < buffers && !spent; moved++) {
+      const head = queue.pop();
+      if (head < 0) break;
+      const id = tap.take();
+      const length = this.slots.words[this.slots.wordOf(id) + SLOT_LENGTH_WORD];
+      if (queue.writableBytes < length + NET_HEADER_BYTES) {
+        queue.discard(1);
+        counts[RX_TRUNCATED]++;
+      } else {
+        this.copyToGuest(id, length, queue);
+        queue.pushUsed(head, length + NET_HEADER_BYTES);
+        delivered++;
+        if (++unsignalled === batch) {
+          this.signal(queue);
+          unsignalled = 0;
+        }
+      }
+      this.returns.free(id);
+      this.passBytes += length + NET_HEADER_BYTES;
+      this.passPackets++;
+      spent = this.passBytes >= byteWeight || this.passPackets >= packetWeight;
+    }
+    tap.release();
+    this.returns.flush();
+    if (unsignalled > 0) this.signal(queue);
+    counts[RX_PACKETS] += moved;
+    counts[RX_TO_GUEST] += delivered;
+    this.debtNs += moved * this.config.costs.vhostRxNs;
+    if (queue.broken !== 0) return this.breakDown(moved);
+    if (spent) this.endPass(true);
+    return moved;
+  }
+
+  /** No descriptor: ask for a kick and look again; still none, and the frame stays in the tap queue (handle_rx). */
+  private noBuffers(queue: SplitDeviceQueue, found: number): number {
+    if (found < 0) return this.breakDown(0);
+    if (queue.enableNotify()) {
+      queue.disableNotify();
+      return 0;
+    }
+    this.counters.values[RX_NO_BUFFER_PASSES]++;
+    this.endPass(false);
+    return 0;
+  }
+
+  /** The virtqueue is broken: it serves no more until the device is reset; the worker goes on with the rest. */
+  private breakDown(moved: number): number {
+    this.counters.values[VIRTQUEUE_ERRORS]++;
+    this.backend!.stopQueue(this.current);
+    this.endPass(false);
+    return moved;
+  }
+
+  /** The one copy of the receive path: virtio_net_hdr, then the frame. */
+  private copyToGuest(id: number, length: number, queue: SplitDeviceQueue): void {
+    const guest = this.guest!;
+    const addr = queue.chainAddr[0];
+    const from = this.slots.wordOf(id) + 16;
+    if (queue.chainCount === 1 && (addr & 3) === 0) {
+      writeNetHeader(guest, addr);
+      const to = (addr + NET_HEADER_BYTES) >> 2;
+      const words = length >> 2;
+      copyWords(guest.i32, to, this.slots.words, from, words);
+      const fromByte = this.slots.byteOf(id);
+      for (let at = words << 2; at < length; at++) guest.u8[(to << 2) + at] = this.slots.bytes[fromByte + at];
+    } else {
+      scatterChain(guest, queue, this.slots.bytes, this.slots.byteOf(id), length);
+    }
+  }
+
+  /** vhost_add_used_and_signal: publish, then call the guest unless it asked not to be. */
+  private signal(queue: SplitDeviceQueue): void {
+    queue.publishUsed();
+    const counts = this.counters.values;
+    if (!queue.shouldCall()) {
+      counts[CALLS_SUPPRESSED]++;
+      return;
+    }
+    counts[CALLS]++;
+    this.debtNs += this.config.costs.callInjectNs;
+    if (this.vcpu.ring()) this.debtNs += this.config.costs.wakeupNs;
+  }
+
+  /** handle_tx: transmit virtqueue to the backlog of this CPU (tun_get_user, netif_rx_ni). */
+  private handleTx(budget: number, backend: VhostBackend): number {
+    const queue = backend.queue(TX);
+    if (queue === null) {
+      this.endPass(false);
+      return 0;
+    }
+    const found = queue.availCount();
+    if (found < 0) return this.breakDown(0);
+    if (found === 0) {
+      if (queue.enableNotify()) queue.disableNotify();
+      else this.endPass(false);
+      return 0;
+    }
+    const { byteWeight, packetWeight, batch } = this.config;
+    const n = Math.min(budget, found);
+    this.pool.reclaim();
+    let room = this.config.backlogFrames - this.backlog.depth();
+    let moved = 0;
+    let unsignalled = 0;
+    let spent = false;
+    for (; moved < n && !spent; moved++) {
+      const head = queue.pop();
+      if (head < 0) break;
+      const length = queue.readableBytes - NET_HEADER_BYTES;
+      if (this.transmit(queue, length, room)) room--;
+      queue.pushUsed(head, 0);
+      if (++unsignalled === batch) {
+        this.signal(queue);
+        unsignalled = 0;
+      }
+      this.passBytes += length;
+      this.passPackets++;
+      spent = this.passBytes >= byteWeight || this.passPackets >= packetWeight;
+    }
+    if (unsignalled > 0) this.signal(queue);
+    this.backlog.publish();
+    if (this.softirq.ring()) this.debtNs += this.config.costs.wakeupNs;
+    this.counters.values[TX_PACKETS] += moved;
+    this.debtNs += moved * this.config.costs.vhostTxNs;
+    if (queue.broken !== 0) return this.breakDown(moved);
+    if (spent) this.endPass(true);
+    return moved;
+  }
+
+  /** One frame from the popped chain into a host slot and onto the backlog; false when it was dropped. */
+  private transmit(queue: SplitDeviceQueue, length: number, room: number): boolean {
+    const counts = this.counters.values;
+    if (length < ETH_HEADER_BYTES || length > SLOT_FRAME_BYTES_MAX) {
+      counts[TX_ERRORS]++;
+      return false;
+    }
+    if (room <= 0) {
+      counts[BACKLOG_DROPPED]++;
+      return false;
+    }
+    if (this.pool.available(1) === 0) {
+      counts[TX_NO_BUFFER]++;
+      return false;
+    }
+    const id = this.pool.acquire();
+    const header = this.slots.wordOf(id);
+    const guest = this.guest!;
+    const addr = queue.chainAddr[0];
+    this.slots.words[header + SLOT_LENGTH_WORD] = length;
+    // A slot has room for the last word in full; guest memory ends on a word.
+    if (queue.chainCount === 1 && (addr & 3) === 0) {
+      copyWords(this.slots.words, header + 16, guest.i32, (addr + NET_HEADER_BYTES) >> 2, (length + 3) >> 2);
+    } else {
+      gatherChain(guest, queue, NET_HEADER_BYTES, this.slots.bytes, this.slots.byteOf(id), length);
+    }
+    this.backlog.put(id);
+    counts[TX_TO_STACK]++;
+    return true;
+  }
+
+  arm(): boolean {
+    const backend = this.backend;
+    if (backend === null) return true;
+    if (this.current !== NO_WORK || backend.ioctlPending) return false;
+    this.collectEvents();
+    return this.workList.length === 0;
+  }
+
+  commit(): void {
+    this.counters.commit();
+  }
+
+  /** Virtqueue errors. */
+  report(): readonly string[] {
+    return this.backend === null ? [] : this.backend.faults;
+  }
+
+  census(out: Census): void {
+    this.pool.reclaim();
+    for (const id of this.pool.freeIds()) out.slots.push(id);
+    const tx = this.backend === null ? null : this.backend.queue(TX);
+    if (tx !== null) out.frames += Math.max(0, tx.availCount());
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Host frame slots (the skb and its data) and how they find home.
+ *
+ *     byte  0   length of the frame in bytes, without FCS
+ *     byte  4   ingress: bridge port or NIC port the frame came in by
+ *     byte 64   the frame
+ *
+ * The stride is 2,112 bytes and not 2,048: with a power of two every header would fall into the same few cache sets.
+ *
+ * Slots are numbered through the whole host memory. Each pool owns whole slabs of 1,024 numbers, so that a table of a
+ * few words tells whose slot an id is. Exactly one actor allocates from a pool; every other actor that may end a frame
+ * of that pool hands the slot back through a return ring of its own, large enough for the whole pool.
+ */
+import type { Memory, Region } from './arena.ts';
+import { Arena } from './arena.ts';
+import type { RingRef } from './id-ring.ts';
+import { IdRingConsumer, IdRingProducer, reserveRing } from './id-ring.ts';
+
+export const SLOT_STRIDE_BYTES = 2112;
+export const SLOT_LENGTH_WORD = 0;
+export const SLOT_INGRESS_WORD = 1;
+export const SLOT_FRAME_BYTE = 64;
+/** The largest frame a slot holds, without FCS. */
+export const SLOT_FRAME_BYTES_MAX = SLOT_STRIDE_BYTES - SLOT_FRAME_BYTE;
+
+export const SLAB_SHIFT = 10;
+const SLAB_SLOTS = 1 << SLAB_SHIFT;
+
+/** A pool as the plan describes it: slots [firstId, firstId + slots) of the host's slot memory. */
+export interface PoolRef {
+  readonly index: number;
+  readonly firstId: number;
+  readonly slots: number;
+}
+
+/** All host slots: where slot 0 starts, and which pool each slab of 1,024 ids belongs to. */
+export interface SlotMemoryRef {
+  readonly region: Region;
+  readonly poolOfSlab: readonly number[];
+}
+
+/** Plans the host's slot memory, pool by pool. */
+export class SlotMemoryPlanner {
+  private readonly poolOfSlab: number[] = [];
+
+  /** Adds a pool of at least `slots` slots (rounded up to whole slabs). */
+  addPool(slots: number): PoolRef {
+    const slabs = Math.ceil(slots / SLAB_SLOTS);
+    const index = this.poolOfSlab.length === 0 ? 0 : this.poolOfSlab[this.poolOfSlab.length - 1] + 1;
+    const firstId = this.poolOfSlab.length * SLAB_SLOTS;
+    for (let i = 0; i < slabs; i++) this.poolOfSlab.push(index);
+    return { index, firstId, slots: slabs * SLAB_SLOTS };
+  }
+
+  /** Reserves the memory once all pools are known. */
+  reserve(arena: Arena): SlotMemoryRef {
+    const region = arena.reserve(this.poolOfSlab.length * SLAB_SLOTS * SLOT_STRIDE_BYTES);
+    return { region, poolOfSlab: this.poolOfSlab };
+  }
+}
+
+/** Views on all host slots. `words[wordOf(id) + SLOT_LENGTH_WORD]`, `bytes[byteOf(id)]`. */
+export class SlotMemory {
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly poolOfSlab: Int32Array;
+  private readonly baseByte: number;
+
+  constructor(memory: Memory, ref: SlotMemoryRef) {
+    const buffer = memory.buffer(ref.region.buffer);
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+    this.poolOfSlab = Int32Array.from(ref.poolOfSlab);
+    this.baseByte = ref.region.offsetBytes;
+  }
+
+  /** First word of a slot's header, as an index into `words`. */
+  wordOf(id: number): number {
+    return (this.baseByte + id * SLOT_STRIDE_BYTES) >>> 2;
+  }
+
+  /** First byte of a slot's frame, as an index into `bytes`. */
+  byteOf(id: number): number {
+    return this.baseByte + id * SLOT_STRIDE_BYTES + SLOT_FRAME_BYTE;
+  }
+}
+
+/** The allocating actor's end: a private stack of free ids, topped up from the return rings. */
+export class FramePool {
+  readonly ref: PoolRef;
+  private readonly free: Int32Array;
+  private freeCount: number;
+  private readonly returns: IdRingConsumer[];
+
+  constructor(memory: Memory, ref: PoolRef, returns: readonly RingRef[]) {
+    this.ref = ref;
+    this.free = new Int32Array(ref.slots);
+    for (let i = 0; i < ref.slots; i++) this.free[i] = ref.firstId + ref.slots - 1 - i;
+    this.freeCount = ref.slots;
+    this.returns = returns.map((ring) => new IdRingConsumer(memory, ring));
+  }
+
+  /** Slots that `acquire` can give now, after `reclaim` when fewer than `wanted` are at hand. */
+  available(wanted: number): number {
+    if (this.freeCount < wanted) this.reclaim();
+    return this.freeCount;
+  }
+
+  /** One slot; the caller has checked `available`. */
+  acquire(): number {
+    return this.free[--this.freeCount];
+  }
+
+  /** Takes back a slot of this pool that its own actor ends. */
+  release(id: number): void {
+    this.free[this.freeCount++] = id;
+  }
+
+  /** Takes back everything the other actors returned. */
+  reclaim(): void {
+    for (let r = 0; r < this.returns.length; r++) {
+      const ring = this.returns[r];
+      const n = ring.readable(1);
+      for (let i = 0; i < n; i++) this.free[this.freeCount++] = ring.take();
+      if (n > 0) ring.release();
+    }
+  }
+
+  /** Free ids, for stock-taking. */
+  freeIds(): number[] {
+    return Array.from(this.free.subarray(0, this.freeCount));
+  }
+}
+
+/** The way home for slots of one pool, from one actor that may end its frames. */
+export interface ReturnRef {
+  readonly pool: number;
+  readonly ring: RingRef;
+}
+
+/** Reserves a return ring for a pool: it can hold the whole pool, so handing back never fails. */
+export function reserveReturn(arena: Arena, pool: PoolRef): ReturnRef {
+  return { pool: pool.index, ring: reserveRing(arena, pool.slots) };
+}
+
+/** Ends frames of other actors' pools. `free` per frame, `flush` once a batch. */
+export class FrameReturns {
+  private readonly slots: SlotMemory;
+  private readonly memory: Memory;
+  private rings: (IdRingProducer | null)[] = [];
+  private dirty: Int32Array = new Int32Array(0);
+
+  constructor(memory: Memory, slots: SlotMemory, ways: readonly ReturnRef[]) {
+    this.memory = memory;
+    this.slots = slots;
+    for (const way of ways) this.add(way);
+  }
+
+  /** Opens the way home to one more pool. */
+  add(way: ReturnRef): void {
+    while (this.rings.length <= way.pool) this.rings.push(null);
+    this.rings[way.pool] = new IdRingProducer(this.memory, way.ring);
+    this.dirty = new Int32Array(this.rings.length);
+  }
+
+  /** Hands one slot back to the pool it belongs to; the pool sees it after `flush`. */
+  free(id: number): void {
+    const pool = this.slots.poolOfSlab[id >> SLAB_SHIFT];
+    const ring = this.rings[pool];
+    if (ring === null || ring === undefined) throw new Error(`no way home for slot ${id} of pool ${pool}`);
+    ring.put(id);
+    this.dirty[pool] = 1;
+  }
+
+  /** Publishes what was freed since the last flush. */
+  flush(): void {
+    const dirty = this.dirty;
+    for (let pool = 0; pool < dirty.length; pool++) {
+      if (dirty[pool] === 0) continue;
+      dirty[pool] = 0;
+      this.rings[pool]!.publish();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * A device interrupt with its mask. The device raises it at most once per unmasking: raising masks it (as an
+ * auto-masking MSI-X vector or a driver that masks in its hard interrupt handler does), and it stays masked until the
+ * CPU side unmasks, which napi_complete_done permits and nothing else does.
+ *
+ *     word  0         unmaskings   counted up by the CPU side (and, in `vhost-feedback`, by vhost at the low mark)
+ *     word 32 (128 B) raised       1 from the device's raise until the CPU side takes it
+ */
+import type { Memory, Region } from './arena.ts';
+import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import { Ringer } from './doorbell.ts';
+
+const UNMASKINGS_WORD = 0;
+const RAISED_WORD = 32;
+
+/** Reserves an interrupt line. */
+export function reserveInterruptLine(arena: Arena): Region {
+  return arena.reserve(2 * WRITER_STRIDE_BYTES);
+}
+
+/** The device's end. */
+export class InterruptSource {
+  private readonly words: Int32Array;
+  private readonly cpu: Ringer;
+  /** The unmasking for which the interrupt was raised last. A device that comes up has raised for none. */
+  private raisedFor = -1;
+
+  constructor(memory: Memory, line: Region, cpuDoorbell: Region) {
+    this.words = memory.words(line);
+    this.cpu = new Ringer(memory, cpuDoorbell);
+  }
+
+  /** True when an interrupt raised now would reach the CPU. */
+  get unmasked(): boolean {
+    return Atomics.load(this.words, UNMASKINGS_WORD) !== this.raisedFor;
+  }
+
+  /** Raises the interrupt and thereby masks it. The caller has checked `unmasked`. */
+  raise(): void {
+    this.raisedFor = Atomics.load(this.words, UNMASKINGS_WORD);
+    Atomics.store(this.words, RAISED_WORD, 1);
+    this.cpu.ring();
+  }
+}
+
+/** The CPU's end: the driver's hard interrupt handler and its NAPI completion. */
+export class InterruptHandler {
+  private readonly words: Int32Array;
+
+  constructor(memory: Memory, line: Region) {
+    this.words = memory.words(line);
+  }
+
+  /** True once per raised interrupt. */
+  take(): boolean {
+    if (Atomics.load(this.words, RAISED_WORD) === 0) return false;
+    Atomics.store(this.words, RAISED_WORD, 0);
+    return true;
+  }
+
+  /** True when an interrupt waits to be taken. */
+  get pending(): boolean {
+    return Atomics.load(this.words, RAISED_WORD) !== 0;
+  }
+
+  /** Lets the device interrupt again. */
+  unmask(): void {
+    Atomics.add(this.words, UNMASKINGS_WORD, 1);
+  }
+}

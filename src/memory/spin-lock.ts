@@ -1,0 +1,26 @@
+/**
+ * A lock word in shared memory, tried and never waited for: an actor that finds it taken comes back at its next poll.
+ * The holder keeps it for one batch at most and never parks with it.
+ */
+import type { Memory, Region } from './arena.ts';
+import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+
+export function reserveLock(arena: Arena): Region {
+  return arena.reserve(WRITER_STRIDE_BYTES);
+}
+
+export class SpinLock {
+  private readonly words: Int32Array;
+
+  constructor(memory: Memory, region: Region) {
+    this.words = memory.words(region);
+  }
+
+  tryAcquire(): boolean {
+    return Atomics.compareExchange(this.words, 0, 0, 1) === 0;
+  }
+
+  release(): void {
+    Atomics.store(this.words, 0, 0);
+  }
+}

@@ -1,0 +1,84 @@
+// Ethernet II framing (IEEE 802.3 clause 3) and wire arithmetic. Frames in memory carry no FCS.
+//
+//   0            6            12      14
+//   | dst MAC    | src MAC    | type  | payload ...
+import { readI32, readU16, writeU16, writeU32 } from './network-order.ts';
+
+export const ETH_DST_BYTE = 0;
+export const ETH_SRC_BYTE = 6;
+export const ETH_TYPE_BYTE = 12;
+export const ETH_HEADER_BYTES = 14;
+export const ETH_MAC_BYTES = 6;
+
+/** Frame check sequence: on the wire and in every stated frame size, never in memory. */
+export const ETH_FCS_BYTES = 4;
+/** Preamble 7, start frame delimiter 1, inter-frame gap 12: on the wire, in no frame size (IEEE 802.3 clauses 3.2, 4.4.2). */
+export const ETH_GAP_BYTES = 20;
+/** Smallest frame including the FCS (minFrameSize, IEEE 802.3 clause 4.4.2); shorter ones are padded by the sender. */
+export const ETH_FRAME_MIN_BYTES = 64;
+
+export const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_VLAN = 0x8100;
+export const ETHERTYPE_IPV6 = 0x86dd;
+
+/** A MAC address as two numbers: its first 16 bits (0..65535) and its last 32 bits as a signed int32. */
+export interface MacAddress {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Type field of the frame at `offset`. */
+export function etherType(bytes: Uint8Array, offset: number): number {
+  return readU16(bytes, offset + ETH_TYPE_BYTE);
+}
+
+/** First 16 bits of the MAC address at byte `at`, which is the address's own offset, not the frame's. */
+export function macHigh(bytes: Uint8Array, at: number): number {
+  return readU16(bytes, at);
+}
+
+/** Last 32 bits of the MAC address at byte `at`, as a signed int32. */
+export function macLow(bytes: Uint8Array, at: number): number {
+  return readI32(bytes, at + 2);
+}
+
+/** Stores a MAC address at byte `at`. */
+export function writeMac(bytes: Uint8Array, at: number, high: number, low: number): void {
+  writeU16(bytes, at, high);
+  writeU32(bytes, at + 2, low);
+}
+
+/** True for group addresses, broadcast included: the I/G bit is the lowest bit of the first octet (IEEE 802 clause 8.2). */
+export function isMulticast(high: number): boolean {
+  return (high & 0x0100) !== 0;
+}
+
+/** Parses `aa:bb:cc:dd:ee:ff` in either case. Throws a message that quotes the text. */
+export function parseMac(text: string): MacAddress {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) {
+    throw new Error(
+      `"${text}" is not a MAC address: expected six two-digit hexadecimal octets such as 02:00:00:00:00:01`,
+    );
+  }
+  const digits = text.replaceAll(':', '');
+  return { high: parseInt(digits.slice(0, 4), 16), low: parseInt(digits.slice(4), 16) | 0 };
+}
+
+/** Lower-case `aa:bb:cc:dd:ee:ff`. */
+export function formatMac(high: number, low: number): string {
+  const digits = high.toString(16).padStart(4, '0') + (low >>> 0).toString(16).padStart(8, '0');
+  return digits.replace(/(..)(?=.)/g, '$1:');
+}
+
+/** Nanoseconds a frame occupies the wire: padding to the minimum, FCS, preamble and gap included. */
+export function wireTimeNs(frameBytesWithoutFcs: number, bitsPerSecond: number): number {
+  const size = Math.max(frameBytesWithoutFcs + ETH_FCS_BYTES, ETH_FRAME_MIN_BYTES);
+  return ((size + ETH_GAP_BYTES) * 8e9) / bitsPerSecond;
+}
+
+/** Most frames per second of one size that fit the wire; the size includes the FCS (RFC 2544 section 20). */
+export function lineRateFps(frameSizeInclFcs: number, bitsPerSecond: number): number {
+  const size = Math.max(frameSizeInclFcs, ETH_FRAME_MIN_BYTES);
+  return bitsPerSecond / ((size + ETH_GAP_BYTES) * 8);
+}

@@ -1,0 +1,26 @@
+import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
+
+/** Where a stream's frames come from. `write` puts frame `seq` at byte `offset` and returns its length without FCS. */
+export interface TrafficSource {
+  write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number;
+}
+
+/** Generated frames: the flows in turn, the frame sizes in turn. */
+export class GeneratedTraffic implements TrafficSource {
+  private readonly templates: FlowTemplates;
+  /** For each place in the repeating order of sizes, the template to use. */
+  private readonly order: Int32Array;
+
+  /** @param sizesBytes the repeating order of frame sizes, FCS included. */
+  constructor(flows: FlowSpec, sizesBytes: readonly number[]) {
+    const distinct = [...new Set(sizesBytes)];
+    this.templates = new FlowTemplates(flows, distinct);
+    this.order = Int32Array.from(sizesBytes, (size) => distinct.indexOf(size));
+  }
+
+  write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number {
+    const order = this.order;
+    const sizeIndex = order.length === 1 ? order[0] : order[seq % order.length];
+    return this.templates.write(bytes, words, offset, sizeIndex, seq % this.templates.flowCount, seq, sendNs);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Actor } from '../../actors/actor.ts';
+import { Bridge } from '../../actors/bridge.ts';
+import { GuestVcpu } from '../../actors/guest-vcpu.ts';
+import { IpForward } from '../../actors/network-functions/ip-forward.ts';
+import { Nic } from '../../actors/nic.ts';
+import { Softirq } from '../../actors/softirq.ts';
+import { Tap } from '../../actors/tap.ts';
+import { TrafficGenerator } from '../../actors/traffic-generator.ts';
+import { TrafficSink } from '../../actors/traffic-sink.ts';
+import { VhostWorker } from '../../actors/vhost-worker.ts';
+import { Vmm } from '../../actors/vmm.ts';
+import type { Memory } from '../memory/arena.ts';
+import { GeneratedCheck } from '../net/traffic-check.ts';
+import { GeneratedTraffic } from '../net/traffic-source.ts';
+import type { ActorPlan, ActorSpec } from './plan.ts';
+
+/** Builds an actor on the calling thread and connects its ports. */
+export function createActor(plan: ActorPlan, memory: Memory): Actor {
+  const actor = construct(plan.spec, memory);
+  for (const { port, link } of plan.attachments) actor.attach(port, link);
+  return actor;
+}
+
+function construct(spec: ActorSpec, memory: Memory): Actor {
+  switch (spec.kind) {
+    case 'generator':
+      return new TrafficGenerator(
+        memory,
+        spec.config,
+        spec.sources.map(({ flows, sizesBytes }) => new GeneratedTraffic(flows, sizesBytes)),
+      );
+    case 'sink':
+      return new TrafficSink(memory, spec.config, new GeneratedCheck(spec.streams));
+    case 'nic':
+      return new Nic(memory, spec.config);
+    case 'softirq':
+      return new Softirq(memory, spec.config);
+    case 'bridge':
+      return new Bridge(memory, spec.config);
+    case 'tap':
+      return new Tap(memory, spec.config);
+    case 'vhost':
+      return new VhostWorker(memory, spec.config);
+    case 'vcpu':
+      return new GuestVcpu(memory, spec.config, new IpForward(spec.nf));
+    case 'vmm':
+      return new Vmm(memory, spec.config);
+  }
+}

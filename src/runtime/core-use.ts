@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { nowNs } from './clock.ts';
+import type { ThreadSchedule } from './sched-stats.ts';
+
+/** Time one core has spent since boot, in ns but counted in 10 ms steps (/proc/stat, proc_stat(5)). */
+export interface CoreTimes {
+  readonly core: number;
+  /** In threads, interrupts and softirqs. */
+  readonly busyNs: number;
+  /** Of that, in hardware interrupts and softirqs; zero where the kernel does not account them apart. */
+  readonly interruptNs: number;
+  /** Wanted by this machine but given to another one by the hypervisor. */
+  readonly stealNs: number;
+}
+
+/** One reading of the cores and of this process's threads, taken together. */
+export interface CoreSample {
+  readonly atNs: number;
+  readonly cores: readonly CoreTimes[];
+  readonly threads: readonly ThreadSchedule[];
+}
+
+/** Who used a core between two samples. The parts may miss each other by a tick or two (10 ms each). */
+export interface CoreUse {
+  readonly core: number;
+  readonly elapsedNs: number;
+  readonly busyNs: number;
+  /** Run time of this process's threads that are pinned to this core. */
+  readonly ownNs: number;
+  /** Busy time that is not ours: other processes, kernel threads, interrupts. */
+  readonly foreignNs: number;
+  readonly stealNs: number;
+}
+
+const USER_TICK_NS = 1e7; // USER_HZ is 100: include/asm-generic/param.h
+
+/** Reads every core's times now, to stand beside the given thread readings. */
+export function sampleCores(threads: readonly ThreadSchedule[]): CoreSample {
+  return { atNs: nowNs(), cores: parseCoreTimes(readFileSync('/proc/stat', 'latin1')), threads };
+}
+
+/** The `cpuN` lines of /proc/stat. Guest time is part of user time there, and is not added again. */
+export function parseCoreTimes(text: string): CoreTimes[] {
+  const cores: CoreTimes[] = [];
+  for (const [, core, numbers] of text.matchAll(/^cpu(\d+) +(.+)$/gm)) {
+    const [user, nice, system, , , irq, softirq, steal] = numbers.split(' ').map(Number);
+    cores.push({
+      core: Number(core),
+      busyNs: (user + nice + system + irq + softirq) * USER_TICK_NS,
+      interruptNs: (irq + softirq) * USER_TICK_NS,
+      stealNs: steal * USER_TICK_NS,
+    });
+  }
+  return cores;
+}
+
+/**
+ * What each core was used for between two samples, so that a run can say when its cores were taken by something else.
+ * `coreOf` names the one core a thread of this process is pinned to. A thread that ended in between took its account
+ * with it, and its time shows as foreign: compare samples between which no thread ends.
+ */
+export function coreUse(
+  before: CoreSample,
+  after: CoreSample,
+  coreOf: (thread: ThreadSchedule) => number | undefined,
+): CoreUse[] {
+  const runBefore = new Map(before.threads.map(({ tid, runNs }) => [tid, runNs]));
+  const ownByCore = new Map<number, number>();
+  for (const thread of after.threads) {
+    const core = coreOf(thread);
+    if (core === undefined) continue;
+    const ranNs = thread.runNs - (runBefore.get(thread.tid) ?? 0);
+    ownByCore.set(core, (ownByCore.get(core) ?? 0) + ranNs);
+  }
+  return after.cores.flatMap((end) => {
+    const start = before.cores.find(({ core }) => core === end.core);
+    if (start === undefined) return []; // Brought online in between.
+    const busyNs = end.busyNs - start.busyNs;
+    const ownNs = ownByCore.get(end.core) ?? 0;
+    return {
+      core: end.core,
+      elapsedNs: after.atNs - before.atNs,
+      busyNs,
+      ownNs,
+      foreignNs: Math.max(0, busyNs - ownNs),
+      stealNs: end.stealNs - start.stealNs,
+    };
+  });
+}

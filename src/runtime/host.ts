@@ -1,0 +1,61 @@
+import type { Memory } from '../memory/arena.ts';
+import type { Plan } from './plan.ts';
+
+/** What a host has counted for one of its threads since it started. */
+export interface ThreadUse {
+  readonly name: string;
+  /** CPU time, and time runnable without a CPU; null where the kernel does not say. */
+  readonly runNs: number;
+  readonly waitNs: number | null;
+  /** Times it was put on a CPU. */
+  readonly switches: number | null;
+}
+
+/** One thread's place, for the header and the screen. */
+export interface ThreadPlace {
+  readonly name: string;
+  readonly core: number;
+  /** Scheduling class as obtained: `nice 0`, `SCHED_FIFO 1`. */
+  readonly policy: string;
+}
+
+/** What all actors of one thread hold privately while every thread is parked. */
+export interface Stock {
+  readonly slots: readonly number[];
+  readonly frames: number;
+  readonly guestBuffers: readonly { readonly vm: string; readonly addresses: readonly number[] }[];
+}
+
+/** Runs a plan: real threads and the wall clock, or one thread and virtual time. Everything above works with either. */
+export interface Host {
+  readonly kind: 'threads' | 'virtual';
+  readonly plan: Plan;
+  /** All buffers of the run. */
+  readonly memory: Memory;
+  readonly places: readonly ThreadPlace[];
+  /** What the run's results depend on: machine, placement, priorities, in lines for the header. */
+  readonly header: readonly string[];
+  /** Why rates of this run must not be judged; empty when they may be. */
+  readonly oversubscribed: readonly string[];
+  /** Builds the actors and sets the threads going. */
+  start(): Promise<void>;
+  /** The clock of the run, ns. */
+  nowNs(): number;
+  /** Lets `ns` of the run's time pass, or less when `interrupted` settles first. */
+  advance(ns: number, interrupted?: Promise<unknown>): Promise<void>;
+  /** CPU use of every thread so far. */
+  threadUse(): readonly ThreadUse[];
+  /** Parks every thread at a batch boundary; afterwards memory stands still. */
+  pause(): Promise<void>;
+  /** Lets them run again. */
+  resume(): Promise<void>;
+  /** What the actors hold. Only while paused. */
+  takeStock(): Promise<Stock>;
+  /** Connects or disconnects one port of an actor while the rest of the run goes on. */
+  attach(actor: string, port: number, link: object): Promise<void>;
+  detach(actor: string, port: number): Promise<void>;
+  /** What an actor has to say about its control path. */
+  report(actor: string): Promise<readonly string[]>;
+  /** Ends the threads. Nothing is left running. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+
+/** The part of Linux's sched.h and time.h that setting a thread's place needs; every call returns 0 or a negative errno. */
+export interface Libc {
+  /** sched_setscheduler(2). `tid` 0 is the calling thread. `param` is struct sched_param: one int, the real-time priority. */
+  readonly setScheduler: (tid: number, policy: number, param: Int32Array) => number;
+  /** sched_setaffinity(2). `mask` has one bit for each CPU, least significant bit of byte 0 first. */
+  readonly setAffinity: (tid: number, mask: Uint8Array) => number;
+  /** clock_gettime(2) with CLOCK_THREAD_CPUTIME_ID: CPU nanoseconds the calling thread has used. */
+  readonly threadCpuNs: () => number;
+}
+
+/** What came of looking for koffi on this thread. */
+export type LibcResult =
+  { readonly libc: Libc; readonly reason: '' } | { readonly libc: null; readonly reason: string };
+
+const CLOCK_THREAD_CPUTIME_ID = 3; // include/uapi/linux/time.h
+/** glibc and musl under the names their packages install; the first one that loads is used. */
+const LIBRARY_NAMES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'];
+
+/** The functions of koffi that are used here; koffi is optional, so its own types cannot be relied on. */
+interface Koffi {
+  load(name: string): { func(prototype: string): (...args: unknown[]) => number };
+  errno(): number;
+}
+
+let opened: LibcResult | undefined;
+
+/**
+ * System calls through koffi, opened once a thread. Never throws: without koffi, or with VHOSTLAB_KOFFI=off in the
+ * environment, `libc` is null and `reason` says why. Only short synchronous calls are made: koffi's asynchronous calls
+ * have crashed in worker threads (Koromix/koffi#190).
+ */
+export function openLibc(): LibcResult {
+  opened ??= tryOpen();
+  return opened;
+}
+
+function tryOpen(): LibcResult {
+  if (process.env['VHOSTLAB_KOFFI'] === 'off')
+    return { libc: null, reason: 'koffi is switched off (VHOSTLAB_KOFFI=off)' };
+  if (process.platform !== 'linux') return { libc: null, reason: `no Linux system calls on ${process.platform}` };
+  try {
+    return { libc: bind(createRequire(import.meta.url)('koffi') as Koffi), reason: '' };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { libc: null, reason: `koffi cannot be loaded: ${text.split('\n', 1)[0]}` };
+  }
+}
+
+function bind(koffi: Koffi): Libc {
+  const library = loadFirst(koffi);
+  const setScheduler = library.func('int sched_setscheduler(int pid, int policy, const int *param)');
+  const setAffinity = library.func('int sched_setaffinity(int pid, size_t len, const uint8_t *mask)');
+  const clockGettime = library.func('int clock_gettime(int clock, _Out_ int64_t *timespec)');
+  const timespec = new BigInt64Array(2);
+  return {
+    setScheduler: (tid, policy, param) => (setScheduler(tid, policy, param) === 0 ? 0 : -koffi.errno()),
+    setAffinity: (tid, mask) => (setAffinity(tid, mask.length, mask) === 0 ? 0 : -koffi.errno()),
+    threadCpuNs: () => {
+      const failed = clockGettime(CLOCK_THREAD_CPUTIME_ID, timespec);
+      return failed === 0 ? Number(timespec[0]) * 1e9 + Number(timespec[1]) : -koffi.errno();
+    },
+  };
+}
+
+function loadFirst(koffi: Koffi): ReturnType<Koffi['load']> {
+  let lastError: unknown;
+  for (const name of LIBRARY_NAMES) {
+    try {
+      return koffi.load(name);
+    } catch (error) {
+      lastError = error;
+    }
+  }
+  throw lastError;
+}

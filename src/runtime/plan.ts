@@ -1,0 +1,137 @@
+/**
+ * A run laid out in full before anything starts: which memory there is, what lies where, which threads there are, which
+ * actors each runs and what each actor's ports are connected to. Plain data, so that it can cross to worker threads and
+ * be printed. Built from a scenario by src/topology; executed by either host.
+ */
+import type { CounterSpec } from '../../actors/actor.ts';
+import type { BridgeConfig } from '../../actors/bridge.ts';
+import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
+import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
+import type { NicConfig } from '../../actors/nic.ts';
+import type { SoftirqConfig } from '../../actors/softirq.ts';
+import type { TapConfig } from '../../actors/tap.ts';
+import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';
+import type { TrafficSinkConfig } from '../../actors/traffic-sink.ts';
+import type { VhostWorkerConfig } from '../../actors/vhost-worker.ts';
+import type { VmmConfig } from '../../actors/vmm.ts';
+import type { Region } from '../memory/arena.ts';
+import type { PoolRef } from '../memory/frame-pool.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import type { WireRef } from '../memory/wire-ring.ts';
+import type { FlowSpec } from '../net/flow-templates.ts';
+import type { ExpectedStream } from '../net/traffic-check.ts';
+import type { ThreadKind } from './core-plan.ts';
+import type { ThreadPolicy } from './os-threads.ts';
+
+/** Where one stream's frames come from. */
+export interface SourcePlan {
+  readonly flows: FlowSpec;
+  /** Frame sizes with FCS, sent in turn. */
+  readonly sizesBytes: readonly number[];
+}
+
+/** What is built on the thread: an actor's kind and its configuration. */
+export type ActorSpec =
+  | { readonly kind: 'generator'; readonly config: TrafficGeneratorConfig; readonly sources: readonly SourcePlan[] }
+  | { readonly kind: 'sink'; readonly config: TrafficSinkConfig; readonly streams: readonly ExpectedStream[] }
+  | { readonly kind: 'nic'; readonly config: NicConfig }
+  | { readonly kind: 'softirq'; readonly config: SoftirqConfig }
+  | { readonly kind: 'bridge'; readonly config: BridgeConfig }
+  | { readonly kind: 'tap'; readonly config: TapConfig }
+  | { readonly kind: 'vhost'; readonly config: VhostWorkerConfig }
+  | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: IpForwardConfig }
+  | { readonly kind: 'vmm'; readonly config: VmmConfig };
+
+/** One connection of an actor. */
+export interface Attachment {
+  readonly port: number;
+  readonly link: object;
+}
+
+export interface ActorPlan {
+  readonly spec: ActorSpec;
+  readonly name: string;
+  /** Names, in the order of the actor's counter page; empty for actors that count nothing. */
+  readonly counters: readonly CounterSpec[];
+  readonly counterRegion: Region | null;
+  readonly attachments: readonly Attachment[];
+}
+
+export interface ThreadPlan {
+  readonly name: string;
+  readonly kind: ThreadKind;
+  /** The VM it belongs to, for vCPUs and VMMs. */
+  readonly vm: string | null;
+  readonly actors: readonly ActorPlan[];
+  /** Names of the buffers this thread is given; it can reach no other. */
+  readonly buffers: readonly string[];
+  readonly doorbell: Region;
+  /** The control word: see thread-control.ts. */
+  readonly control: Region;
+  /** What the scenario insists on. */
+  readonly core: number | null;
+  readonly policy: ThreadPolicy | null;
+}
+
+/** A ring as the ledger and the screen see it. */
+export interface RingPlan {
+  /** `tap0.queue`, `eth0.tx`: the actor it stands before, and which of its inputs. */
+  readonly name: string;
+  readonly ring: RingRef;
+  /** Slots with frames in them, or empty buffers on their way home or to a device. */
+  readonly carries: 'frames' | 'buffers';
+  /** Most ids it is allowed to hold, for display. */
+  readonly limit: number;
+}
+
+export interface WirePlan {
+  readonly name: string;
+  readonly wire: WireRef;
+}
+
+/** What a guest's buffers are, for stock-taking. */
+export interface GuestBuffersPlan {
+  readonly vm: string;
+  readonly depot: Region;
+  /** Guest address of each buffer. */
+  readonly addresses: readonly number[];
+}
+
+/** One stream, for control and reports. */
+export interface StreamPlan {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** Names of the actors at its two ends, and its number among the generator's streams. */
+  readonly generator: string;
+  readonly index: number;
+  readonly sink: string;
+}
+
+/** One generator's controls and measurements, and one sink's, by port. */
+export interface PortPlan {
+  readonly name: string;
+  readonly generator: string;
+  readonly throttle: Region;
+  readonly lateness: Region;
+  readonly sink: string;
+  readonly latency: Region;
+}
+
+export interface Plan {
+  readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
+  readonly threads: readonly ThreadPlan[];
+  readonly rings: readonly RingPlan[];
+  readonly wires: readonly WirePlan[];
+  readonly pools: readonly PoolRef[];
+  readonly guests: readonly GuestBuffersPlan[];
+  readonly ports: readonly PortPlan[];
+  readonly streams: readonly StreamPlan[];
+}
+
+/** The thread that runs an actor. */
+export function threadOf(plan: Plan, actor: string): ThreadPlan {
+  const thread = plan.threads.find(({ actors }) => actors.some(({ name }) => name === actor));
+  if (thread === undefined) throw new Error(`no actor "${actor}" in this run`);
+  return thread;
+}

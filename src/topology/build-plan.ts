@@ -1,0 +1,151 @@
+/** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
+import type { PoolRef, ReturnRef, SlotMemoryRef } from '../memory/frame-pool.ts';
+import { reserveReturn } from '../memory/frame-pool.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { planGuest } from './plan-guest.ts';
+import type { GuestPlan } from './plan-guest.ts';
+import { planHardware } from './plan-hardware.ts';
+import type { PortHardware } from './plan-hardware.ts';
+import { planBridge, planSoftirq, planTap, planVhost } from './plan-kernel.ts';
+import type { DraftActor, DraftThread } from './plan-draft.ts';
+import { PlanDraft } from './plan-draft.ts';
+import type { BridgeSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
+import { softirqName, vhostName } from './thread-names.ts';
+
+/** Host slots for copies made by flooding, for each bridge. */
+const CLONE_SLOTS = 1024;
+
+/** What of the host kernel serves one vNIC. */
+export interface VnicKernel {
+  readonly vm: VmSpec;
+  readonly nic: VnicSpec;
+  readonly tap: DraftActor;
+  readonly vhost: DraftActor;
+  readonly vhostPool: PoolRef;
+  /** Guest to network: vhost to this CPU's backlog. */
+  readonly backlog: RingRef;
+  readonly backlogToBridge: RingRef;
+  readonly bridgeToTap: RingRef;
+}
+
+/** What one bridge connects, and the pools whose slots travel there. */
+export interface BridgeDomain {
+  readonly spec: BridgeSpec;
+  readonly bridge: DraftActor;
+  readonly clonePool: PoolRef;
+  readonly ports: readonly PortHardware[];
+  readonly vnics: readonly VnicKernel[];
+}
+
+/** All of a run's parts, while they are being connected. */
+export interface Parts {
+  readonly scenario: Scenario;
+  readonly draft: PlanDraft;
+  readonly slots: SlotMemoryRef;
+  readonly softirq: DraftActor;
+  readonly softirqPool: PoolRef;
+  readonly domains: readonly BridgeDomain[];
+  readonly guests: readonly GuestPlan[];
+  /** By pool index: the return rings made so far, to be read by the pool's owner. */
+  readonly returnRings: RingRef[][];
+}
+
+/** Lays a scenario out. The same scenario gives the same plan. */
+export function buildPlan(scenario: Scenario): Plan {
+  const draft = new PlanDraft(scenario.placement);
+  const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware');
+  const softirqThread = draft.thread(softirqName(0), 'softirq', 'softirq');
+  const softirq = draft.actorOn(softirqThread, softirqName(0), ['host']);
+  const softirqPool = draft.slots.addPool(scenario.host.poolFrames);
+
+  const hardware = planHardware(draft, scenario, hardwareThread, softirqThread);
+  const domains = scenario.bridges.map((spec) => planDomain(draft, scenario, spec, hardware, softirqThread));
+  // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
+  for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
+  const pools = [softirqPool, ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((v) => v.vhostPool)])];
+  const slots = draft.slots.reserve(draft.host);
+  const guests = scenario.vms.map((vm) => planGuest(draft, scenario, vm, domains));
+
+  const parts: Parts = {
+    scenario,
+    draft,
+    slots,
+    softirq,
+    softirqPool,
+    domains,
+    guests,
+    returnRings: pools.map(() => []),
+  };
+  for (const port of hardware) port.connect(slots);
+  for (const domain of domains) {
+    planBridge(parts, domain);
+    for (const vnic of domain.vnics) {
+      planTap(parts, domain, vnic);
+      planVhost(parts, domain, vnic);
+    }
+  }
+  planSoftirq(parts);
+  return draft.finish(pools);
+}
+
+function planDomain(
+  draft: PlanDraft,
+  scenario: Scenario,
+  spec: BridgeSpec,
+  hardware: readonly PortHardware[],
+  softirqThread: DraftThread,
+): BridgeDomain {
+  const bridge = draft.actor(spec.name, 'bridge', softirqThread, 'vhost', ['host']);
+  const clonePool = draft.slots.addPool(CLONE_SLOTS);
+  const vnics = scenario.vms.flatMap((vm) =>
+    vm.nics.filter((nic) => nic.bridge === spec.name).map((nic) => planVnicKernel(draft, scenario, vm, nic, softirqThread)),
+  );
+  const ports = hardware.filter(({ spec: port }) => spec.ports.includes(port.name));
+  return { spec, bridge, clonePool, ports, vnics };
+}
+
+function planVnicKernel(
+  draft: PlanDraft,
+  scenario: Scenario,
+  vm: VmSpec,
+  nic: VnicSpec,
+  softirqThread: DraftThread,
+): VnicKernel {
+  const name = vhostName(nic.name);
+  const vhostThread = draft.thread(name, 'vhost', 'vhost', vm.name);
+  const { backlogFrames } = scenario.host.softirq;
+  const txRing = Math.max(...scenario.ports.map((port) => port.txRing));
+  return {
+    vm,
+    nic,
+    tap: draft.actor(nic.tap.name, 'tap', softirqThread, 'vhost', ['host']),
+    vhost: draft.actorOn(vhostThread, name, ['host', `guest:${vm.name}`, `vmm:${vm.name}`]),
+    // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
+    vhostPool: draft.slots.addPool(backlogFrames + 4 * txRing),
+    backlog: draft.ring(`${nic.tap.name}.backlog`, backlogFrames, 'frames'),
+    backlogToBridge: draft.ring(`${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
+    bridgeToTap: draft.ring(`${nic.tap.name}.tx`, 1024, 'frames'),
+  };
+}
+
+function moveToEnd(actor: DraftActor): void {
+  const { actors } = actor.thread;
+  actors.splice(actors.indexOf(actor), 1);
+  actors.push(actor);
+}
+
+/** A way home for each of `pools`, from one actor that may end their frames. */
+export function waysHome(parts: Parts, pools: readonly PoolRef[]): ReturnRef[] {
+  return pools.map((pool) => {
+    const way = reserveReturn(parts.draft.host, pool);
+    parts.draft.rings.push({ name: `return.${pool.index}`, ring: way.ring, carries: 'buffers', limit: pool.slots });
+    parts.returnRings[pool.index].push(way.ring);
+    return way;
+  });
+}
+
+/** Pools whose slots may turn up behind one bridge. */
+export function poolsOf(parts: Parts, domain: BridgeDomain): PoolRef[] {
+  return [parts.softirqPool, domain.clonePool, ...domain.vnics.map(({ vhostPool }) => vhostPool)];
+}

@@ -1,0 +1,178 @@
+/** A plan under construction: the arenas, the threads and the actors placed on them so far. */
+import type { CounterSpec } from '../../actors/actor.ts';
+import type { Region } from '../memory/arena.ts';
+import { Arena } from '../memory/arena.ts';
+import { reserveCounters } from '../memory/counter-page.ts';
+import { reserveDoorbell } from '../memory/doorbell.ts';
+import { SlotMemoryPlanner } from '../memory/frame-pool.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import { reserveRing } from '../memory/id-ring.ts';
+import type { WireRef } from '../memory/wire-ring.ts';
+import { reserveWire } from '../memory/wire-ring.ts';
+import type { ThreadKind } from '../runtime/core-plan.ts';
+import type { ThreadPolicy } from '../runtime/os-threads.ts';
+import type {
+  ActorPlan,
+  ActorSpec,
+  Attachment,
+  GuestBuffersPlan,
+  Plan,
+  PortPlan,
+  RingPlan,
+  StreamPlan,
+  ThreadPlan,
+  WirePlan,
+} from '../runtime/plan.ts';
+import { reserveThreadControl } from '../runtime/thread-control.ts';
+import type { PlacementSpec, ThreadKind as NamedKind, ThreadSpec } from './scenario.ts';
+import { threadSettings } from './thread-names.ts';
+
+/** A thread while actors are still being placed on it. */
+export interface DraftThread {
+  readonly name: string;
+  readonly kind: ThreadKind;
+  readonly vm: string | null;
+  readonly doorbell: Region;
+  readonly control: Region;
+  readonly core: number | null;
+  readonly policy: ThreadPolicy | null;
+  readonly actors: DraftActor[];
+  readonly buffers: Set<string>;
+}
+
+/** An actor while its ports are still being connected. */
+export interface DraftActor {
+  readonly name: string;
+  readonly thread: DraftThread;
+  readonly attachments: Attachment[];
+  spec: ActorSpec | null;
+  counters: readonly CounterSpec[];
+  counterRegion: Region | null;
+}
+
+export class PlanDraft {
+  /** Frames and rings of the host; DMA reaches it. */
+  readonly host = new Arena('host');
+  /** What lies between generators, NICs and sinks. */
+  readonly wire = new Arena('wire');
+  /** Doorbells, eventfds, interrupt lines, control words. */
+  readonly signals = new Arena('signals');
+  /** Counters, histograms: one writer each. */
+  readonly metrics = new Arena('metrics');
+  readonly slots = new SlotMemoryPlanner();
+  readonly rings: RingPlan[] = [];
+  readonly wires: WirePlan[] = [];
+  readonly guests: GuestBuffersPlan[] = [];
+  readonly ports: PortPlan[] = [];
+  readonly streams: StreamPlan[] = [];
+  private readonly vmArenas: Arena[] = [];
+  private readonly threads: DraftThread[] = [];
+  private readonly placement: PlacementSpec;
+
+  constructor(placement: PlacementSpec) {
+    this.placement = placement;
+  }
+
+  /** An arena of a VM's own: `guest:vm0` or `vmm:vm0`. */
+  vmArena(name: string): Arena {
+    const arena = new Arena(name);
+    this.vmArenas.push(arena);
+    return arena;
+  }
+
+  /** The scenario's settings for a thread or an actor. */
+  settings(kind: NamedKind, name: string): Omit<ThreadSpec, 'match'> {
+    return threadSettings(this.placement, kind, name);
+  }
+
+  /** A thread; `named` is what the scenario calls its kind. */
+  thread(name: string, kind: ThreadKind, named: NamedKind, vm: string | null = null): DraftThread {
+    const settings = this.settings(named, name);
+    const thread: DraftThread = {
+      name,
+      kind,
+      vm,
+      doorbell: reserveDoorbell(this.signals),
+      control: reserveThreadControl(this.signals),
+      core: settings.core,
+      policy: policyOf(settings),
+      actors: [],
+      buffers: new Set(['signals', 'metrics']),
+    };
+    this.threads.push(thread);
+    return thread;
+  }
+
+  /** Places an actor on `shared`, or on a thread of its own where the scenario says so. */
+  actor(name: string, named: NamedKind, shared: DraftThread, ownKind: ThreadKind, buffers: readonly string[]): DraftActor {
+    const thread = this.settings(named, name).own ? this.thread(name, ownKind, named) : shared;
+    return this.actorOn(thread, name, buffers);
+  }
+
+  /** Places an actor on a given thread. */
+  actorOn(thread: DraftThread, name: string, buffers: readonly string[]): DraftActor {
+    const actor: DraftActor = { name, thread, attachments: [], spec: null, counters: [], counterRegion: null };
+    for (const buffer of buffers) thread.buffers.add(buffer);
+    thread.actors.push(actor);
+    return actor;
+  }
+
+  /** Gives an actor its counter page. */
+  count(actor: DraftActor, counters: readonly CounterSpec[]): Region {
+    actor.counters = counters;
+    actor.counterRegion = reserveCounters(this.metrics, counters.length);
+    return actor.counterRegion;
+  }
+
+  /** A ring in host memory, known to ledger and screen. */
+  ring(name: string, ids: number, carries: 'frames' | 'buffers', limit = ids): RingRef {
+    const ring = reserveRing(this.host, ids);
+    this.rings.push({ name, ring, carries, limit });
+    return ring;
+  }
+
+  wireOf(name: string, cells: number): WireRef {
+    const wire = reserveWire(this.wire, cells);
+    this.wires.push({ name, wire });
+    return wire;
+  }
+
+  /** The finished plan. */
+  finish(pools: Plan['pools']): Plan {
+    const arenas = [this.host, this.wire, this.signals, this.metrics, ...this.vmArenas];
+    return {
+      buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
+      threads: this.threads.filter(({ actors }) => actors.length > 0).map(finishThread),
+      rings: this.rings,
+      wires: this.wires,
+      pools,
+      guests: this.guests,
+      ports: this.ports,
+      streams: this.streams,
+    };
+  }
+}
+
+function finishThread(thread: DraftThread): ThreadPlan {
+  return { ...thread, actors: thread.actors.map(finishActor), buffers: [...thread.buffers] };
+}
+
+function finishActor(actor: DraftActor): ActorPlan {
+  const { name, spec, counters, counterRegion, attachments } = actor;
+  if (spec === null) throw new Error(`actor ${name} was never configured`);
+  return { name, spec, counters, counterRegion, attachments };
+}
+
+function policyOf({ policy, nice }: Omit<ThreadSpec, 'match'>): ThreadPolicy | null {
+  switch (policy) {
+    case 'fifo':
+      return { class: 'fifo', priority: 1 };
+    case 'idle':
+      return { class: 'idle' };
+    case 'other':
+    case 'batch':
+      return { class: policy, nice: nice ?? 0 };
+    case null:
+      return nice === null ? null : { class: 'other', nice };
+  }
+}

@@ -1,0 +1,175 @@
+/** The hardware side of the plan: for each port a generator, a NIC and a sink, and the rings its driver will see. */
+import { GENERATOR_WIRE_PORT, generatorCounters } from '../../actors/traffic-generator.ts';
+import type { GeneratorWireLink, StreamPacing } from '../../actors/traffic-generator.ts';
+import { NIC_COUNTERS, NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
+import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import { SINK_WIRE_PORT, sinkCounters } from '../../actors/traffic-sink.ts';
+import type { SinkWireLink } from '../../actors/traffic-sink.ts';
+import type { Region } from '../memory/arena.ts';
+import type { SlotMemoryRef } from '../memory/frame-pool.ts';
+import { reserveHistogram } from '../memory/histogram.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import { reserveInterruptLine } from '../memory/interrupt-line.ts';
+import { parseCidr } from '../net/address.ts';
+import { parseMac } from '../net/ethernet.ts';
+import type { SourcePlan } from '../runtime/plan.ts';
+import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
+import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
+import { generatorName, sinkName } from './thread-names.ts';
+
+/** Frames in flight on a wire; the receiver takes them at its next poll. */
+const WIRE_CELLS = 512;
+/** Room for what one pass puts on a ring between two actors of the same thread. */
+const HANDOVER_FRAMES = 1024;
+const FIRST_SOURCE_PORT = 1024;
+/** The discard service, where RFC 2544 appendix C.2.4.1 sends its test frames, is 7 (echo); 9 discards. */
+const DESTINATION_PORT = 9;
+/** Hosts .1 to .9 of a wire's network are routers; stations begin here. */
+const FIRST_STATION = 10;
+
+/** One port's rings as its driver and its bridge will be connected to them. */
+export interface PortHardware {
+  readonly spec: PortSpec;
+  readonly rxFree: RingRef;
+  readonly rxDone: RingRef;
+  readonly tx: RingRef;
+  readonly txDone: RingRef;
+  readonly interrupt: Region;
+  /** The driver's frames on their way into the bridge. */
+  readonly toBridge: RingRef;
+  /** The thread that transmit rings are polled by, to wake it where it may sleep. */
+  readonly nicDoorbell: Region;
+  /** Connects the NIC to host memory once its place is known. */
+  connect(slots: SlotMemoryRef): void;
+}
+
+export function planHardware(
+  draft: PlanDraft,
+  scenario: Scenario,
+  hardwareThread: DraftThread,
+  softirqThread: DraftThread,
+): PortHardware[] {
+  const generators = scenario.ports.map(({ name }) =>
+    draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
+  );
+  const nics = scenario.ports.map(({ name }) => draft.actor(name, 'nic', hardwareThread, 'hardware', ['wire', 'host']));
+  const sinks = scenario.ports.map(({ name }) =>
+    draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']),
+  );
+  const ports = scenario.ports.map((spec, i) =>
+    planPort(draft, scenario, spec, { generator: generators[i], nic: nics[i], sink: sinks[i], softirqThread }),
+  );
+  scenario.traffic.streams.forEach(({ name, from, to }) => {
+    const index = scenario.traffic.streams.filter((stream) => stream.from === from).findIndex((s) => s.name === name);
+    draft.streams.push({ name, from, to, generator: generatorName(from), index, sink: sinkName(to) });
+  });
+  return ports;
+}
+
+interface PortActors {
+  readonly generator: DraftActor;
+  readonly nic: DraftActor;
+  readonly sink: DraftActor;
+  readonly softirqThread: DraftThread;
+}
+
+function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: PortActors): PortHardware {
+  const { generator, nic, sink, softirqThread } = actors;
+  const { name } = spec;
+  const incoming = draft.wireOf(`${name}.wire-in`, WIRE_CELLS);
+  const outgoing = draft.wireOf(`${name}.wire-out`, WIRE_CELLS);
+  const throttle = draft.signals.reserve(8 * (1 + scenario.traffic.streams.length));
+  const lateness = reserveHistogram(draft.metrics);
+  const latency = reserveHistogram(draft.metrics);
+  draft.ports.push({ name, generator: generator.name, throttle, lateness, sink: sink.name, latency });
+
+  const leaving = scenario.traffic.streams.filter((stream) => stream.from === name);
+  generator.spec = {
+    kind: 'generator',
+    config: {
+      name: generator.name,
+      counters: draft.count(generator, generatorCounters(leaving.map((stream) => stream.name))),
+      lateness,
+      throttle,
+      speedBps: spec.speedBps,
+      streams: leaving.map((stream) => pacingOf(scenario, stream)),
+    },
+    sources: leaving.map((stream) => sourceOf(scenario, stream)),
+  };
+  generator.attachments.push({ port: GENERATOR_WIRE_PORT, link: { tx: incoming } satisfies GeneratorWireLink });
+
+  const arriving = scenario.traffic.streams.filter((stream) => stream.to === name);
+  const arrivingNames = arriving.map((stream) => stream.name);
+  sink.spec = {
+    kind: 'sink',
+    config: { name: sink.name, counters: draft.count(sink, sinkCounters(arrivingNames)), latency },
+    streams: arriving.map((stream) => ({
+      stream: scenario.traffic.streams.indexOf(stream),
+      flowCount: stream.flows,
+    })),
+  };
+  sink.attachments.push({ port: SINK_WIRE_PORT, link: { rx: outgoing } satisfies SinkWireLink });
+
+  nic.spec = {
+    kind: 'nic',
+    config: {
+      name,
+      counters: draft.count(nic, NIC_COUNTERS),
+      speedBps: spec.speedBps,
+      interruptGapNs: spec.interruptRate === 'unlimited' ? 0 : 1e9 / spec.interruptRate,
+    },
+  };
+  nic.attachments.push({ port: NIC_WIRE_PORT, link: { rx: incoming, tx: outgoing } satisfies NicWireLink });
+
+  const rings = {
+    rxFree: draft.ring(`${name}.rx-free`, spec.rxRing, 'buffers'),
+    rxDone: draft.ring(`${name}.rx`, spec.rxRing, 'frames'),
+    tx: draft.ring(`${name}.tx`, spec.txRing, 'frames'),
+    txDone: draft.ring(`${name}.tx-done`, spec.txRing, 'buffers'),
+    interrupt: reserveInterruptLine(draft.signals),
+  };
+  const cpuDoorbell = softirqThread.doorbell;
+  return {
+    spec,
+    ...rings,
+    toBridge: draft.ring(`${name}.to-bridge`, HANDOVER_FRAMES, 'frames'),
+    nicDoorbell: nic.thread.doorbell,
+    connect: (slots) => {
+      const link: NicHostLink = { slots, ...rings, cpuDoorbell };
+      nic.attachments.push({ port: NIC_HOST_PORT, link });
+    },
+  };
+}
+
+function pacingOf(scenario: Scenario, stream: StreamSpec): StreamPacing {
+  const { pattern, burst, streams } = scenario.traffic;
+  return { pattern, burst, seed: (scenario.seed * 1_000_003 + streams.indexOf(stream) * 7919 + 1) | 0 };
+}
+
+/** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */
+function sourceOf(scenario: Scenario, stream: StreamSpec): SourcePlan {
+  const from = portOf(scenario, stream.from);
+  const to = portOf(scenario, stream.to);
+  const via = scenario.vms.flatMap(({ nics }) => nics).find(({ name }) => name === stream.via);
+  if (via === undefined) throw new Error(`stream ${stream.name} is addressed to vNIC ${stream.via}, which is not there`);
+  return {
+    flows: {
+      dstMac: parseMac(via.mac),
+      srcMac: parseMac(from.mac),
+      srcAddress: parseCidr(from.network).address + FIRST_STATION,
+      dstAddress: parseCidr(to.network).address + FIRST_STATION,
+      srcPort: FIRST_SOURCE_PORT,
+      dstPort: DESTINATION_PORT,
+      ttl: stream.ttl,
+      stream: scenario.traffic.streams.indexOf(stream),
+      flowCount: stream.flows,
+    },
+    sizesBytes: stream.frameBytes,
+  };
+}
+
+function portOf(scenario: Scenario, name: string): PortSpec {
+  const port = scenario.ports.find((each) => each.name === name);
+  if (port === undefined) throw new Error(`no port ${name} in the scenario`);
+  return port;
+}

@@ -1,0 +1,157 @@
+/** The host kernel's part of the plan: softirq, bridges, taps and vhost workers, once memory and guests are laid out. */
+import { BRIDGE_COUNTERS } from '../../actors/bridge.ts';
+import type { BridgePortLink } from '../../actors/bridge.ts';
+import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts';
+import { TAP_BRIDGE_PORT, TAP_COUNTERS, TAP_READER_PORT } from '../../actors/tap.ts';
+import type { TapBridgeLink, TapReaderLink } from '../../actors/tap.ts';
+import { VHOST_COUNTERS, VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
+import type { VhostGuestLink, VhostTapLink } from '../../actors/vhost-worker.ts';
+import type { Region } from '../memory/arena.ts';
+import { reserveDoorbell } from '../memory/doorbell.ts';
+import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
+import { poolsOf, waysHome } from './build-plan.ts';
+import type { DraftActor } from './plan-draft.ts';
+
+/** The doorbell to ring for `receiver` after handing it something; none on the same thread. */
+function wake(sender: DraftActor, receiver: DraftActor): Region | null {
+  return sender.thread === receiver.thread ? null : receiver.thread.doorbell;
+}
+
+export function planSoftirq(parts: Parts): void {
+  const { scenario, draft, softirq, softirqPool, slots } = parts;
+  const { table } = scenario.host.costs;
+  const others = parts.domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((vnic) => vnic.vhostPool)]);
+  softirq.spec = {
+    kind: 'softirq',
+    config: {
+      name: softirq.name,
+      counters: draft.count(softirq, SOFTIRQ_COUNTERS),
+      slots,
+      pool: softirqPool,
+      poolReturns: parts.returnRings[softirqPool.index],
+      returns: waysHome(parts, others),
+      weight: scenario.host.softirq.weight,
+      costs: { nicRxNs: table.nicRx, backlogNs: table.backlog, irqNs: table.irq },
+    },
+  };
+  for (const { bridge, ports, vnics } of parts.domains) {
+    const bridgeDoorbell = wake(softirq, bridge);
+    for (const { spec, rxFree, rxDone, txDone, interrupt, toBridge } of ports) {
+      const { rxRing } = spec;
+      const link: SoftirqNicLink = { kind: 'nic', rxFree, rxDone, txDone, rxRing, interrupt, toBridge, bridgeDoorbell };
+      softirq.attachments.push({ port: softirq.attachments.length, link });
+    }
+    for (const { backlog, backlogToBridge } of vnics) {
+      const link: SoftirqBacklogLink = { kind: 'backlog', from: backlog, toBridge: backlogToBridge, bridgeDoorbell };
+      softirq.attachments.push({ port: softirq.attachments.length, link });
+    }
+  }
+}
+
+export function planBridge(parts: Parts, domain: BridgeDomain): void {
+  const { scenario, draft, slots } = parts;
+  const { bridge, spec, clonePool, ports, vnics } = domain;
+  const { table } = scenario.host.costs;
+  bridge.spec = {
+    kind: 'bridge',
+    config: {
+      name: spec.name,
+      counters: draft.count(bridge, BRIDGE_COUNTERS),
+      slots,
+      pool: clonePool,
+      poolReturns: parts.returnRings[clonePool.index],
+      returns: waysHome(
+        parts,
+        poolsOf(parts, domain).filter((pool) => pool !== clonePool),
+      ),
+      ageingNs: spec.ageingNs,
+      costs: { bridgeNs: table.bridge, nicTxNs: table.nicTx },
+    },
+  };
+  const links: BridgePortLink[] = [
+    ...ports.map(
+      (port): BridgePortLink => ({
+        rx: port.toBridge,
+        tx: port.tx,
+        txLimit: port.spec.txRing,
+        nic: true,
+        txDoorbell: port.nicDoorbell,
+      }),
+    ),
+    ...vnics.map(
+      ({ tap, backlogToBridge, bridgeToTap }): BridgePortLink => ({
+        rx: backlogToBridge,
+        tx: bridgeToTap,
+        txLimit: bridgeToTap.capacity,
+        nic: false,
+        txDoorbell: wake(bridge, tap),
+      }),
+    ),
+  ];
+  links.forEach((link, port) => bridge.attachments.push({ port, link }));
+}
+
+export function planTap(parts: Parts, domain: BridgeDomain, { tap, nic, vhost, bridgeToTap }: VnicKernel): void {
+  const { scenario, draft, slots } = parts;
+  const { table } = scenario.host.costs;
+  tap.spec = {
+    kind: 'tap',
+    config: {
+      name: tap.name,
+      counters: draft.count(tap, TAP_COUNTERS),
+      slots,
+      returns: waysHome(parts, poolsOf(parts, domain)),
+      queueFrames: nic.tap.queueFrames,
+      costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
+    },
+  };
+  const queue = draft.ring(`${tap.name}.queue`, nic.tap.queueFrames, 'frames');
+  const event = reserveDoorbell(draft.signals);
+  tap.attachments.push({ port: TAP_BRIDGE_PORT, link: { rx: bridgeToTap } satisfies TapBridgeLink });
+  const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell };
+  tap.attachments.push({ port: TAP_READER_PORT, link: reader });
+}
+
+export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+  const { scenario, draft, slots } = parts;
+  const { vhost, nic, vm, tap, vhostPool, backlog } = vnic;
+  const { table } = scenario.host.costs;
+  vhost.spec = {
+    kind: 'vhost',
+    config: {
+      name: vhost.name,
+      counters: draft.count(vhost, VHOST_COUNTERS),
+      slots,
+      pool: vhostPool,
+      poolReturns: parts.returnRings[vhostPool.index],
+      returns: waysHome(
+        parts,
+        poolsOf(parts, domain).filter((pool) => pool !== vhostPool),
+      ),
+      byteWeight: nic.vhost.byteWeight,
+      packetWeight: nic.vhost.packetWeight === 'none' ? Infinity : nic.vhost.packetWeight,
+      batch: nic.vhost.batch,
+      backlogFrames: scenario.host.softirq.backlogFrames,
+      costs: {
+        vhostRxNs: table.vhostRx,
+        vhostTxNs: table.vhostTx,
+        callInjectNs: table.callInject,
+        wakeupNs: table.wakeup,
+      },
+    },
+  };
+  const { queue, event } = tap.attachments.find(({ port }) => port === TAP_READER_PORT)!.link as TapReaderLink;
+  const tapLink: VhostTapLink = { queue, event, backlog, softirqDoorbell: parts.softirq.thread.doorbell };
+  vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
+  const guest = parts.guests.find(({ spec }) => spec === vm)!;
+  const { mailbox, kicks, vcpu } = guest.nics[vm.nics.indexOf(nic)];
+  const guestLink: VhostGuestLink = {
+    guestMemory: `guest:${vm.name}`,
+    mailbox,
+    kicks,
+    callDoorbell: vcpu.thread.doorbell,
+    vmmDoorbell: guest.vmm.thread.doorbell,
+  };
+  vhost.attachments.push({ port: VHOST_GUEST_PORT, link: guestLink });
+}

@@ -1,0 +1,241 @@
+/** Rules between the keys of a scenario: names that refer to each other, and values that must fit together. */
+import { networkOf, parseCidr } from '../net/address.ts';
+import { formatRate } from './quantities.ts';
+import { resolveExpectation } from './scenario-expectations.ts';
+import type { ExpectationNames } from './scenario-expectations.ts';
+import type { Fault } from './scenario-issues.ts';
+import type { KeyPath } from './scenario-document.ts';
+import { THREAD_KINDS } from './scenario-schema.ts';
+import type { ParsedScenario } from './scenario-schema.ts';
+import type { Scenario } from './scenario.ts';
+import { portLoads } from './stream-rates.ts';
+import { didYouMean } from './suggestion.ts';
+import { actorNames, isPerCoreThread } from './thread-names.ts';
+
+/** A line loaded this much beyond 1 is rounding. */
+const LOAD_TOLERANCE = 1e-9;
+
+const valueFault = (path: KeyPath, sentence: string): Fault => ({ path, at: 'value', sentence });
+
+/** The named parts of a scenario, and where each name stands. */
+interface Named {
+  readonly name: string;
+  readonly path: KeyPath;
+}
+
+function portNames({ ports = [] }: ParsedScenario): Named[] {
+  return ports.map(({ name }, i) => ({ name, path: ['ports', i, 'name'] }));
+}
+
+function tapNames({ vms = [] }: ParsedScenario): Named[] {
+  return vms.flatMap(({ nics = [] }, v) =>
+    nics.map(({ tap }, n) => ({ name: tap.name ?? '', path: ['vms', v, 'nics', n, 'tap', 'name'] })),
+  );
+}
+
+function nicNames({ vms = [] }: ParsedScenario): Named[] {
+  return vms.flatMap(({ nics = [] }, v) => nics.map(({ name }, n) => ({ name, path: ['vms', v, 'nics', n, 'name'] })));
+}
+
+/** Names given twice, and names that refer to nothing. What these leave standing can be completed. */
+export function checkReferences(scenario: ParsedScenario): Fault[] {
+  const { bridges, vms = [], traffic, run } = scenario;
+  const bridgeNames = (bridges ?? []).map(({ name }, i): Named => ({ name, path: ['bridges', i, 'name'] }));
+  const vmNames = vms.map(({ name }, i): Named => ({ name, path: ['vms', i, 'name'] }));
+  const components = [...portNames(scenario), ...bridgeNames, ...vmNames, ...nicNames(scenario), ...tapNames(scenario)];
+  return [
+    ...findRepeated(components, 'component'),
+    ...findRepeated(
+      (run.phases ?? []).map(({ name }, i) => ({ name, path: ['run', 'phases', i, 'name'] })),
+      'phase',
+    ),
+    ...(bridges === undefined ? [undecidedBridges(scenario)] : checkBridges(scenario)),
+    ...(traffic.streams ?? []).flatMap(({ from, to, via }, i) => [
+      ...unknownName(['traffic', 'streams', i, 'from'], from, 'port', portNames(scenario)),
+      ...unknownName(['traffic', 'streams', i, 'to'], to, 'port', portNames(scenario)),
+      ...(via === undefined ? [] : unknownName(['traffic', 'streams', i, 'via'], via, 'vNIC', nicNames(scenario))),
+    ]),
+    ...vms.flatMap((_, v) => checkVm(scenario, v)),
+  ];
+}
+
+function findRepeated(named: readonly Named[], what: string): Fault[] {
+  const seen = new Set<string>();
+  return named.flatMap(({ name, path }) => {
+    if (seen.has(name)) return [valueFault(path, `found "${name}" a second time, allowed: one ${what} of that name`)];
+    seen.add(name);
+    return [];
+  });
+}
+
+function unknownName(path: KeyPath, name: string, what: string, known: readonly Named[]): Fault[] {
+  const names = known.map((each) => each.name);
+  if (names.includes(name)) return [];
+  const sentence = `no ${what} "${name}", allowed: ${names.join(', ')}${didYouMean(name, names)}`;
+  return [valueFault(path, sentence)];
+}
+
+function undecidedBridges(scenario: ParsedScenario): Fault {
+  const ports = portNames(scenario).map(({ name }) => name);
+  const taps = tapNames(scenario).map(({ name }) => name);
+  const found = `${ports.length} ports (${ports.join(', ')}) and ${taps.length} taps (${taps.join(', ')})`;
+  return valueFault([], `missing key "bridges": with ${found} it must say which belong together`);
+}
+
+function checkBridges(scenario: ParsedScenario): Fault[] {
+  const known = [...portNames(scenario), ...tapNames(scenario)];
+  const members = (scenario.bridges ?? []).flatMap(({ ports }, b) =>
+    ports.map((name, p): Named => ({ name, path: ['bridges', b, 'ports', p] })),
+  );
+  const unbridged = known.filter(({ name }) => !members.some((member) => member.name === name));
+  return [
+    ...members.flatMap(({ name, path }) => unknownName(path, name, 'port or tap', known)),
+    ...findRepeated(members, 'bridge member'),
+    ...unbridged.map(({ name, path }) =>
+      valueFault(path, `"${name}" is in no bridge, allowed: in one of bridges[].ports`),
+    ),
+  ];
+}
+
+function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
+  const { vcpus, nics = [], function: networkFunction } = vms[v];
+  const own = nics.map(({ name }, n): Named => ({ name, path: ['vms', v, 'nics', n, 'name'] }));
+  return [
+    ...nics.flatMap(({ vcpu }, n) =>
+      vcpu === 'auto' || vcpu < vcpus
+        ? []
+        : [
+            valueFault(
+              ['vms', v, 'nics', n, 'vcpu'],
+              `found ${vcpu}, allowed: auto, or 0 to ${vcpus - 1} (vcpus: ${vcpus})`,
+            ),
+          ],
+    ),
+    ...(networkFunction.routes ?? []).flatMap(({ nic }, r) =>
+      unknownName(['vms', v, 'function', 'routes', r, 'nic'], nic, 'vNIC of this VM', own),
+    ),
+  ];
+}
+
+/** Values that must fit together, once all of them are known. `parsed` tells what was written from what was derived. */
+export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[] {
+  const { traffic, placement } = scenario;
+  return [
+    ...findRepeated(
+      traffic.streams.map(({ name }, i) => ({ name, path: ['traffic', 'streams', i, 'name'] })),
+      'stream',
+    ),
+    ...checkAddresses(scenario),
+    ...checkMarks(scenario),
+    ...checkRates(scenario, parsed),
+    ...checkPaths(scenario),
+    ...checkCores(scenario),
+    ...placement.threads.flatMap(({ match }) => checkThread(scenario, match)),
+  ];
+}
+
+function checkAddresses({ ports, vms }: Scenario): Fault[] {
+  const nics = vms.flatMap((vm, v) => vm.nics.map((nic, n) => ({ nic, path: ['vms', v, 'nics', n] as KeyPath })));
+  const macs = [
+    ...ports.map(({ mac }, i): Named => ({ name: mac, path: ['ports', i, 'mac'] })),
+    ...nics.map(({ nic, path }): Named => ({ name: nic.mac, path: [...path, 'mac'] })),
+  ];
+  const ips = nics.map(({ nic, path }): Named => ({ name: nic.ip.split('/')[0], path: [...path, 'ip'] }));
+  const overlaps = ports.flatMap(({ network }, i) => {
+    const other = ports.slice(0, i).find((port) => overlap(port.network, network));
+    if (other === undefined) return [];
+    return [valueFault(['ports', i, 'network'], `found ${network}, which overlaps ${other.network} of ${other.name}`)];
+  });
+  return [...findRepeated(macs, 'MAC address'), ...findRepeated(ips, 'IP address'), ...overlaps];
+}
+
+function overlap(a: string, b: string): boolean {
+  const [first, second] = [parseCidr(a), parseCidr(b)];
+  const prefixLength = Math.min(first.prefixLength, second.prefixLength);
+  return networkOf({ ...first, prefixLength }) === networkOf({ ...second, prefixLength });
+}
+
+function checkMarks({ vms }: Scenario): Fault[] {
+  return vms.flatMap(({ nics }, v) =>
+    nics.flatMap(({ tap, feedback: { highMark, lowMark } }, n) => {
+      const path = ['vms', v, 'nics', n, 'feedback'];
+      if (highMark > tap.queueFrames) {
+        return [
+          valueFault([...path, 'highMark'], `found ${highMark}, allowed: at most the tap queue, ${tap.queueFrames}`),
+        ];
+      }
+      if (lowMark < highMark) return [];
+      return [valueFault([...path, 'lowMark'], `found ${lowMark}, allowed: below the high mark, ${highMark}`)];
+    }),
+  );
+}
+
+function checkRates(scenario: Scenario, parsed: ParsedScenario): Fault[] {
+  const traffic = { ports: scenario.ports, streams: scenario.traffic.streams };
+  const faults = new Map<string, Fault>();
+  scenario.run.phases.forEach(({ rate }, i) => {
+    const ofPhase = parsed.run.phases?.[i].rate !== undefined;
+    const path = ofPhase ? ['run', 'phases', i, 'rate'] : ['traffic', 'rate'];
+    for (const [port, load] of portLoads(traffic, rate)) {
+      if (load <= 1 + LOAD_TOLERANCE || faults.has(path.join('.'))) continue;
+      const found = `${formatRate(rate)} makes ${port} send at ${(load * 100).toFixed(1)}% of its line rate`;
+      faults.set(path.join('.'), valueFault(path, `${found}, allowed: at most 100%`));
+    }
+  });
+  return [...faults.values()];
+}
+
+/** Each stream must be able to enter its VM by the vNIC it is addressed to, and to leave it towards its sink. */
+function checkPaths({ bridges, vms, traffic }: Scenario): Fault[] {
+  return traffic.streams.flatMap(({ from, to, via }, i) => {
+    const path = ['traffic', 'streams', i];
+    const bridgeOf = (port: string) => bridges.find(({ ports }) => ports.includes(port))?.name;
+    const able = vms.filter(
+      ({ nics }) =>
+        nics.some((nic) => nic.bridge === bridgeOf(from)) && nics.some((nic) => nic.bridge === bridgeOf(to)),
+    );
+    const entries = able.flatMap(({ nics }) =>
+      nics.filter((nic) => nic.bridge === bridgeOf(from)).map(({ name }) => name),
+    );
+    if (entries.includes(via)) return [];
+    const allowed = entries.length === 0 ? 'none, since no VM has a vNIC on both bridges' : entries.join(', ');
+    if (via === '') return [valueFault(path, `missing key "via" for ${from} to ${to}, allowed: ${allowed}`)];
+    return [valueFault([...path, 'via'], `"${via}" does not lead from ${from} to ${to}, allowed: ${allowed}`)];
+  });
+}
+
+function checkCores({ placement: { cores } }: Scenario): Fault[] {
+  if (cores === 'auto') return [];
+  return cores.host.flatMap((core, i) =>
+    cores.hardware.includes(core)
+      ? [valueFault(['placement', 'cores', 'host', i], `found ${core}, allowed: a core that is not among hardware`)]
+      : [],
+  );
+}
+
+function checkThread(scenario: Scenario, match: string): Fault[] {
+  const known = [...THREAD_KINDS, ...actorNames(scenario)];
+  if (known.includes(match) || isPerCoreThread(match)) return [];
+  const allowed = [...known, 'softirq0…', 'hardware0…'].join(', ');
+  const sentence = `no thread "${match}", allowed: ${allowed}${didYouMean(match, known)}`;
+  return [{ path: ['placement', 'threads', match], at: 'key', sentence }];
+}
+
+/** Completes the expectations of a scenario that is otherwise complete, and reports what is wrong with them. */
+export function completeExpectations(
+  scenario: Scenario,
+  parsed: ParsedScenario,
+): { scenario: Scenario; faults: Fault[] } {
+  const threads = actorNames(scenario);
+  const names: ExpectationNames = {
+    phases: scenario.run.phases.map(({ name }) => name),
+    streams: scenario.traffic.streams.map(({ name }) => name),
+    isThread: (name) => threads.includes(name) || isPerCoreThread(name),
+    isComponent: (name) => threads.includes(name) || isPerCoreThread(name),
+  };
+  const faults: Fault[] = [];
+  const expect = parsed.expect.map((each, i) =>
+    resolveExpectation(each, names, (path, sentence) => faults.push(valueFault(['expect', i, ...path], sentence))),
+  );
+  return { scenario: { ...scenario, expect }, faults };
+}

@@ -1,0 +1,222 @@
+/** Fills in what depends on other keys, in a scenario whose references are known to be sound. */
+import { formatCidr, networkOf, parseCidr } from '../net/address.ts';
+import { COST_KEYS, COST_PROFILES } from './cost-profiles.ts';
+import type { CostKey } from './cost-profiles.ts';
+import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './kernel-profiles.ts';
+import type { KernelProfile } from './kernel-profiles.ts';
+import type { ParsedScenario } from './scenario-schema.ts';
+import type {
+  BridgeSpec,
+  HostSpec,
+  PlacementSpec,
+  PortSpec,
+  RouteSpec,
+  RunSpec,
+  Scenario,
+  StreamSpec,
+  VmSpec,
+  VnicSpec,
+} from './scenario.ts';
+
+const HIGH_MARK_SHARE = 0.9;
+const LOW_MARK_SHARE = 0.25;
+/** First address of 198.18.0.0/15, set aside for benchmarks: RFC 2544 appendix C.2.2, RFC 6890. */
+const BENCHMARK_NETWORK = parseCidr('198.18.0.0/15').address;
+const WIRE_NETWORK_ADDRESSES = 256;
+
+type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
+type ParsedNic = NonNullable<ParsedVm['nics']>[number];
+
+/** The scenario without its expectations. `pcap` is the capture's absolute path, or none. */
+export function completeScenario(parsed: ParsedScenario, name: string, pcap: string): Scenario {
+  const { host, traffic } = parsed;
+  const ports = (parsed.ports ?? []).map(completePort);
+  const kernel = KERNEL_PROFILES[host.kernel];
+  const bridges = (parsed.bridges ?? []).map(({ name, ports: members, ageing }): BridgeSpec => {
+    const isPort = (member: string) => ports.some((port) => port.name === member);
+    return { name, ports: members.filter(isPort), taps: members.filter((each) => !isPort(each)), ageingNs: ageing };
+  });
+  const vms = completeVms(parsed.vms ?? [], { ports, bridges, kernel });
+  return {
+    name: parsed.name ?? name,
+    description: parsed.description.trim(),
+    seed: parsed.seed,
+    host: completeHost(host, kernel),
+    ports,
+    bridges,
+    vms,
+    traffic: {
+      rate: traffic.rate,
+      pattern: traffic.pattern,
+      burst: traffic.burst,
+      pcap,
+      streams: (traffic.streams ?? []).map((stream): StreamSpec => ({
+        name: stream.name ?? `${stream.from}-to-${stream.to}`,
+        from: stream.from,
+        to: stream.to,
+        via: stream.via ?? entryOf(stream.from, stream.to, bridges, vms),
+        rate: stream.rate ?? 'shared',
+        frameBytes: stream.frameSize ?? traffic.frameSize,
+        flows: stream.flows ?? traffic.flows,
+        ttl: stream.ttl,
+      })),
+    },
+    placement: completePlacement(parsed.placement),
+    run: completeRun(parsed),
+    expect: [],
+  };
+}
+
+function completeHost(host: ParsedScenario['host'], kernel: KernelProfile): HostSpec {
+  const { softirq, costs } = host;
+  const inherit = typeof costs === 'string' ? costs : costs.inherit;
+  const changed: Partial<Record<CostKey, number | undefined>> = typeof costs === 'string' ? {} : costs;
+  const costOf = (key: CostKey): number => changed[key] ?? COST_PROFILES[inherit][key];
+  return {
+    kernel: host.kernel,
+    hz: host.hz,
+    threadedNapi: host.threadedNapi,
+    tunReceive: host.tunReceive === 'auto' ? kernel.tunReceive : host.tunReceive,
+    softirq: {
+      weight: softirq.weight,
+      budget: softirq.budget,
+      budgetTimeNs: softirq.budgetTime === 'auto' ? netRxTimeNs(host.hz) : softirq.budgetTime,
+      maxRestart: softirq.maxRestart,
+      maxTimeNs: softirq.maxTime === 'auto' ? softirqTimeNs(host.hz) : softirq.maxTime,
+      ksoftirqdGuard: softirq.ksoftirqdGuard === 'auto' ? kernel.ksoftirqdGuard : softirq.ksoftirqdGuard,
+      backlogFrames: softirq.backlog,
+    },
+    costs: {
+      inherit,
+      table: Object.fromEntries(COST_KEYS.map((key) => [key, costOf(key)])) as Record<CostKey, number>,
+    },
+    poolFrames: host.poolFrames,
+  };
+}
+
+function completePort(port: NonNullable<ParsedScenario['ports']>[number], index: number): PortSpec {
+  const network = { address: BENCHMARK_NETWORK + index * WIRE_NETWORK_ADDRESSES, prefixLength: 24 };
+  return {
+    name: port.name,
+    speedBps: port.speed,
+    rxRing: port.rxRing,
+    txRing: port.txRing,
+    interruptRate: port.interruptRate,
+    mac: port.mac === 'auto' ? `02:00:00:00:00:${hexByte(index + 1)}` : port.mac,
+    network: port.network === 'auto' ? formatCidr(network) : port.network,
+  };
+}
+
+interface HostParts {
+  readonly ports: readonly PortSpec[];
+  readonly bridges: readonly BridgeSpec[];
+  readonly kernel: KernelProfile;
+}
+
+function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
+  const nicsOnBridge = new Map<string, number>();
+  return vms.map((vm, v) => {
+    const nics = (vm.nics ?? []).map((nic, n): VnicSpec => {
+      const bridge = host.bridges.find(({ taps }) => taps.includes(nic.tap.name ?? ''))?.name ?? '';
+      const position = nicsOnBridge.get(bridge) ?? 0;
+      nicsOnBridge.set(bridge, position + 1);
+      return {
+        ...completeQueues(nic, host.kernel),
+        name: nic.name,
+        mode: nic.mode,
+        mac: nic.mac === 'auto' ? `52:54:00:00:${hexByte(v)}:${hexByte(n + 1)}` : nic.mac,
+        ip: nic.ip === 'auto' ? hostAddress(portsOf(bridge, host)[0], position) : nic.ip,
+        vcpu: nic.vcpu === 'auto' ? n % vm.vcpus : nic.vcpu,
+        bridge,
+      };
+    });
+    const routes = vm.function.routes?.map((route): RouteSpec => {
+      const port = portsOf(nics.find(({ name }) => name === route.nic)?.bridge ?? '', host)[0];
+      return { ...route, gatewayMac: route.gatewayMac === 'auto' ? (port?.mac ?? '') : route.gatewayMac };
+    });
+    return {
+      name: vm.name,
+      vcpus: vm.vcpus,
+      memoryBytes: vm.memory,
+      nics,
+      function: { kind: vm.function.kind, routes: routes ?? connectedRoutes(nics, host) },
+    };
+  });
+}
+
+function completeQueues(nic: ParsedNic, kernel: KernelProfile) {
+  const { tap, vhost, feedback } = nic;
+  const queueFrames = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
+  const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
+  return {
+    queueSize: nic.queueSize,
+    tap: { name: tap.name ?? '', queueFrames },
+    vhost: {
+      byteWeight: vhost.byteWeight,
+      packetWeight: vhost.packetWeight === 'auto' ? kernel.vhostPacketWeight : vhost.packetWeight,
+      batch: vhost.batch === 'auto' ? kernel.vhostBatch : vhost.batch,
+      busyLoopNs: vhost.busyLoop,
+    },
+    feedback: {
+      highMark,
+      lowMark: feedback.lowMark === 'auto' ? Math.floor(queueFrames * LOW_MARK_SHARE) : feedback.lowMark,
+      timeoutNs: feedback.timeout,
+    },
+    features: nic.features,
+  };
+}
+
+/** The network behind every port a vNIC shares a bridge with; where two vNICs do, the first. */
+function connectedRoutes(nics: readonly VnicSpec[], host: HostParts): RouteSpec[] {
+  return host.ports.flatMap((port) => {
+    const nic = nics.find(({ bridge }) => portsOf(bridge, host).includes(port));
+    return nic === undefined ? [] : [{ prefix: port.network, nic: nic.name, gatewayMac: port.mac }];
+  });
+}
+
+function portsOf(bridge: string, { bridges, ports }: HostParts): PortSpec[] {
+  const members = bridges.find(({ name }) => name === bridge)?.ports ?? [];
+  return ports.filter(({ name }) => members.includes(name));
+}
+
+/** Address number `position` of the port's network, from 1; `0.0.0.0/0` on a bridge without a port. */
+function hostAddress(port: PortSpec | undefined, position: number): string {
+  if (port === undefined) return '0.0.0.0/0';
+  const network = parseCidr(port.network);
+  return formatCidr({ address: networkOf(network) + 1 + position, prefixLength: network.prefixLength });
+}
+
+/** The vNIC a stream enters by where only one is possible, otherwise nothing. */
+function entryOf(from: string, to: string, bridges: readonly BridgeSpec[], vms: readonly VmSpec[]): string {
+  const onBridgeOf = (port: string, nic: VnicSpec) =>
+    bridges.some(({ name, ports }) => name === nic.bridge && ports.includes(port));
+  const entries = vms
+    .filter(({ nics }) => nics.some((nic) => onBridgeOf(to, nic)))
+    .flatMap(({ nics }) => nics.filter((nic) => onBridgeOf(from, nic)));
+  return entries.length === 1 ? entries[0].name : '';
+}
+
+function completePlacement({ cores, threads }: ParsedScenario['placement']): PlacementSpec {
+  return {
+    cores,
+    threads: Object.entries(threads).map(([match, said]) => {
+      if (said === 'own') return { match, own: true, core: null, policy: null, nice: null };
+      return { match, own: said.own, core: said.core ?? null, policy: said.policy ?? null, nice: said.nice ?? null };
+    }),
+  };
+}
+
+function completeRun({ run, traffic }: ParsedScenario): RunSpec {
+  return {
+    warmupNs: run.warmup,
+    settleNs: run.settle,
+    sampleIntervalNs: run.sampleInterval,
+    phases: (run.phases ?? []).map(({ name, rate, duration }) => {
+      return { name, rate: rate ?? traffic.rate, durationNs: duration };
+    }),
+  };
+}
+
+function hexByte(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,107 @@
+/** From the name or path of a scenario file to a scenario, or to everything that is wrong with it. */
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkReferences, checkValues, completeExpectations } from './scenario-checks.ts';
+import { completeScenario } from './scenario-complete.ts';
+import { ScenarioDocument } from './scenario-document.ts';
+import { ScenarioError } from './scenario-error.ts';
+import { describeAllowed, faultsOf } from './scenario-issues.ts';
+import type { Fault } from './scenario-issues.ts';
+import { scenarioSchema } from './scenario-schema.ts';
+import { defaultStructure } from './scenario-structure.ts';
+import type { Scenario } from './scenario.ts';
+import { didYouMean } from './suggestion.ts';
+
+const SHIPPED_DIRECTORY = fileURLToPath(new URL('../../scenarios/', import.meta.url));
+
+export interface LoadOptions {
+  /** `dotted.path=value` each, applied in order after the file. List items go by index or by name. */
+  readonly overrides?: readonly string[];
+}
+
+/** Names of the scenarios that come with the program. */
+export function shippedScenarios(): string[] {
+  return readdirSync(SHIPPED_DIRECTORY)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => basename(file, '.yaml'))
+    .sort();
+}
+
+/**
+ * Loads a scenario: a bare name is one that comes with the program, anything with a slash or an ending is a path.
+ * @throws ScenarioError with every problem that could be found in one pass.
+ */
+export function loadScenario(nameOrPath: string, options: LoadOptions = {}): Scenario {
+  const file = findFile(nameOrPath);
+  return parseScenario(readFileSync(file, 'utf8'), file, options);
+}
+
+function findFile(nameOrPath: string): string {
+  const isName = /^[\w-]+$/.test(nameOrPath);
+  const file = isName ? join(SHIPPED_DIRECTORY, `${nameOrPath}.yaml`) : nameOrPath;
+  if (isFile(file)) return file;
+  const names = shippedScenarios();
+  const allowed = `${names.join(', ')}, or a path such as ./${nameOrPath}.yaml`;
+  const sentence = isName ? `no such scenario, allowed: ${allowed}${didYouMean(nameOrPath, names)}` : 'no such file';
+  throw new ScenarioError([{ file: nameOrPath, place: { kind: 'whole' }, sentence }]);
+}
+
+/** Reads a scenario from text. `file` is what errors call it, gives the default name and the folder of captures. */
+export function parseScenario(text: string, file: string, options: LoadOptions = {}): Scenario {
+  const document = new ScenarioDocument(file, text);
+  applyOverrides(document, options.overrides ?? []);
+  const failOn = (faults: readonly Fault[]): void => {
+    if (faults.length === 0) return;
+    throw new ScenarioError(
+      faults.map(({ path, at, sentence }) => ({ file, place: document.placeOf(path, at), sentence })),
+    );
+  };
+  const structure = defaultStructure(document.toValue());
+  const result = scenarioSchema.safeParse(structure, { error: describeAllowed });
+  if (!result.success) {
+    const faults = faultsOf(result.error.issues, structure);
+    const written = faults.filter(({ path }) => document.has(path));
+    failOn(written.length > 0 ? written : faults);
+    throw result.error;
+  }
+  const parsed = result.data;
+  const pcap = resolveCapture(parsed.traffic.pcap, document);
+  failOn([...checkReferences(parsed), ...pcap.faults]);
+  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), pcap.path);
+  const { scenario, faults } = completeExpectations(completed, parsed);
+  failOn([...checkValues(scenario, parsed), ...faults]);
+  return deepFreeze(scenario);
+}
+
+/** Puts overrides into a document, in order. @throws ScenarioError for all that are malformed or lead nowhere. */
+export function applyOverrides(document: ScenarioDocument, overrides: readonly string[]): void {
+  const problems = overrides.flatMap((override) => document.override(override) ?? []);
+  if (problems.length > 0) throw new ScenarioError(problems);
+}
+
+/** A path in the file is relative to the file, one from the command line to where the user stands. */
+function resolveCapture(pcap: string, document: ScenarioDocument): { path: string; faults: Fault[] } {
+  if (pcap === 'none') return { path: pcap, faults: [] };
+  const path: Fault['path'] = ['traffic', 'pcap'];
+  const isOverride = document.placeOf(path, 'value').kind === 'override';
+  const absolute = resolve(isOverride ? '.' : dirname(document.file), pcap);
+  const missing: Fault = {
+    path,
+    at: 'value',
+    sentence: `no file ${absolute}, allowed: none, or the path of a capture`,
+  };
+  return { path: absolute, faults: isFile(absolute) ? [] : [missing] };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(deepFreeze);
+  }
+  return value;
+}

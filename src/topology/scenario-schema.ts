@@ -1,0 +1,383 @@
+/**
+ * What a scenario file may say, key by key, with its default and where the value comes from in the kernel. Rules
+ * between keys are in scenario-checks.ts; defaults that depend on other keys are in scenario-structure.ts and
+ * scenario-complete.ts.
+ */
+import { z } from 'zod';
+import { COST_KEYS, COST_MEANINGS, COST_PROFILE_NAMES } from './cost-profiles.ts';
+import type { CostKey } from './cost-profiles.ts';
+import { HZ_VALUES, KERNEL_NAMES } from './kernel-profiles.ts';
+import { expectationSchema } from './scenario-expectations.ts';
+import {
+  addressOrAuto,
+  bitRate,
+  booleanOr,
+  componentName,
+  duration,
+  durationOr,
+  frameSizes,
+  integer,
+  integerOr,
+  labelName,
+  macOrAuto,
+  positiveDuration,
+  powerOfTwo,
+  prefix,
+  prefixOrAuto,
+  rate,
+  sizeOr,
+  text,
+} from './scenario-fields.ts';
+
+/** The most of each that a scenario can hold: memory and threads are planned for it. */
+export const PORTS_MAX = 16;
+export const VMS_MAX = 16;
+export const NICS_PER_VM_MAX = 8;
+export const VCPUS_MAX = 32;
+export const STREAMS_MAX = 64;
+export const PHASES_MAX = 64;
+const CORES_MAX = 1024;
+
+export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
+export const VNIC_FEATURES = ['event-idx', 'indirect-desc'] as const;
+export const THREAD_KINDS = [
+  'generator',
+  'nic',
+  'sink',
+  'hardware',
+  'softirq',
+  'bridge',
+  'tap',
+  'vhost',
+  'vcpu',
+  'vmm',
+] as const;
+
+const softirqSchema = z.strictObject({
+  weight: integer(1, 4096)
+    .prefault(64)
+    .describe('Frames per NAPI poll. Default 64: NAPI_POLL_WEIGHT, include/linux/netdevice.h.'),
+  budget: integer(1, 100_000)
+    .prefault(300)
+    .describe('Frames per net_rx_action pass. Default 300: netdev_budget, net/core/dev.c.'),
+  budgetTime: durationOr('auto')
+    .prefault('auto')
+    .describe('Time limit of a net_rx_action pass. Default auto: 2 ticks (netdev_budget_usecs, net/core/dev.c).'),
+  maxRestart: integer(0, 1000)
+    .prefault(10)
+    .describe('Sweeps of one inline visit. Default 10: MAX_SOFTIRQ_RESTART, kernel/softirq.c.'),
+  maxTime: durationOr('auto')
+    .prefault('auto')
+    .describe(
+      'Time limit of an inline visit. Default auto: 2 ms up to a whole tick (MAX_SOFTIRQ_TIME, kernel/softirq.c).',
+    ),
+  ksoftirqdGuard: booleanOr('auto')
+    .prefault('auto')
+    .describe(
+      'Skip inline softirq while ksoftirqd runs. Default auto: by kernel (ksoftirqd_running, kernel/softirq.c).',
+    ),
+  backlog: integer(1, 1_000_000)
+    .prefault(1000)
+    .describe('Frames in the backlog of a CPU. Default 1000: netdev_max_backlog, net/core/dev.c.'),
+});
+
+const costLine = (key: CostKey) =>
+  duration()
+    .describe(`Per ${COST_MEANINGS[key].per}: ${COST_MEANINGS[key].what}. linux: ${COST_MEANINGS[key].linuxNs}ns.`)
+    .optional();
+const costLines = Object.fromEntries(COST_KEYS.map((key) => [key, costLine(key)])) as {
+  [K in CostKey]: ReturnType<typeof costLine>;
+};
+
+const hostSchema = z.strictObject({
+  kernel: z
+    .enum(KERNEL_NAMES)
+    .prefault('linux-3.13')
+    .describe(
+      'Whose rules the host follows; keys below change single ones. Default linux-3.13, the era of the talk. ' +
+        'linux-4.9: inline softirq skipped while ksoftirqd runs. linux-6.5: that guard removed, vhost in batches.',
+    ),
+  hz: z
+    .literal(HZ_VALUES)
+    .prefault(250)
+    .describe('Timer ticks a second: 100, 250, 300 or 1000. Default 250 (kernel/Kconfig.hz).'),
+  threadedNapi: z
+    .boolean()
+    .prefault(false)
+    .describe('Poll NICs in ordinary threads (napi_threaded_poll, net/core/dev.c, since 5.12). Default false.'),
+  tunReceive: z
+    .enum(['auto', 'backlog', 'direct'])
+    .prefault('auto')
+    .describe(
+      'How frames of a guest enter the host: backlog (netif_rx_ni) or direct (netif_receive_skb), tun_get_user in ' +
+        'drivers/net/tun.c. Default auto: by kernel.',
+    ),
+  softirq: softirqSchema.prefault({}).describe('Limits of softirq processing.'),
+  costs: z
+    .union(
+      [
+        z.enum(COST_PROFILE_NAMES),
+        z.strictObject({
+          inherit: z
+            .enum(COST_PROFILE_NAMES)
+            .prefault('linux')
+            .describe('Profile of the lines not named. Default linux.'),
+          ...costLines,
+        }),
+      ],
+      { error: () => `${COST_PROFILE_NAMES.join(', ')}, or a mapping of cost lines` },
+    )
+    .prefault('linux')
+    .describe(
+      'CPU time declared for kernel work this program does not do: none, linux, or {inherit: linux, nicRx: 300ns}. ' +
+        'Default linux.',
+    ),
+  poolFrames: integer(256, 1_048_576).prefault(8192).describe('Frame slots of the host for reception. Default 8192.'),
+});
+
+const portSchema = z.strictObject({
+  name: componentName().describe('Interface name, such as eth0.'),
+  speed: bitRate().prefault('1Gbps').describe('Link speed. Default 1Gbps, as in the talk.'),
+  rxRing: powerOfTwo(16, 32_768).prefault(512).describe('Receive descriptors. Default 512.'),
+  txRing: powerOfTwo(16, 32_768).prefault(512).describe('Transmit descriptors. Default 512.'),
+  interruptRate: integerOr('unlimited', 1, 10_000_000)
+    .prefault(20_000)
+    .describe('Most interrupts a second, or unlimited. Default 20000: low_latency of e1000_set_itr, e1000_main.c.'),
+  mac: macOrAuto().prefault('auto').describe('Address of the station on the far end of the wire. Default auto.'),
+  network: prefixOrAuto()
+    .prefault('auto')
+    .describe('IPv4 network on this wire. Default auto: 198.18.N.0/24, from the range of RFC 2544 appendix C.2.2.'),
+});
+
+const bridgeSchema = z.strictObject({
+  name: componentName().describe('Interface name, such as br0.'),
+  ports: z.array(componentName()).min(1).describe('Names of NIC ports and taps.'),
+  ageing: duration()
+    .prefault('300s')
+    .describe('Time a learnt address lives. Default 300s: BR_DEFAULT_AGEING_TIME, br_dev_setup in br_device.c.'),
+});
+
+const tapSchema = z.strictObject({
+  name: componentName().describe('Interface name. Default tapN, counted over all vNICs.').optional(),
+  queue: integerOr('auto', 1, 65_536)
+    .prefault('auto')
+    .describe('Frames it can hold. Default auto: by kernel, 500 (TUN_READQ_SIZE) or 1000 (ether_setup).'),
+});
+
+const vhostSchema = z.strictObject({
+  byteWeight: integer(1, 2 ** 30)
+    .prefault(524_288)
+    .describe('Bytes per pass. Default 524288: VHOST_NET_WEIGHT 0x80000, drivers/vhost/net.c.'),
+  packetWeight: z
+    .union([z.literal(['auto', 'none']), integer(1, 1_000_000)], { error: () => 'auto, none, or an integer from 1' })
+    .prefault('auto')
+    .describe('Packets per pass. Default auto: by kernel, none or 256 (VHOST_NET_PKT_WEIGHT, drivers/vhost/net.c).'),
+  batch: integerOr('auto', 1, 1024)
+    .prefault('auto')
+    .describe('Packets taken and signalled at a time. Default auto: by kernel, 1 or 64 (VHOST_NET_BATCH).'),
+  busyLoop: duration()
+    .prefault('0us')
+    .describe('Time to poll before sleeping. Default 0us, off: vhost_net_busy_poll, drivers/vhost/net.c.'),
+});
+
+const feedbackSchema = z.strictObject({
+  highMark: integerOr('auto', 1, 65_536)
+    .prefault('auto')
+    .describe('Tap depth that masks the NIC interrupt. Default auto: nine tenths of the tap queue.'),
+  lowMark: integerOr('auto', 0, 65_535)
+    .prefault('auto')
+    .describe('Tap depth at which vhost unmasks it. Default auto: a quarter of the tap queue.'),
+  timeout: durationOr('none')
+    .prefault('none')
+    .describe('Unmask after this time in any case, so that a stopped guest cannot mask a port for ever. Default none.'),
+});
+
+const vnicSchema = z.strictObject({
+  name: componentName().describe('Name, unique in the scenario, such as vnic0.'),
+  mode: z
+    .enum(VNIC_MODES)
+    .prefault('vhost')
+    .describe('How frames reach the guest: vhost, vhost-feedback, accelerated or direct. Default vhost.'),
+  mac: macOrAuto().prefault('auto').describe('Address of the vNIC. Default auto: 52:54:00:…, as QEMU.'),
+  ip: addressOrAuto().prefault('auto').describe('Address and prefix length. Default auto: in the network of its port.'),
+  vcpu: integerOr('auto', 0, VCPUS_MAX - 1)
+    .prefault('auto')
+    .describe('vCPU that serves it. Default auto: the vNICs of a VM in turn.'),
+  queueSize: powerOfTwo(2, 32_768)
+    .prefault(256)
+    .describe('Entries of each virtqueue. Default 256; VIRTIO 2.7: at most 32768.'),
+  tap: tapSchema.prefault({}).describe('The tap behind it, which a bridge names; unused by accelerated and direct.'),
+  vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
+  feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),
+  features: z
+    .array(z.enum(VNIC_FEATURES))
+    .prefault([...VNIC_FEATURES])
+    .describe('Features offered besides VIRTIO_F_VERSION_1: event-idx (bit 29), indirect-desc (bit 28). Default both.'),
+});
+
+const routeSchema = z.strictObject({
+  prefix: prefix().describe('Destination, such as 198.18.1.0/24.'),
+  nic: componentName().describe('vNIC of this VM that frames leave by.'),
+  gatewayMac: macOrAuto().prefault('auto').describe('Next hop. Default auto: the station on the wire of that vNIC.'),
+});
+
+const ipForwardSchema = z.strictObject({
+  kind: z.literal('ip-forward').prefault('ip-forward').describe('IPv4 forwarding.'),
+  routes: z
+    .array(routeSchema)
+    .describe('Forwarding table. Default: the network of every port a vNIC shares a bridge with.')
+    .optional(),
+});
+
+const vmSchema = z.strictObject({
+  name: componentName().describe('Name, such as vm0.'),
+  vcpus: integer(1, VCPUS_MAX).prefault(2).describe('Virtual CPUs, a thread each. Default 2.'),
+  memory: sizeOr('auto').prefault('auto').describe('Guest memory. Default auto: what its queues and buffers need.'),
+  nics: z
+    .array(vnicSchema)
+    .min(1)
+    .max(NICS_PER_VM_MAX)
+    .describe('virtio-net devices. Default: one for each port.')
+    .optional(),
+  function: z
+    .discriminatedUnion('kind', [ipForwardSchema])
+    .prefault({})
+    .describe('Network function the guest runs. Default ip-forward.'),
+});
+
+const streamSchema = z.strictObject({
+  name: labelName().describe('Name. Default FROM-to-TO.').optional(),
+  from: componentName().describe('Port whose generator sends.'),
+  to: componentName().describe('Port whose sink receives.'),
+  via: componentName()
+    .describe('vNIC the frames are addressed to. Needed where several VMs could forward them.')
+    .optional(),
+  rate: rate()
+    .describe('Rate of this stream alone, the same in every phase. Default: its part of traffic.rate.')
+    .optional(),
+  frameSize: frameSizes().describe('Frame sizes of this stream. Default traffic.frameSize.').optional(),
+  flows: integer(1, 1_000_000).describe('Flows of this stream. Default traffic.flows.').optional(),
+  ttl: integer(1, 255).prefault(64).describe('Time to live of its frames. Default 64.'),
+});
+
+const trafficSchema = z.strictObject({
+  rate: rate()
+    .prefault('100kpps')
+    .describe(
+      'Offered by all streams without a rate of their own together: pps and bps are shared evenly, a percentage is ' +
+        'of the line rate of each sending port. Default 100kpps.',
+    ),
+  frameSize: frameSizes().prefault(64).describe('Bytes with FCS: a size, a list sent in turn, or IMIX. Default 64.'),
+  flows: integer(1, 1_000_000).prefault(1024).describe('Flows of each stream. Default 1024.'),
+  pattern: z
+    .enum(['constant', 'poisson'])
+    .prefault('constant')
+    .describe('Spacing of bursts: equal, or random with exponential gaps. Default constant.'),
+  burst: integer(1, 1024).prefault(1).describe('Frames sent back to back. Default 1.'),
+  pcap: text('none, or the path of a pcap or pcapng file')
+    .prefault('none')
+    .describe('Capture to replay in a loop; the path is taken from the folder of this file. Default none.'),
+  streams: z
+    .array(streamSchema)
+    .min(1)
+    .max(STREAMS_MAX)
+    .describe('Who sends to whom. Default: both ways between the first two ports.')
+    .optional(),
+});
+
+const coreList = () =>
+  z.array(integer(0, CORES_MAX - 1), { error: () => 'a list of core numbers such as [0, 2]' }).min(1);
+
+const threadSchema = z.strictObject({
+  own: z.boolean().prefault(false).describe('Give it a thread of its own. Default false.'),
+  core: integer(0, CORES_MAX - 1)
+    .describe('Core to pin it to. Default: as placed.')
+    .optional(),
+  policy: z
+    .enum(['other', 'batch', 'idle', 'fifo'])
+    .describe('Scheduling class, sched(7). Default: what the thread stands for.')
+    .optional(),
+  nice: integer(-20, 19).describe('Nice value. Default 0.').optional(),
+});
+
+const placementSchema = z.strictObject({
+  cores: z
+    .union(
+      [
+        z.literal('auto'),
+        z.strictObject({
+          hardware: coreList().describe('Cores of generators, NICs and sinks.'),
+          host: coreList().describe('Cores that the modelled host owns.'),
+        }),
+      ],
+      { error: () => 'auto, or {hardware: [1], host: [0]}' },
+    )
+    .prefault('auto')
+    .describe('Which cores stand for what. Default auto: by the cores there are.'),
+  threads: z
+    .record(
+      z.string(),
+      z.union([z.literal('own'), threadSchema], { error: () => 'own, or {own: true, core: 0, policy: fifo, nice: 0}' }),
+    )
+    .prefault({})
+    .describe(
+      `Changes by kind (${THREAD_KINDS.join(', ')}) or by name (br0, tap0, eth0, generator-eth0, sink-eth0, ` +
+        'vhost-vnic0, vm0/vcpu0, vm0/vmm, softirq0, hardware0); `own` gives a component a thread of its own.',
+    ),
+});
+
+const phaseSchema = z.strictObject({
+  name: labelName().describe('Name, such as flood.'),
+  rate: rate().describe('Offered in this phase, read as traffic.rate. Default traffic.rate.').optional(),
+  duration: positiveDuration().describe('Length of the phase.'),
+});
+
+const runSchema = z.strictObject({
+  warmup: duration().prefault('1s').describe('Traffic at the rate of the first phase before counting. Default 1s.'),
+  settle: duration().prefault('500ms').describe('Wait for frames under way when traffic stops. Default 500ms.'),
+  phases: z
+    .array(phaseSchema)
+    .min(1)
+    .max(PHASES_MAX)
+    .describe('Loads, one after the other. Default: one, steady, 10s.')
+    .optional(),
+  sampleInterval: positiveDuration().prefault('500ms').describe('Time between two samples. Default 500ms.'),
+});
+
+export const scenarioSchema = z
+  .strictObject({
+    name: labelName().describe('Name of the scenario. Default: that of the file.').optional(),
+    description: z.string().prefault('').describe('What it shows, in a paragraph.'),
+    seed: integer(0, 0xffff_ffff).prefault(1).describe('Seed of everything random. Default 1.'),
+    host: hostSchema.prefault({}).describe('The modelled host: kernel rules and costs.'),
+    ports: z
+      .array(portSchema)
+      .min(1)
+      .max(PORTS_MAX)
+      .describe('NIC ports, each with a generator and a sink on its wire. Default eth0 and eth1.')
+      .optional(),
+    bridges: z
+      .array(bridgeSchema)
+      .min(1)
+      .describe('Learning bridges. Default: one for each pair of port and tap, or one for all behind a single port.')
+      .optional(),
+    vms: z
+      .array(vmSchema)
+      .min(1)
+      .max(VMS_MAX)
+      .describe('Virtual machines. Default: vm0, a vNIC for each port.')
+      .optional(),
+    traffic: trafficSchema.prefault({}).describe('What the generators send.'),
+    placement: placementSchema.prefault({}).describe('Threads and cores.'),
+    run: runSchema.prefault({}).describe('The course of a run.'),
+    expect: z.array(expectationSchema).prefault([]).describe('Relations that must hold after a run. Default none.'),
+  })
+  .describe('A vhostlab scenario. Every key has a default.');
+
+/** A scenario after its keys were checked one by one; still without what depends on other keys. */
+export type ParsedScenario = z.output<typeof scenarioSchema>;
+
+/** The JSON Schema of scenario files, for editors; rules between keys are not part of it. */
+export function scenarioJsonSchema(): Record<string, unknown> {
+  return { title: 'vhostlab scenario', ...z.toJSONSchema(scenarioSchema, { io: 'input', target: 'draft-7' }) };
+}

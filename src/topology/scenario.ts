@@ -1,0 +1,159 @@
+/**
+ * A scenario with nothing left open: every default filled in, every name resolved, units in the names. Plain frozen
+ * data, safe to print as JSON. Rates stay as they were asked for; stream-rates.ts makes them frames/s.
+ */
+import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
+import type { KernelName } from './kernel-profiles.ts';
+import type { Rate } from './quantities.ts';
+import type { Expectation } from './scenario-expectations.ts';
+import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
+
+export type VnicMode = (typeof VNIC_MODES)[number];
+export type VnicFeature = (typeof VNIC_FEATURES)[number];
+export type ThreadKind = (typeof THREAD_KINDS)[number];
+
+export interface Scenario {
+  readonly name: string;
+  readonly description: string;
+  readonly seed: number;
+  readonly host: HostSpec;
+  readonly ports: readonly PortSpec[];
+  readonly bridges: readonly BridgeSpec[];
+  readonly vms: readonly VmSpec[];
+  readonly traffic: TrafficSpec;
+  readonly placement: PlacementSpec;
+  readonly run: RunSpec;
+  readonly expect: readonly Expectation[];
+}
+
+export interface HostSpec {
+  readonly kernel: KernelName;
+  readonly hz: number;
+  readonly threadedNapi: boolean;
+  readonly tunReceive: 'backlog' | 'direct';
+  readonly softirq: {
+    readonly weight: number;
+    readonly budget: number;
+    readonly budgetTimeNs: number;
+    readonly maxRestart: number;
+    readonly maxTimeNs: number;
+    readonly ksoftirqdGuard: boolean;
+    readonly backlogFrames: number;
+  };
+  /** `inherit` is the profile the table began as; `table` is what is charged. */
+  readonly costs: { readonly inherit: CostProfileName; readonly table: CostTableNs };
+  readonly poolFrames: number;
+}
+
+export interface PortSpec {
+  readonly name: string;
+  readonly speedBps: number;
+  readonly rxRing: number;
+  readonly txRing: number;
+  /** Most interrupts a second. */
+  readonly interruptRate: number | 'unlimited';
+  /** Station on the far end of the wire: source of what the generator sends, next hop towards the sink. */
+  readonly mac: string;
+  /** Prefix whose hosts the stations on the wire stand for, such as `198.18.0.0/24`. */
+  readonly network: string;
+}
+
+export interface BridgeSpec {
+  readonly name: string;
+  /** Names of ports. */
+  readonly ports: readonly string[];
+  /** Names of taps. */
+  readonly taps: readonly string[];
+  readonly ageingNs: number;
+}
+
+export interface VmSpec {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryBytes: number | 'auto';
+  readonly nics: readonly VnicSpec[];
+  readonly function: { readonly kind: 'ip-forward'; readonly routes: readonly RouteSpec[] };
+}
+
+export interface VnicSpec {
+  readonly name: string;
+  readonly mode: VnicMode;
+  readonly mac: string;
+  /** Address with prefix length. */
+  readonly ip: string;
+  /** Index of the vCPU that serves it. */
+  readonly vcpu: number;
+  readonly queueSize: number;
+  /** Bridge that its tap is a port of; also tells accelerated and direct vNICs their NIC port. */
+  readonly bridge: string;
+  readonly tap: { readonly name: string; readonly queueFrames: number };
+  readonly vhost: {
+    readonly byteWeight: number;
+    readonly packetWeight: number | 'none';
+    readonly batch: number;
+    readonly busyLoopNs: number;
+  };
+  /** Marks in frames of the tap queue. */
+  readonly feedback: { readonly highMark: number; readonly lowMark: number; readonly timeoutNs: number | 'none' };
+  readonly features: readonly VnicFeature[];
+}
+
+export interface RouteSpec {
+  readonly prefix: string;
+  readonly nic: string;
+  readonly gatewayMac: string;
+}
+
+export interface TrafficSpec {
+  readonly rate: Rate;
+  readonly pattern: 'constant' | 'poisson';
+  /** Frames sent back to back. */
+  readonly burst: number;
+  /** Absolute path of a capture, or `none`. */
+  readonly pcap: string;
+  readonly streams: readonly StreamSpec[];
+}
+
+export interface StreamSpec {
+  readonly name: string;
+  /** Port whose generator sends. */
+  readonly from: string;
+  /** Port whose sink receives. */
+  readonly to: string;
+  /** vNIC the frames are addressed to. */
+  readonly via: string;
+  /** Its own rate in every phase, or its part of what the phase offers. */
+  readonly rate: Rate | 'shared';
+  /** Sizes with FCS, sent in turn, round and round. */
+  readonly frameBytes: readonly number[];
+  readonly flows: number;
+  readonly ttl: number;
+}
+
+export interface PlacementSpec {
+  readonly cores: 'auto' | { readonly hardware: readonly number[]; readonly host: readonly number[] };
+  /** In the order of the file; threadSettings in thread-names.ts says what holds for one thread. */
+  readonly threads: readonly ThreadSpec[];
+}
+
+export interface ThreadSpec {
+  /** A kind of thread, or the name of one. */
+  readonly match: ThreadKind | (string & {});
+  readonly own: boolean;
+  readonly core: number | null;
+  readonly policy: 'other' | 'batch' | 'idle' | 'fifo' | null;
+  readonly nice: number | null;
+}
+
+export interface RunSpec {
+  readonly warmupNs: number;
+  readonly settleNs: number;
+  readonly sampleIntervalNs: number;
+  readonly phases: readonly PhaseSpec[];
+}
+
+export interface PhaseSpec {
+  readonly name: string;
+  readonly rate: Rate;
+  readonly durationNs: number;
+}

@@ -1,0 +1,51 @@
+/** How the threads and actors of a run are called, wherever a scenario or a result names one. */
+import type { PlacementSpec, ThreadKind, ThreadSpec } from './scenario.ts';
+
+export const generatorName = (port: string): string => `generator-${port}`;
+export const sinkName = (port: string): string => `sink-${port}`;
+export const vhostName = (nic: string): string => `vhost-${nic}`;
+export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
+export const vmmName = (vm: string): string => `${vm}/vmm`;
+export const softirqName = (index: number): string => `softirq${index}`;
+export const hardwareName = (index: number): string => `hardware${index}`;
+
+/** The components that thread names are made of. */
+export interface NamedComponents {
+  readonly ports: readonly { readonly name: string }[];
+  readonly bridges: readonly { readonly name: string }[];
+  readonly vms: readonly {
+    readonly name: string;
+    readonly vcpus: number;
+    readonly nics: readonly { readonly name: string; readonly tap: { readonly name: string } }[];
+  }[];
+}
+
+/** Names of everything that can have a thread, except softirq and hardware threads, whose number the cores decide. */
+export function actorNames({ ports, bridges, vms }: NamedComponents): string[] {
+  return [
+    ...ports.flatMap(({ name }) => [generatorName(name), name, sinkName(name)]),
+    ...bridges.map(({ name }) => name),
+    ...vms.flatMap(({ name, vcpus, nics }) => [
+      ...nics.flatMap((nic) => [nic.tap.name, vhostName(nic.name)]),
+      ...Array.from({ length: vcpus }, (_, i) => vcpuName(name, i)),
+      vmmName(name),
+    ]),
+  ];
+}
+
+/** True for `softirq0`, `hardware1` and the like. */
+export function isPerCoreThread(name: string): boolean {
+  return /^(softirq|hardware)\d+$/.test(name);
+}
+
+/** What the scenario says about one thread: settings of its kind, and over them those of its name. */
+export function threadSettings(placement: PlacementSpec, kind: ThreadKind, name: string): Omit<ThreadSpec, 'match'> {
+  const ofKind = placement.threads.find(({ match }) => match === kind);
+  const ofName = placement.threads.find(({ match }) => match === name);
+  return {
+    own: (ofName?.own ?? false) || (ofKind?.own ?? false),
+    core: ofName?.core ?? ofKind?.core ?? null,
+    policy: ofName?.policy ?? ofKind?.policy ?? null,
+    nice: ofName?.nice ?? ofKind?.nice ?? null,
+  };
+}

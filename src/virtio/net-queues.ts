@@ -1,0 +1,206 @@
+/**
+ * virtio-net's receive and transmit queue as the guest driver uses them (drivers/net/virtio_net.c, v3.13): receive
+ * buffers posted up to the ring's size and refilled below half of it; transmit through a queue discipline of its own,
+ * used buffers freed at the next transmission, the queue stopped when descriptors run short.
+ */
+import type { Memory, Region } from '../memory/arena.ts';
+import type { Magazine } from '../memory/magazine.ts';
+import { SpinLock } from '../memory/spin-lock.ts';
+import type { FeatureSet } from './features.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { NET_HEADER_BYTES } from './net-header.ts';
+import { SplitDriverQueue } from './split-driver.ts';
+import type { SplitLayout } from './split-layout.ts';
+
+/** Room for a full Ethernet frame and its header: VIRTIO 1.x section 5.1.6.3.1, 1,526 bytes without large receive. */
+export const RX_BUFFER_BYTES = 1526;
+/** Descriptors below which transmission stops: 2 + MAX_SKB_FRAGS (start_xmit, drivers/net/virtio_net.c). */
+const TX_STOP_DESCRIPTORS = 19;
+
+/** Where a queue lies in guest memory: the ring, and the driver's tokens (one word a descriptor). */
+export interface GuestQueueRef {
+  readonly layout: SplitLayout;
+  readonly tokens: Region;
+}
+
+/** A transmit queue that all vCPUs of the guest share: the ring, its lock (__netif_tx_lock) and the saved state. */
+export interface GuestTxQueueRef extends GuestQueueRef {
+  readonly lock: Region;
+  readonly state: Region;
+  /** Frames the queue discipline holds while the ring is full: dev->tx_queue_len, ether_setup(): 1,000. */
+  readonly qdiscFrames: number;
+}
+
+function bind(memory: Memory, guest: GuestMemory, ref: GuestQueueRef, layout: SplitLayout, features: FeatureSet) {
+  return new SplitDriverQueue({ memory: guest, layout, features, tokens: memory.words(ref.tokens) });
+}
+
+/** Receive side of one vNIC, owned by one vCPU, which makes the ring empty. Buffers are named by their guest address. */
+export class NetRxQueue {
+  readonly queue: SplitDriverQueue;
+  private readonly buffers: Magazine;
+  private readonly refillBelow: number;
+
+  constructor(
+    memory: Memory,
+    guest: GuestMemory,
+    ref: GuestQueueRef,
+    layout: SplitLayout,
+    features: FeatureSet,
+    buffers: Magazine,
+  ) {
+    this.queue = bind(memory, guest, ref, layout, features);
+    this.queue.initialise();
+    this.buffers = buffers;
+    this.refillBelow = layout.queueSize >> 1;
+  }
+
+  /** Posts buffers when fewer than half of the ring are posted (virtnet_receive's refill). @returns whether to kick. */
+  refill(): boolean {
+    const queue = this.queue;
+    const wanted = queue.freeCount;
+    if (wanted < this.refillBelow) return false;
+    const n = Math.min(wanted, this.buffers.available(wanted));
+    if (n === 0) return false;
+    for (let i = 0; i < n; i++) {
+      const addr = this.buffers.take();
+      queue.addInBuf(addr, RX_BUFFER_BYTES, addr);
+    }
+    queue.publish();
+    return queue.shouldKick();
+  }
+
+  /** True while buffers are so short that the ring could not be refilled. */
+  get starved(): boolean {
+    return this.queue.freeCount >= this.refillBelow;
+  }
+}
+
+/** Transmit side of one vNIC as one vCPU uses it; the ring is shared with the guest's other vCPUs under its lock. */
+export class NetTxQueue {
+  private readonly queue: SplitDriverQueue;
+  private readonly guest: GuestMemory;
+  private readonly buffers: Magazine;
+  private readonly lock: SpinLock;
+  private readonly state: Int32Array;
+  /** The queue discipline: (address, length) pairs in a ring. */
+  private readonly qdisc: Int32Array;
+  private readonly limit: number;
+  private first = 0;
+  private count = 0;
+  /** Frames handed to the device since the owner last looked. */
+  sent = 0;
+  /** Times the lock was found taken by another vCPU. */
+  contended = 0;
+
+  constructor(
+    memory: Memory,
+    guest: GuestMemory,
+    ref: GuestTxQueueRef,
+    layout: SplitLayout,
+    features: FeatureSet,
+    buffers: Magazine,
+  ) {
+    this.queue = bind(memory, guest, ref, layout, features);
+    this.guest = guest;
+    this.buffers = buffers;
+    this.lock = new SpinLock(memory, ref.lock);
+    this.state = memory.words(ref.state);
+    this.qdisc = new Int32Array(ref.qdiscFrames * 2);
+    this.limit = ref.qdiscFrames;
+  }
+
+  /** Frames waiting in the queue discipline. */
+  get backlog(): number {
+    return this.count;
+  }
+
+  /** Queues a frame for transmission; false when the queue discipline is full and the caller must drop it. */
+  enqueue(addr: number, length: number): boolean {
+    if (this.count === this.limit) return false;
+    let at = this.first + this.count;
+    if (at >= this.limit) at -= this.limit;
+    this.qdisc[at * 2] = addr;
+    this.qdisc[at * 2 + 1] = length;
+    this.count++;
+    return true;
+  }
+
+  /**
+   * Frees what the device has sent and moves frames to the ring, one batch under the lock. Left-over frames wait for a
+   * call at three quarters of the outstanding ones (virtqueue_enable_cb_delayed). @returns whether to kick.
+   */
+  flush(): boolean {
+    if (!this.lock.tryAcquire()) {
+      this.contended++;
+      return false;
+    }
+    const queue = this.queue;
+    queue.loadState(this.state, 0);
+    this.reclaim();
+    let added = 0;
+    while (this.count > 0 && queue.freeCount > TX_STOP_DESCRIPTORS) {
+      const addr = this.qdisc[this.first * 2];
+      // VIRTIO 1.x section 5.1.6.2.1: the driver sets num_buffers to zero; flags and gso_type are zero as received.
+      this.guest.i32[(addr >> 2) + 2] = 0;
+      queue.addOutBuf(addr, this.qdisc[this.first * 2 + 1] + NET_HEADER_BYTES, addr);
+      this.first = this.first + 1 === this.limit ? 0 : this.first + 1;
+      this.count--;
+      added++;
+    }
+    let kick = false;
+    if (added > 0) {
+      queue.publish();
+      kick = queue.shouldKick();
+      this.sent += added;
+    }
+    if (this.count > 0) queue.enableCallbackDelayed();
+    else queue.disableCallback();
+    queue.saveState(this.state, 0);
+    this.lock.release();
+    return kick;
+  }
+
+  /** Frees the buffers of frames the device has sent (free_old_xmit_skbs). */
+  private reclaim(): void {
+    const queue = this.queue;
+    for (let n = queue.usedAvailable(); n > 0; n--) {
+      const addr = queue.takeUsed();
+      if (addr < 0) return;
+      this.buffers.put(addr);
+    }
+  }
+
+  /**
+   * Before sleeping with frames or a receive ring waiting for descriptors or buffers: asks for a call, looks again.
+   * @returns false when there is something to do now.
+   */
+  arm(): boolean {
+    if (!this.lock.tryAcquire()) return false;
+    const queue = this.queue;
+    queue.loadState(this.state, 0);
+    const quiet = queue.enableCallbackDelayed();
+    if (!quiet) this.reclaim();
+    queue.saveState(this.state, 0);
+    this.lock.release();
+    return quiet;
+  }
+
+  /** Buffers waiting in the queue discipline, for stock-taking. */
+  waitingBuffers(): number[] {
+    return Array.from({ length: this.count }, (_, i) => this.qdisc[((this.first + i) % this.limit) * 2]);
+  }
+}
+
+/** Makes a transmit ring empty and saves its state, by the vCPU that sets it up, before any vCPU uses it. */
+export function initialiseTxRing(
+  memory: Memory,
+  guest: GuestMemory,
+  ref: GuestTxQueueRef,
+  layout: SplitLayout,
+  features: FeatureSet,
+): void {
+  const queue = bind(memory, guest, ref, layout, features);
+  queue.initialise();
+  queue.saveState(memory.words(ref.state), 0);
+}

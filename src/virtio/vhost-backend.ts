@@ -1,0 +1,70 @@
+/** A vhost-net device in the hands of the worker that owns it: its control plane and the queues that are being served. */
+import type { Memory, Region } from '../memory/arena.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from './split-device.ts';
+import type { VhostRingOps } from './vhost-device.ts';
+import { VhostDevice } from './vhost-device.ts';
+import { VhostMailboxServer } from './vhost-mailbox.ts';
+import { virtqueueErrorText } from './virtqueue-error.ts';
+
+const RX = 0;
+const VRINGS = 2;
+
+export class VhostBackend implements VhostRingOps {
+  private readonly guest: GuestMemory;
+  private readonly device: VhostDevice;
+  private readonly mailbox: VhostMailboxServer;
+  private readonly queues: (SplitDeviceQueue | null)[] = new Array<SplitDeviceQueue | null>(VRINGS).fill(null);
+  /** Virtqueue errors met so far, in words. */
+  readonly faults: string[] = [];
+
+  constructor(memory: Memory, mailbox: Region, guest: GuestMemory) {
+    this.guest = guest;
+    this.device = new VhostDevice(guest.sizeBytes, this, VRINGS);
+    this.mailbox = new VhostMailboxServer(memory.words(mailbox), 0);
+  }
+
+  /** Executes the ioctl that waits, if one does. @returns whether one did: then ring the VMM. */
+  serveIoctl(): boolean {
+    return this.mailbox.serve(this.device);
+  }
+
+  get ioctlPending(): boolean {
+    return this.mailbox.requested;
+  }
+
+  /** The queue of vring `index` while its backend is set and it is not broken. */
+  queue(index: number): SplitDeviceQueue | null {
+    return this.queues[index];
+  }
+
+  /** Leaves a broken queue alone; only it, and only until the driver resets the device. */
+  stopQueue(index: number): void {
+    const queue = this.queues[index]!;
+    this.faults.push(`vring ${index}: ${virtqueueErrorText(queue.broken, queue.brokenDetail)}`);
+    this.queues[index] = null;
+  }
+
+  attach(index: number): void {
+    const vring = this.device.vring(index)!;
+    const queue = new SplitDeviceQueue({
+      memory: this.guest,
+      layout: { queueSize: vring.num, descAddr: vring.descAddr, availAddr: vring.availAddr, usedAddr: vring.usedAddr },
+      features: this.device.features,
+      direction: index === RX ? DIRECTION_DEVICE_WRITES : DIRECTION_DEVICE_READS,
+      regions: this.device.regions,
+    });
+    queue.start(vring.base);
+    this.queues[index] = queue;
+  }
+
+  detach(index: number): number {
+    const last = this.lastAvailIdx(index);
+    this.queues[index] = null;
+    return last;
+  }
+
+  lastAvailIdx(index: number): number {
+    return this.queues[index]?.lastAvailIdx ?? 0;
+  }
+}

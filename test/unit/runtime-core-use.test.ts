@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { CoreSample } from '../../src/runtime/core-use.ts';
+import { coreUse, parseCoreTimes, sampleCores } from '../../src/runtime/core-use.ts';
+import type { ThreadSchedule } from '../../src/runtime/sched-stats.ts';
+
+const PROC_STAT = `cpu  300 5 40 9000 7 2 3 11 0 0
+cpu0 200 5 30 4000 7 1 2 4 50 0
+cpu1 100 0 10 5000 0 1 1 7 0 0
+intr 176512 0 0
+`;
+
+function schedule(tid: number, runNs: number): ThreadSchedule {
+  return { tid, name: `t${tid}`, runNs, waitNs: 0, slices: 1, voluntarySwitches: null, involuntarySwitches: null };
+}
+
+describe('core times', () => {
+  it('reads user, nice, system and interrupts as busy, in ns, and counts guest time once', () => {
+    expect(parseCoreTimes(PROC_STAT)).toEqual([
+      { core: 0, busyNs: 2.38e9, interruptNs: 3e7, stealNs: 4e7 },
+      { core: 1, busyNs: 1.12e9, interruptNs: 2e7, stealNs: 7e7 },
+    ]);
+  });
+
+  it('reads the cores of this machine', () => {
+    const { cores, atNs } = sampleCores([]);
+    expect(cores.length).toBeGreaterThan(0);
+    expect(atNs).toBeGreaterThan(0);
+    expect(Math.max(...cores.map(({ busyNs }) => busyNs))).toBeGreaterThan(0);
+  });
+});
+
+describe('use of a core', () => {
+  const core = (number: number, busyNs: number, stealNs = 0) => ({ core: number, busyNs, interruptNs: 0, stealNs });
+  const before: CoreSample = {
+    atNs: 0,
+    cores: [core(0, 5e9), core(1, 7e9)],
+    threads: [schedule(10, 1e9), schedule(11, 2e9)],
+  };
+
+  it('takes what our pinned threads ran from what the core was busy with', () => {
+    const after: CoreSample = {
+      atNs: 1e9,
+      cores: [core(0, 5.9e9, 5e7), core(1, 7.4e9)],
+      // Thread 12 was born in between, so all its time counts; 13 is pinned nowhere.
+      threads: [schedule(10, 1.5e9), schedule(11, 2.4e9), schedule(12, 1e8), schedule(13, 3e8)],
+    };
+    const cores = new Map([
+      [10, 0],
+      [11, 1],
+      [12, 0],
+    ]);
+    const used = coreUse(before, after, ({ tid }) => cores.get(tid));
+    expect(used).toEqual([
+      { core: 0, elapsedNs: 1e9, busyNs: 9e8, ownNs: 6e8, foreignNs: expect.closeTo(3e8, -2) as number, stealNs: 5e7 },
+      { core: 1, elapsedNs: 1e9, busyNs: 4e8, ownNs: 4e8, foreignNs: 0, stealNs: 0 },
+    ]);
+  });
+
+  it('never reports less than no foreign use, although ticks are coarse', () => {
+    const after: CoreSample = { atNs: 1e8, cores: [core(0, 5.09e9)], threads: [schedule(10, 1.1e9)] };
+    expect(coreUse(before, after, () => 0)[0].foreignNs).toBe(0);
+  });
+});

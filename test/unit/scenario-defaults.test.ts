@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { COST_PROFILES } from '../../src/topology/cost-profiles.ts';
+import { loadScenario, parseScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
+import { portLoads, streamRatesFps } from '../../src/topology/stream-rates.ts';
+import { threadSettings } from '../../src/topology/thread-names.ts';
+
+const parse = (text: string) => parseScenario(text, 'some/where/little.yaml');
+
+describe('a scenario that says nothing', () => {
+  it.each(['', '{}', '# only a comment\n'])('runs: %j', (text) => {
+    const scenario = parse(text);
+    expect(scenario.name).toBe('little');
+    expect(scenario.bridges).toEqual([
+      { name: 'br0', ports: ['eth0'], taps: ['tap0'], ageingNs: 300e9 },
+      { name: 'br1', ports: ['eth1'], taps: ['tap1'], ageingNs: 300e9 },
+    ]);
+    expect(scenario.traffic.streams.map(({ name, via }) => [name, via])).toEqual([
+      ['eth0-to-eth1', 'vnic0'],
+      ['eth1-to-eth0', 'vnic1'],
+    ]);
+    expect(scenario.run.phases).toEqual([
+      { name: 'steady', rate: { kind: 'frames', perSecond: 100_000 }, durationNs: 10e9 },
+    ]);
+  });
+
+  it('routes each network to the vNIC on its bridge, by the station on the wire', () => {
+    const { ports, vms } = parse('');
+    expect(vms[0].function.routes).toEqual([
+      { prefix: '198.18.0.0/24', nic: 'vnic0', gatewayMac: ports[0].mac },
+      { prefix: '198.18.1.0/24', nic: 'vnic1', gatewayMac: ports[1].mac },
+    ]);
+    expect(vms[0].nics.map(({ ip, vcpu }) => [ip, vcpu])).toEqual([
+      ['198.18.0.1/24', 0],
+      ['198.18.1.1/24', 1],
+    ]);
+  });
+
+  it('is frozen to the bottom', () => {
+    const scenario = parse('');
+    expect(Object.isFrozen(scenario)).toBe(true);
+    expect(Object.isFrozen(scenario.vms[0].nics[0].tap)).toBe(true);
+    expect(Object.isFrozen(scenario.traffic.streams[0].frameBytes)).toBe(true);
+  });
+
+  it('survives JSON', () => {
+    const scenario = parse('ports: [{ name: eth0, interruptRate: unlimited }]\n');
+    expect(JSON.parse(JSON.stringify(scenario))).toEqual(scenario);
+  });
+});
+
+describe('what follows from the kernel and HZ', () => {
+  it.each([
+    ['linux-3.13', false, 'backlog', 500, 'none', 1],
+    ['linux-4.9', true, 'backlog', 1000, 'none', 1],
+    ['linux-6.5', false, 'direct', 1000, 256, 64],
+  ])('%s', (kernel, guard, tunReceive, queueFrames, packetWeight, batch) => {
+    const { host, vms } = parse(`host: { kernel: ${kernel} }\n`);
+    expect(host).toMatchObject({ tunReceive, softirq: { ksoftirqdGuard: guard } });
+    expect(vms[0].nics[0]).toMatchObject({ tap: { queueFrames }, vhost: { packetWeight, batch, byteWeight: 0x80000 } });
+  });
+
+  it.each([
+    [100, 10e6, 20e6],
+    [250, 4e6, 8e6],
+    [1000, 2e6, 2e6],
+  ])('%d Hz', (hz, maxTimeNs, budgetTimeNs) => {
+    expect(parse(`host: { hz: ${hz} }\n`).host.softirq).toMatchObject({ maxTimeNs, budgetTimeNs });
+  });
+
+  it('yields to what the file says', () => {
+    const { host, vms } = parse(
+      'host: { kernel: linux-6.5, tunReceive: backlog, softirq: { ksoftirqdGuard: true, maxTime: 1ms } }\n' +
+        'vms: [{ name: vm0, nics: [{ name: a, tap: { queue: 1000 }, vhost: { packetWeight: none } }, { name: b }] }]\n',
+    );
+    expect(host).toMatchObject({ tunReceive: 'backlog', softirq: { ksoftirqdGuard: true, maxTimeNs: 1e6 } });
+    expect(vms[0].nics[0]).toMatchObject({
+      vhost: { packetWeight: 'none', batch: 64 },
+      feedback: { highMark: 900, lowMark: 250, timeoutNs: 'none' },
+    });
+  });
+});
+
+describe('two VMs behind one port', () => {
+  const text = 'ports: [{ name: eth0 }]\nvms: [{ name: v }, { name: w }]\n';
+
+  it('share its bridge and network', () => {
+    const { bridges, vms } = parse(`${text}traffic: { streams: [{ from: eth0, to: eth0, via: vnic1 }] }\n`);
+    expect(bridges).toMatchObject([{ ports: ['eth0'], taps: ['tap0', 'tap1'] }]);
+    expect(vms.flatMap(({ nics }) => nics.map(({ name, ip }) => [name, ip]))).toEqual([
+      ['vnic0', '198.18.0.1/24'],
+      ['vnic1', '198.18.0.2/24'],
+    ]);
+  });
+
+  it('hold modes of their own', () => {
+    const mixed = text.replace('{ name: w }', '{ name: w, nics: [{ name: fast, mode: accelerated }] }');
+    const { vms } = parse(`${mixed}traffic: { streams: [{ from: eth0, to: eth0, via: fast }] }\n`);
+    expect(vms.map(({ nics }) => nics[0].mode)).toEqual(['vhost', 'accelerated']);
+  });
+});
+
+describe('rates of streams', () => {
+  const ports = 'ports: [{ name: a }, { name: b, speed: 10Gbps }]\n';
+
+  it('share frames/s, and take a percentage of their own line', () => {
+    const { ports: lines, traffic } = parse(ports);
+    const rated = { ports: lines, streams: traffic.streams };
+    expect(streamRatesFps(rated, { kind: 'frames', perSecond: 300_000 })).toEqual([150_000, 150_000]);
+    expect(streamRatesFps(rated, { kind: 'lineRate', share: 1 }).map(Math.round)).toEqual([1_488_095, 14_880_952]);
+    expect(portLoads(rated, { kind: 'lineRate', share: 1 })).toEqual(
+      new Map([
+        ['a', 1],
+        ['b', 1],
+      ]),
+    );
+  });
+
+  it('leave a stream with its own rate out of the sharing', () => {
+    const own = '{ name: y, from: b, to: a, rate: 5kpps }, { name: z, from: a, to: b, frameSize: 1518 }';
+    const { ports: lines, traffic } = parse(`${ports}traffic: { streams: [{ from: a, to: b }, ${own}] }\n`);
+    const rated = { ports: lines, streams: traffic.streams };
+    expect(streamRatesFps(rated, { kind: 'frames', perSecond: 10_000 })).toEqual([5_000, 5_000, 5_000]);
+    expect(streamRatesFps(rated, { kind: 'lineRate', share: 1 }).map(Math.round)).toEqual([744_048, 5_000, 40_637]);
+  });
+});
+
+describe('threads', () => {
+  it('take settings of their kind, and over them those of their name', () => {
+    const threads =
+      '{ bridge: own, vhost: { core: 1, nice: 5 }, vhost-vnic1: { core: 2, policy: fifo }, softirq0: { core: 0 } }';
+    const { placement } = parse(`placement: { threads: ${threads} }\n`);
+    expect(threadSettings(placement, 'bridge', 'br1')).toEqual({ own: true, core: null, policy: null, nice: null });
+    expect(threadSettings(placement, 'vhost', 'vhost-vnic0')).toEqual({ own: false, core: 1, policy: null, nice: 5 });
+    expect(threadSettings(placement, 'vhost', 'vhost-vnic1')).toEqual({ own: false, core: 2, policy: 'fifo', nice: 5 });
+    expect(threadSettings(placement, 'tap', 'tap0').own).toBe(false);
+  });
+});
+
+describe('shipped scenarios', () => {
+  it.each(shippedScenarios())('%s loads, under its own name', (name) => {
+    expect(loadScenario(name).name).toBe(name);
+  });
+
+  it('kvm-forum-2014 is the test bed of the talk, at a load and as a flood of every port', () => {
+    const scenario = loadScenario('kvm-forum-2014');
+    expect(scenario.ports.map(({ speedBps }) => speedBps)).toEqual([1e9, 1e9]);
+    expect(scenario.vms).toMatchObject([{ vcpus: 2, nics: [{ mode: 'vhost' }, { mode: 'vhost' }] }]);
+    expect(scenario.host.costs).toEqual({ inherit: 'linux', table: COST_PROFILES.linux });
+    expect(scenario.run.phases.map(({ name }) => name)).toEqual(['comfortable', 'flood']);
+    const rated = { ports: scenario.ports, streams: scenario.traffic.streams };
+    expect(streamRatesFps(rated, scenario.run.phases[1].rate).map(Math.round)).toEqual([1_488_095, 1_488_095]);
+  });
+
+  it('charge a bridged frame what leaves 0.45 Mpps to a core, our own 200 ns included', () => {
+    const { nicRx, bridge, nicTx } = COST_PROFILES.linux;
+    expect(1e9 / (nicRx + bridge + nicTx + 200)).toBeCloseTo(450_000, -4);
+    expect(Object.values(COST_PROFILES.none).every((ns) => ns === 0)).toBe(true);
+  });
+});
