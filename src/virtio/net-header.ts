@@ -7,13 +7,6 @@
 import type { GuestMemory } from './guest-memory.ts';
 
 export const NET_HEADER_BYTES = 12;
-export const NET_HEADER_FLAGS_BYTE = 0;
-export const NET_HEADER_GSO_TYPE_BYTE = 1;
-export const NET_HEADER_HDR_LEN_BYTE = 2;
-export const NET_HEADER_GSO_SIZE_BYTE = 4;
-export const NET_HEADER_CSUM_START_BYTE = 6;
-export const NET_HEADER_CSUM_OFFSET_BYTE = 8;
-export const NET_HEADER_NUM_BUFFERS_BYTE = 10;
 
 export const NET_HEADER_GSO_NONE = 0;
 

@@ -4,7 +4,6 @@
  * common configuration at 0x0000, device configuration at 0x2000. Offsets are from the start of the BAR.
  */
 
-export const PCI_COMMON_BYTE = 0x0000;
 export const PCI_DEVICE_CONFIG_BYTE = 0x2000;
 
 export const DEVICE_FEATURE_SELECT_BYTE = 0;

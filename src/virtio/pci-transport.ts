@@ -23,7 +23,7 @@ export interface NetConfig {
 export interface VirtioPciHooks {
   /** DRIVER_OK: the device may now use the queues; `acceptedFeatures` and `queues` are final. */
   driverOk(): void;
-  /** The driver wrote zero to device_status, or declared FAILED: stop serving the queues before this returns. */
+  /** The driver wrote zero to device_status, or declared FAILED: no queue is served any more once the next access is. */
   stop(): void;
 }
 

@@ -16,24 +16,18 @@
 export const QUEUE_SIZE_MAX = 32768;
 
 export const DESC_BYTES = 16;
-export const DESC_WORDS = 4;
-export const DESC_LEN_BYTE = 8;
-export const DESC_FLAGS_BYTE = 12;
-export const DESC_NEXT_BYTE = 14;
 export const DESC_ALIGN_BYTES = 16;
 
 export const DESC_F_NEXT = 1;
 export const DESC_F_WRITE = 2;
 export const DESC_F_INDIRECT = 4;
 
-export const AVAIL_FLAGS_BYTE = 0;
 export const AVAIL_IDX_BYTE = 2;
 export const AVAIL_RING_BYTE = 4;
 export const AVAIL_ALIGN_BYTES = 2;
 /** avail.flags: the driver asks for no calls. Only without VIRTIO_F_EVENT_IDX (section 2.7.7). */
 export const AVAIL_F_NO_INTERRUPT = 1;
 
-export const USED_FLAGS_BYTE = 0;
 export const USED_IDX_BYTE = 2;
 export const USED_RING_BYTE = 4;
 export const USED_ELEM_BYTES = 8;

@@ -87,15 +87,14 @@ export const REASON_FEATURES_UNKNOWN = 5;
 export const REASON_BACKEND_SET = 6;
 export const REASON_TOO_MANY_REGIONS = 7;
 export const REASON_BAD_REGION = 8;
-export const REASON_RING_LEAVES_TABLE = 9;
-export const REASON_NUM = 10;
-export const REASON_BASE = 11;
-export const REASON_ADDR_WITHOUT_TABLE = 12;
-export const REASON_ADDR_WITHOUT_NUM = 13;
-export const REASON_ADDR_ALIGNMENT = 14;
-export const REASON_ADDR_OUTSIDE = 15;
-export const REASON_INCOMPLETE = 16;
-export const REASON_FD = 17;
+export const REASON_NUM = 9;
+export const REASON_BASE = 10;
+export const REASON_ADDR_WITHOUT_TABLE = 11;
+export const REASON_ADDR_WITHOUT_NUM = 12;
+export const REASON_ADDR_ALIGNMENT = 13;
+export const REASON_ADDR_OUTSIDE = 14;
+export const REASON_INCOMPLETE = 15;
+export const REASON_FD = 16;
 
 const REASON_TEXTS: readonly string[] = [
   '',
@@ -107,7 +106,6 @@ const REASON_TEXTS: readonly string[] = [
   'a backend is set: take it away with VHOST_NET_SET_BACKEND fd -1 first',
   'more than 64 memory regions',
   'a memory region is empty, overlaps another or lies outside guest memory',
-  'an active vring would lie outside the new table',
   'the size must be a power of two up to 32768',
   'the base must be an index of 16 bits',
   'before VHOST_SET_MEM_TABLE: the addresses cannot be checked without a memory table',

@@ -75,13 +75,10 @@ const ERRORS: Readonly<Record<number, VirtqueueErrorInfo>> = {
 /** The codes that break a virtqueue, for counters by reason. */
 export const VIRTQUEUE_ERROR_CODES: readonly number[] = Object.keys(ERRORS).map(Number);
 
-/** Short name of a code, for counters: `availIdxJump`. */
-export function virtqueueErrorName(code: number): string {
-  return ERRORS[code]?.name ?? `code${code}`;
-}
-
 /** A sentence for people; `detail` is `SplitDeviceQueue.brokenDetail`. */
 export function virtqueueErrorText(code: number, detail: number): string {
   const info = ERRORS[code];
-  return info === undefined ? `virtqueue code ${code}` : `virtqueue broken: ${info.text}; ${info.detail} ${detail}`;
+  return info === undefined
+    ? `virtqueue code ${code}`
+    : `virtqueue broken, ${info.name}: ${info.text}; ${info.detail} ${detail}`;
 }

@@ -1,0 +1,252 @@
+import { MessageChannel } from 'node:worker_threads';
+import { setTimeout as delay } from 'node:timers/promises';
+import { wrap } from 'comlink';
+import type { Remote } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { Piscina } from 'piscina';
+import { Memory } from '../memory/arena.ts';
+import { Ringer } from '../memory/doorbell.ts';
+import { fillDepot } from '../memory/magazine.ts';
+import { probeCapabilities } from './capabilities.ts';
+import type { ThreadCapabilities } from './capabilities.ts';
+import { nowNs } from './clock.ts';
+import type { ThreadNeed } from './core-plan.ts';
+import { calibrateBurn } from './cpu-burn.ts';
+import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
+import { describePolicy, processTids, setThreadCores, setThreadPolicy } from './os-threads.ts';
+import { placeThreads } from './placement.ts';
+import type { Placement } from './placement.ts';
+import type { Plan, ThreadPlan } from './plan.ts';
+import { threadOf } from './plan.ts';
+import { ScheduleReader } from './sched-stats.ts';
+import { ThreadControl } from './thread-control.ts';
+import type { ThreadCalls, ThreadTask } from './thread-protocol.ts';
+import { ensureWorkerBundle } from './worker-bundle.ts';
+
+/** Memory a worker's heap may take, in MiB: actors allocate at start only, so more than this is a leak. */
+const OLD_SPACE_MIB = 256;
+/** How long a thread may take to come out of its loop or answer a call. */
+const ANSWER_MS_MAX = 10_000;
+
+/** One worker thread of the run as the main thread holds it. */
+interface HostedThread {
+  readonly plan: ThreadPlan;
+  readonly calls: Remote<ThreadCalls>;
+  readonly control: ThreadControl;
+  readonly bell: Ringer;
+  /** Rejects when the thread dies; resolves at its end. */
+  readonly ended: Promise<void>;
+  tid: number;
+}
+
+/**
+ * Runs a plan on real threads at wall-clock speed. A Piscina pool owns the threads, one long-lived task each; Comlink
+ * carries the calls; a control word brings a busy thread out of its loop to hear them.
+ */
+export class ThreadHost implements Host {
+  readonly kind = 'threads';
+  readonly plan: Plan;
+  readonly memory: Memory;
+  readonly places: ThreadPlace[] = [];
+  readonly header: string[] = [];
+  readonly oversubscribed: readonly string[];
+  private readonly buffers: ReadonlyMap<string, SharedArrayBuffer>;
+  private readonly placement: Placement;
+  private readonly pool: Piscina;
+  private readonly abort = new AbortController();
+  private readonly threads: HostedThread[];
+  private readonly schedules = new ScheduleReader();
+
+  /** Starts the threads, idle. @throws when the machine cannot place them as the scenario insists. */
+  static async create(plan: Plan): Promise<ThreadHost> {
+    const means = probeCapabilities();
+    const placement = placeThreads(plan.threads.map(needOf), means);
+    const bundle = await ensureWorkerBundle();
+    return new ThreadHost(plan, means, placement, bundle);
+  }
+
+  private constructor(plan: Plan, means: ThreadCapabilities, placement: Placement, bundle: URL) {
+    this.plan = plan;
+    this.placement = placement;
+    this.oversubscribed = placement.oversubscribed;
+    this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
+    this.memory = new Memory('the main thread', this.buffers);
+    for (const { vm, depot, addresses } of plan.guests) {
+      if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
+    }
+    this.pool = new Piscina({
+      filename: bundle.href,
+      minThreads: plan.threads.length,
+      maxThreads: plan.threads.length,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Infinity,
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: OLD_SPACE_MIB },
+    });
+    this.pool.setMaxListeners(0);
+    const { iterationsPerNs } = calibrateBurn();
+    this.threads = plan.threads.map((thread) => this.open(thread, iterationsPerNs));
+    this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
+  }
+
+  private open(plan: ThreadPlan, burnIterationsPerNs: number): HostedThread {
+    const { port1, port2 } = new MessageChannel();
+    const buffers = plan.buffers.map((name) => [name, this.buffers.get(name)!] as const);
+    const task: ThreadTask = { plan, buffers, burnIterationsPerNs, port: port2 };
+    const ended = this.pool.run(task, { transferList: [port2], signal: this.abort.signal }) as Promise<void>;
+    ended.catch(() => undefined); // Its callers race against it; nobody else need hear of it.
+    const control = new ThreadControl(this.memory, plan.control);
+    const bell = new Ringer(this.memory, plan.doorbell);
+    return { plan, calls: wrap<ThreadCalls>(nodeEndpoint(port1)), control, bell, ended, tid: 0 };
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => this.prepare(thread)));
+    const own = new Set(this.threads.map(({ tid }) => tid));
+    for (const tid of processTids()) {
+      if (own.has(tid)) continue;
+      setThreadCores(tid, [this.placement.mainCore]);
+      setThreadPolicy(tid, this.placement.mainPolicy);
+    }
+    await this.resume();
+  }
+
+  private async prepare(thread: HostedThread): Promise<void> {
+    thread.tid = await this.answer(thread, thread.calls.prepare());
+    const assigned = this.placement.threads.find(({ name }) => name === thread.plan.name)!;
+    const core = setThreadCores(thread.tid, [assigned.core]);
+    const policy = setThreadPolicy(thread.tid, assigned.policy);
+    for (const { granted, reason } of [core, policy]) {
+      if (!granted) this.header.push(`${thread.plan.name}: ${reason}`);
+    }
+    this.places.push({
+      name: thread.plan.name,
+      core: core.granted ? assigned.core : -1,
+      policy: describePolicy(policy.obtained),
+    });
+  }
+
+  nowNs(): number {
+    return nowNs();
+  }
+
+  async advance(ns: number, interrupted: Promise<unknown> = NEVER): Promise<void> {
+    const timer = new AbortController();
+    const waited = delay(ns / 1e6, undefined, { signal: timer.signal }).catch(() => undefined);
+    const died = Promise.race(this.threads.map(({ ended, plan }) => ended.then(() => failEarly(plan))));
+    await Promise.race([waited, interrupted, died]).finally(() => timer.abort());
+  }
+
+  threadUse(): ThreadUse[] {
+    const schedules = new Map(this.schedules.read().map((schedule) => [schedule.tid, schedule]));
+    const main = schedules.get(process.pid);
+    const uses = this.threads.map(({ plan, tid }): ThreadUse => {
+      const found = schedules.get(tid);
+      return {
+        name: plan.name,
+        runNs: found?.runNs ?? 0,
+        waitNs: found?.waitNs ?? null,
+        switches: found?.slices ?? null,
+      };
+    });
+    if (main !== undefined) {
+      uses.push({ name: 'main', runNs: main.runNs, waitNs: main.waitNs, switches: main.slices });
+    }
+    return uses;
+  }
+
+  async pause(): Promise<void> {
+    for (const { control, bell } of this.threads) {
+      control.running = false;
+      bell.ring();
+    }
+    // Any call is answered only out of the loop.
+    await Promise.all(this.threads.map((thread) => this.answer(thread, thread.calls.report(thread.plan.actors[0].name))));
+  }
+
+  async resume(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => this.enterLoop(thread)));
+  }
+
+  private async enterLoop(thread: HostedThread): Promise<void> {
+    thread.control.running = true;
+    await this.answer(thread, thread.calls.enterLoop());
+  }
+
+  async takeStock(): Promise<Stock> {
+    const stocks = await Promise.all(this.threads.map((thread) => this.answer(thread, thread.calls.takeStock())));
+    return {
+      slots: stocks.flatMap(({ slots }) => slots),
+      frames: stocks.reduce((sum, { frames }) => sum + frames, 0),
+      guestBuffers: stocks.flatMap(({ guestBuffers }) => guestBuffers),
+    };
+  }
+
+  attach(actor: string, port: number, link: object): Promise<void> {
+    return this.interrupt(actor, (calls) => calls.attach(actor, port, link));
+  }
+
+  detach(actor: string, port: number): Promise<void> {
+    return this.interrupt(actor, (calls) => calls.detach(actor, port));
+  }
+
+  report(actor: string): Promise<readonly string[]> {
+    return this.interrupt(actor, (calls) => calls.report(actor));
+  }
+
+  /** Calls one thread out of its loop for one call; the others go on. */
+  private async interrupt<T>(actor: string, call: (calls: Remote<ThreadCalls>) => Promise<T>): Promise<T> {
+    const { name } = threadOf(this.plan, actor);
+    const thread = this.threads.find(({ plan }) => plan.name === name)!;
+    const wasRunning = thread.control.running;
+    thread.control.running = false;
+    thread.bell.ring();
+    const result = await this.answer(thread, call(thread.calls));
+    if (wasRunning) await this.enterLoop(thread);
+    return result;
+  }
+
+  /** The answer to a call, or the reason why there will be none: Comlink alone would wait for ever. */
+  private async answer<T>(thread: HostedThread, call: Promise<T>): Promise<T> {
+    const { plan, ended } = thread;
+    const timer = new AbortController();
+    const late = delay(ANSWER_MS_MAX, undefined, { signal: timer.signal, ref: false }).then(() => {
+      throw new Error(`thread ${plan.name} did not answer within ${ANSWER_MS_MAX / 1000} s`);
+    });
+    late.catch(() => undefined);
+    try {
+      return await Promise.race([call, late, ended.then(() => failEarly(plan))]);
+    } finally {
+      timer.abort();
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const { control, bell } of this.threads) {
+      control.running = false;
+      bell.ring();
+    }
+    const ends = this.threads.map((thread) => thread.calls.end().catch(() => undefined));
+    const deadline = delay(ANSWER_MS_MAX, undefined, { ref: false });
+    await Promise.race([Promise.all([...ends, ...this.threads.map(({ ended }) => ended.catch(() => undefined))]), deadline]);
+    this.abort.abort();
+    await this.pool.destroy();
+    this.schedules.close();
+  }
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+function failEarly(plan: ThreadPlan): never {
+  throw new Error(`thread ${plan.name} ended early`);
+}
+
+function needOf({ name, kind, vm, core, policy }: ThreadPlan): ThreadNeed {
+  return {
+    name,
+    kind,
+    ...(vm === null ? {} : { vm }),
+    ...(core === null ? {} : { core }),
+    ...(policy === null ? {} : { policy }),
+  };
+}

@@ -1,0 +1,28 @@
+/** What crosses between the main thread and a thread of the run: the task that starts it, and the calls it answers. */
+import type { MessagePort } from 'node:worker_threads';
+import type { Stock } from './host.ts';
+import type { ThreadPlan } from './plan.ts';
+
+/** Starts a thread. Its buffers are all the shared memory it ever sees. */
+export interface ThreadTask {
+  readonly plan: ThreadPlan;
+  readonly buffers: readonly (readonly [string, SharedArrayBuffer])[];
+  /** From calibrateBurn, for declared costs. */
+  readonly burnIterationsPerNs: number;
+  /** Carries the calls below. */
+  readonly port: MessagePort;
+}
+
+/** Calls a thread answers while it is out of its loop. */
+export interface ThreadCalls {
+  /** Builds the actors and connects their ports. @returns the kernel's number of the thread. */
+  prepare(): number;
+  /** Goes back into the loop; the control word has been set. */
+  enterLoop(): void;
+  takeStock(): Stock;
+  attach(actor: string, port: number, link: object): void;
+  detach(actor: string, port: number): void;
+  report(actor: string): readonly string[];
+  /** Lets the thread end. */
+  end(): void;
+}
