@@ -6,6 +6,7 @@ import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../src/memory/f
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { InterruptHandler } from '../src/memory/interrupt-line.ts';
+import { PortMask } from '../src/memory/port-mask.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 
@@ -20,6 +21,19 @@ export const SOFTIRQ_COUNTERS = [
   { name: 'napi_polls', role: 'event' },
   { name: 'napi_completions', role: 'event' },
   { name: 'rx_no_buffer', role: 'event' },
+  { name: 'masked_completions', role: 'event' },
+  { name: 'time_squeeze', role: 'event' },
+  { name: 'ksoftirqd_wakeups', role: 'event' },
+  { name: 'ksoftirqd_guard_refusals', role: 'event' },
+  { name: 'interrupt_visits', role: 'event' },
+  { name: 'interrupt_packets', role: 'event' },
+  { name: 'interrupt_ns', role: 'event' },
+  { name: 'bh_enable_visits', role: 'event' },
+  { name: 'bh_enable_packets', role: 'event' },
+  { name: 'bh_enable_ns', role: 'event' },
+  { name: 'ksoftirqd_visits', role: 'event' },
+  { name: 'ksoftirqd_packets', role: 'event' },
+  { name: 'ksoftirqd_ns', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -32,7 +46,29 @@ const {
   napi_polls: NAPI_POLLS,
   napi_completions: NAPI_COMPLETIONS,
   rx_no_buffer: RX_NO_BUFFER,
+  masked_completions: MASKED_COMPLETIONS,
+  time_squeeze: TIME_SQUEEZE,
+  ksoftirqd_wakeups: KSOFTIRQD_WAKEUPS,
+  ksoftirqd_guard_refusals: KSOFTIRQD_GUARD_REFUSALS,
+  interrupt_visits: INTERRUPT_VISITS,
+  bh_enable_visits: BH_ENABLE_VISITS,
+  ksoftirqd_visits: KSOFTIRQD_VISITS,
 } = indexCounters(SOFTIRQ_COUNTERS);
+
+/** What one context of softirq processing was used for: three counters, in this order. */
+interface ContextUse {
+  readonly visits: number;
+  readonly frames: number;
+  readonly ns: number;
+}
+
+/** What the host's policy has counted: see src/runtime/softirq-policy.ts. */
+export interface SoftirqContexts {
+  readonly timeSqueeze: number;
+  readonly handovers: number;
+  readonly refusals: number;
+  readonly use: Readonly<Record<'interrupt' | 'bh-enable' | 'ksoftirqd', ContextUse>>;
+}
 
 export interface SoftirqConfig {
   readonly name: string;
@@ -57,6 +93,8 @@ export interface SoftirqNicLink {
   /** Descriptors in the receive ring. */
   readonly rxRing: number;
   readonly interrupt: Region;
+  /** Taps with feedback behind this port hold it masked here. */
+  readonly mask: Region;
   readonly toBridge: RingRef;
   /** Rung when the bridge has a thread of its own. */
   readonly bridgeDoorbell: Region | null;
@@ -76,6 +114,7 @@ class NicInstance {
   readonly rxDone: IdRingConsumer;
   readonly txDone: IdRingConsumer;
   readonly interrupt: InterruptHandler;
+  readonly mask: PortMask;
   readonly out: BridgeInput;
   readonly rxRing: number;
   /** Descriptors that want a fresh buffer. */
@@ -87,6 +126,7 @@ class NicInstance {
     this.rxDone = new IdRingConsumer(memory, link.rxDone);
     this.txDone = new IdRingConsumer(memory, link.txDone);
     this.interrupt = new InterruptHandler(memory, link.interrupt);
+    this.mask = new PortMask(memory, link.mask);
     this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
     this.rxRing = link.rxRing;
     this.deficit = link.rxRing - this.rxFree.depth() - this.rxDone.depth();
@@ -144,6 +184,11 @@ export class Softirq implements Actor {
   /** The poll list: NAPI instances by port, BACKLOG for the backlog's. FIFO. */
   private readonly pollList: number[] = [];
 
+  /** True while an instance is on the poll list: softirq work is pending. */
+  get pending(): boolean {
+    return this.pollList.length > 0;
+  }
+
   constructor(memory: Memory, config: SoftirqConfig) {
     this.memory = memory;
     this.name = config.name;
@@ -184,7 +229,8 @@ export class Softirq implements Actor {
     const weight = Math.min(budget, this.weight);
     this.counters.values[NAPI_POLLS]++;
     const work = port === BACKLOG ? this.pollBacklog(weight) : this.pollNic(this.nics[port]!, weight);
-    if (work >= weight) {
+    // A port that a tap has masked completes with work left: the loss moves into the hardware, where it costs nothing.
+    if (work >= weight && (port === BACKLOG || !this.nics[port]!.mask.masked)) {
       this.pollList.push(port);
     } else {
       this.complete(port);
@@ -221,12 +267,14 @@ export class Softirq implements Actor {
     }
     const nic = this.nics[port]!;
     nic.scheduled = false;
-    nic.interrupt.unmask();
+    if (nic.mask.masked) this.counters.values[MASKED_COMPLETIONS]++;
+    else nic.interrupt.unmask();
   }
 
   /** A NIC driver's poll: clean the transmit ring, receive up to `weight` frames, refill. */
   private pollNic(nic: NicInstance, weight: number): number {
     this.cleanTransmitRing(nic);
+    if (nic.mask.masked) return 0;
     const counts = this.counters.values;
     const received = Math.min(weight, nic.rxDone.readable(weight));
     if (received > 0) {
@@ -311,6 +359,24 @@ export class Softirq implements Actor {
       if (source !== null && source.from.readable(1) > 0) return false;
     }
     return true;
+  }
+
+  /** Takes over what the host's policy has counted, beside softnet_stat's columns. */
+  noteContexts({ timeSqueeze, handovers, refusals, use }: SoftirqContexts): void {
+    const counts = this.counters.values;
+    counts[TIME_SQUEEZE] = timeSqueeze;
+    counts[KSOFTIRQD_WAKEUPS] = handovers;
+    counts[KSOFTIRQD_GUARD_REFUSALS] = refusals;
+    this.noteUse(INTERRUPT_VISITS, use.interrupt);
+    this.noteUse(BH_ENABLE_VISITS, use['bh-enable']);
+    this.noteUse(KSOFTIRQD_VISITS, use.ksoftirqd);
+  }
+
+  private noteUse(first: number, { visits, frames, ns }: ContextUse): void {
+    const counts = this.counters.values;
+    counts[first] = visits;
+    counts[first + 1] = frames;
+    counts[first + 2] = ns;
   }
 
   commit(): void {

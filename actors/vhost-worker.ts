@@ -7,6 +7,8 @@ import { FramePool, FrameReturns, SLOT_FRAME_BYTES_MAX, SLOT_LENGTH_WORD, SlotMe
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
+import { TapFeedback } from '../src/memory/port-mask.ts';
+import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
 import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
@@ -14,6 +16,7 @@ import { gatherChain, scatterChain } from '../src/virtio/chain-copy.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import type { TapFeedbackConfig } from './tap.ts';
 
 export const VHOST_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -32,6 +35,8 @@ export const VHOST_COUNTERS = [
   { name: 'calls', role: 'event' },
   { name: 'calls_suppressed', role: 'event' },
   { name: 'virtqueue_errors', role: 'event' },
+  { name: 'feedback_unmasks', role: 'event' },
+  { name: 'feedback_masked_ns', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -50,6 +55,8 @@ const {
   calls: CALLS,
   calls_suppressed: CALLS_SUPPRESSED,
   virtqueue_errors: VIRTQUEUE_ERRORS,
+  feedback_unmasks: FEEDBACK_UNMASKS,
+  feedback_masked_ns: FEEDBACK_MASKED_NS,
 } = indexCounters(VHOST_COUNTERS);
 
 export const VHOST_TAP_PORT = 0;
@@ -83,8 +90,11 @@ export interface VhostWorkerConfig {
 export interface VhostTapLink {
   readonly queue: RingRef;
   readonly event: Region;
+  /** Mode vhost-feedback: what to unmask at the low mark. */
+  readonly feedback: TapFeedbackConfig | null;
   readonly backlog: RingRef;
-  readonly softirqDoorbell: Region;
+  /** Softirq line of the CPU this worker runs on. */
+  readonly softirqLine: Region;
 }
 
 /** The guest's side: its memory, the ioctl mailbox, kick eventfds in, call eventfds out (by vring index). */
@@ -119,8 +129,10 @@ export class VhostWorker implements Actor {
 
   private tapQueue: IdRingConsumer | null = null;
   private tapEvent!: EventWord;
+  private feedback: TapFeedback | null = null;
+  private lowMark = 0;
   private backlog!: IdRingProducer;
-  private softirq!: Ringer;
+  private softirq!: SoftirqRaiser;
 
   private guest: GuestMemory | null = null;
   private backend: VhostBackend | null = null;
@@ -149,8 +161,11 @@ export class VhostWorker implements Actor {
       const tap = link as VhostTapLink;
       this.tapQueue = new IdRingConsumer(this.memory, tap.queue);
       this.tapEvent = new EventWord(this.memory, tap.event);
+      this.feedback =
+        tap.feedback === null ? null : new TapFeedback(this.memory, tap.feedback.own, tap.feedback.ports);
+      this.lowMark = tap.feedback?.lowMark ?? 0;
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
-      this.softirq = new Ringer(this.memory, tap.softirqDoorbell);
+      this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
       this.enqueue(RX);
       return;
     }
@@ -172,7 +187,7 @@ export class VhostWorker implements Actor {
     }
   }
 
-  poll(budget: number, _nowNs: number): number {
+  poll(budget: number, nowNs: number): number {
     const backend = this.backend;
     if (backend === null) return 0;
     if (backend.serveIoctl()) {
@@ -184,7 +199,10 @@ export class VhostWorker implements Actor {
     this.collectEvents();
     if (this.current === NO_WORK) this.beginPass();
     if (this.current === NO_WORK) return 0;
-    return this.current === RX ? this.handleRx(budget, backend) : this.handleTx(budget, backend);
+    if (this.current === TX) return this.handleTx(budget, backend);
+    const moved = this.handleRx(budget, backend);
+    if (this.feedback !== null) this.unmaskAtLowMark(this.feedback, nowNs);
+    return moved;
   }
 
   /** vhost_poll_wakeup: the tap's wake-up and the guest's kicks queue work; work already queued stays where it is. */
@@ -277,6 +295,13 @@ export class VhostWorker implements Actor {
     return moved;
   }
 
+  /** The tap had its ports masked at the high mark; with room again, let the hardware go on. */
+  private unmaskAtLowMark(feedback: TapFeedback, nowNs: number): void {
+    if (!feedback.masking || this.tapQueue === null || this.tapQueue.depth() > this.lowMark) return;
+    this.counters.values[FEEDBACK_UNMASKS]++;
+    this.counters.values[FEEDBACK_MASKED_NS] += feedback.unmask(nowNs);
+  }
+
   /** No descriptor: ask for a kick and look again; still none, and the frame stays in the tap queue (handle_rx). */
   private noBuffers(queue: SplitDeviceQueue, found: number): number {
     if (found < 0) return this.breakDown(0);
@@ -357,19 +382,26 @@ export class VhostWorker implements Actor {
       if (++unsignalled === batch) {
         this.signal(queue);
         unsignalled = 0;
+        // Softirq work that ksoftirqd holds runs here, on this thread's time, after every packet or batch handed over.
+        if (this.softirq.deferred) this.enterStack();
       }
       this.passBytes += length;
       this.passPackets++;
       spent = this.passBytes >= byteWeight || this.passPackets >= packetWeight;
     }
     if (unsignalled > 0) this.signal(queue);
-    this.backlog.publish();
-    if (this.softirq.ring()) this.debtNs += this.config.costs.wakeupNs;
+    this.enterStack();
     this.counters.values[TX_PACKETS] += moved;
     this.debtNs += moved * this.config.costs.vhostTxNs;
     if (queue.broken !== 0) return this.breakDown(moved);
     if (spent) this.endPass(true);
     return moved;
+  }
+
+  /** Frames into this CPU's backlog, then whatever softirq is pending: netif_rx_ni, or BH-enable after netif_receive_skb. */
+  private enterStack(): void {
+    this.backlog.publish();
+    this.softirq.raise(CONTEXT_BH_ENABLE);
   }
 
   /** One frame from the popped chain into a host slot and onto the backlog; false when it was dropped. */

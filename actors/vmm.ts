@@ -93,6 +93,10 @@ class VmmNic {
 
   private startVhost(): void {
     const registers = this.registers!;
+    if (!registers.queues().every(({ enabled }) => enabled)) {
+      registers.needsReset('DRIVER_OK with a queue that is not enabled');
+      return;
+    }
     this.setup.start({
       accepted: registers.acceptedFeatures,
       regions: [{ addr: 0, sizeBytes: this.guestMemoryBytes }],

@@ -40,6 +40,11 @@ export class Arena {
  * thread reaches (the role of page tables and the IOMMU), and asking for more is a fault in the plan.
  */
 export class Memory {
+  /**
+   * Puts another thread, by the kernel's number, into interrupt class at once: what an interrupt does to softirq work
+   * that waits for ksoftirqd. Given by the host; null where it may not be done or the modelled kernel does not.
+   */
+  lift: ((tid: number) => void) | null = null;
   private readonly owner: string;
   private readonly buffers: Map<string, SharedArrayBuffer>;
 

@@ -49,11 +49,16 @@ export class Doorbell {
   }
 }
 
+let paid = 0;
+
+/** Wake-ups that the calling thread has paid for so far; each thread has its own instance of this module. */
+export function wakeupsPaid(): number {
+  return paid;
+}
+
 /** The caller's end. Any number of threads may hold one. */
 export class Ringer {
   private readonly words: Int32Array;
-  /** Wake-ups paid for, as against calls suppressed because the peer was awake. */
-  wakeups = 0;
 
   constructor(memory: Memory, region: Region) {
     this.words = memory.words(region);
@@ -64,7 +69,7 @@ export class Ringer {
     if (Atomics.load(this.words, 0) !== PARKED) return false;
     if (Atomics.compareExchange(this.words, 0, PARKED, AWAKE) !== PARKED) return false;
     Atomics.notify(this.words, 0, 1);
-    this.wakeups++;
+    paid++;
     return true;
   }
 }

@@ -109,6 +109,11 @@ export class IdRingConsumer {
     return id;
   }
 
+  /** The id that `take` would read. */
+  peek(): number {
+    return this.words[SLOTS_WORD + (this.head & this.mask)];
+  }
+
   /** Hands the slots of everything taken so far back to the producer. Once a batch. */
   release(): void {
     Atomics.store(this.words, HEAD_WORD, this.head);

@@ -8,7 +8,7 @@
  */
 import type { Memory, Region } from './arena.ts';
 import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
-import { Ringer } from './doorbell.ts';
+import { CONTEXT_INTERRUPT, SoftirqRaiser } from './softirq-line.ts';
 
 const UNMASKINGS_WORD = 0;
 const RAISED_WORD = 32;
@@ -21,13 +21,14 @@ export function reserveInterruptLine(arena: Arena): Region {
 /** The device's end. */
 export class InterruptSource {
   private readonly words: Int32Array;
-  private readonly cpu: Ringer;
+  private readonly cpu: SoftirqRaiser;
   /** The unmasking for which the interrupt was raised last. A device that comes up has raised for none. */
   private raisedFor = -1;
 
-  constructor(memory: Memory, line: Region, cpuDoorbell: Region) {
+  /** @param cpu the softirq line of the CPU that takes the interrupt. */
+  constructor(memory: Memory, line: Region, cpu: Region) {
     this.words = memory.words(line);
-    this.cpu = new Ringer(memory, cpuDoorbell);
+    this.cpu = new SoftirqRaiser(memory, cpu);
   }
 
   /** True when an interrupt raised now would reach the CPU. */
@@ -39,7 +40,7 @@ export class InterruptSource {
   raise(): void {
     this.raisedFor = Atomics.load(this.words, UNMASKINGS_WORD);
     Atomics.store(this.words, RAISED_WORD, 1);
-    this.cpu.ring();
+    this.cpu.raise(CONTEXT_INTERRUPT);
   }
 }
 

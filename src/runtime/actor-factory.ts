@@ -10,9 +10,14 @@ import { TrafficSink } from '../../actors/traffic-sink.ts';
 import { VhostWorker } from '../../actors/vhost-worker.ts';
 import { Vmm } from '../../actors/vmm.ts';
 import type { Memory } from '../memory/arena.ts';
-import { GeneratedCheck } from '../net/traffic-check.ts';
+import { readCaptureFile } from '../net/capture-file.ts';
+import { GeneratedCheck } from '../net/generated-check.ts';
+import { ReplayCheck } from '../net/replay-check.ts';
+import { ReplayTraffic } from '../net/replay-traffic.ts';
+import type { TrafficCheck } from '../net/traffic-check.ts';
 import { GeneratedTraffic } from '../net/traffic-source.ts';
-import type { ActorPlan, ActorSpec } from './plan.ts';
+import type { TrafficSource } from '../net/traffic-source.ts';
+import type { ActorPlan, ActorSpec, CheckPlan, SourcePlan } from './plan.ts';
 
 /** Builds an actor on the calling thread and connects its ports. */
 export function createActor(plan: ActorPlan, memory: Memory): Actor {
@@ -27,10 +32,10 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
       return new TrafficGenerator(
         memory,
         spec.config,
-        spec.sources.map(({ flows, sizesBytes }) => new GeneratedTraffic(flows, sizesBytes)),
+        spec.sources.map((source) => createSource(source, memory)),
       );
     case 'sink':
-      return new TrafficSink(memory, spec.config, new GeneratedCheck(spec.streams));
+      return new TrafficSink(memory, spec.config, createCheck(spec.check, memory));
     case 'nic':
       return new Nic(memory, spec.config);
     case 'softirq':
@@ -46,4 +51,17 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
     case 'vmm':
       return new Vmm(memory, spec.config);
   }
+}
+
+/** A capture is read here, on the thread that replays it. */
+function createSource(plan: SourcePlan, memory: Memory): TrafficSource {
+  return plan.kind === 'capture'
+    ? new ReplayTraffic(memory, readCaptureFile(plan.path), plan.stream)
+    : new GeneratedTraffic(plan.flows, plan.sizesBytes);
+}
+
+function createCheck(plan: CheckPlan, memory: Memory): TrafficCheck {
+  return plan.kind === 'capture'
+    ? new ReplayCheck(memory, readCaptureFile(plan.path), plan.streams)
+    : new GeneratedCheck(plan.streams);
 }

@@ -19,21 +19,31 @@ import type { PoolRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
-import type { ExpectedStream } from '../net/traffic-check.ts';
+import type { ExpectedStream } from '../net/generated-check.ts';
+import type { ReplayStream } from '../net/replay-tag.ts';
 import type { ThreadKind } from './core-plan.ts';
 import type { ThreadPolicy } from './os-threads.ts';
+import type { SoftirqLimits } from './softirq-policy.ts';
 
 /** Where one stream's frames come from. */
-export interface SourcePlan {
-  readonly flows: FlowSpec;
-  /** Frame sizes with FCS, sent in turn. */
-  readonly sizesBytes: readonly number[];
-}
+export type SourcePlan =
+  | {
+      readonly kind: 'generated';
+      readonly flows: FlowSpec;
+      /** Frame sizes with FCS, sent in turn. */
+      readonly sizesBytes: readonly number[];
+    }
+  | { readonly kind: 'capture'; readonly path: string; readonly stream: ReplayStream };
+
+/** What a sink expects, stream by stream. */
+export type CheckPlan =
+  | { readonly kind: 'generated'; readonly streams: readonly ExpectedStream[] }
+  | { readonly kind: 'capture'; readonly path: string; readonly streams: readonly ReplayStream[] };
 
 /** What is built on the thread: an actor's kind and its configuration. */
 export type ActorSpec =
   | { readonly kind: 'generator'; readonly config: TrafficGeneratorConfig; readonly sources: readonly SourcePlan[] }
-  | { readonly kind: 'sink'; readonly config: TrafficSinkConfig; readonly streams: readonly ExpectedStream[] }
+  | { readonly kind: 'sink'; readonly config: TrafficSinkConfig; readonly check: CheckPlan }
   | { readonly kind: 'nic'; readonly config: NicConfig }
   | { readonly kind: 'softirq'; readonly config: SoftirqConfig }
   | { readonly kind: 'bridge'; readonly config: BridgeConfig }
@@ -57,6 +67,20 @@ export interface ActorPlan {
   readonly attachments: readonly Attachment[];
 }
 
+/** What makes a thread a softirq CPU. */
+export interface SoftirqThreadPlan {
+  readonly limits: SoftirqLimits;
+  /** Threaded NAPI: an ordinary thread polls, and no policy applies. */
+  readonly threaded: boolean;
+}
+
+/** The timer interrupts that a hardware thread carries. */
+export interface TickPlan {
+  readonly tickNs: number;
+  /** Softirq lines of the CPUs it ticks for. */
+  readonly lines: readonly Region[];
+}
+
 export interface ThreadPlan {
   readonly name: string;
   readonly kind: ThreadKind;
@@ -65,7 +89,10 @@ export interface ThreadPlan {
   readonly actors: readonly ActorPlan[];
   /** Names of the buffers this thread is given; it can reach no other. */
   readonly buffers: readonly string[];
+  /** For a softirq thread, its softirq line. */
   readonly doorbell: Region;
+  readonly softirq: SoftirqThreadPlan | null;
+  readonly ticks: TickPlan | null;
   /** The control word: see thread-control.ts. */
   readonly control: Region;
   /** What the scenario insists on. */

@@ -14,13 +14,14 @@ import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
 import { describePolicy, processTids, setThreadCores, setThreadPolicy } from './os-threads.ts';
+import type { ThreadPolicy } from './os-threads.ts';
 import { placeThreads } from './placement.ts';
 import type { Placement } from './placement.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 import { threadOf } from './plan.ts';
 import { ScheduleReader } from './sched-stats.ts';
 import { ThreadControl } from './thread-control.ts';
-import type { ThreadCalls, ThreadTask } from './thread-protocol.ts';
+import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
 import { ensureWorkerBundle } from './worker-bundle.ts';
 
 /** Memory a worker's heap may take, in MiB: actors allocate at start only, so more than this is a leak. */
@@ -112,8 +113,16 @@ export class ThreadHost implements Host {
   }
 
   private async prepare(thread: HostedThread): Promise<void> {
-    thread.tid = await this.answer(thread, thread.calls.prepare());
-    const assigned = this.placement.threads.find(({ name }) => name === thread.plan.name)!;
+    const { threads } = this.placement;
+    const assigned = threads.find(({ name }) => name === thread.plan.name)!;
+    const role: ThreadRole = {
+      interruptClass: assigned.interruptClass === 'switching',
+      sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
+      liftsSoftirq:
+        (thread.plan.kind === 'vhost' || thread.plan.kind === 'hardware') &&
+        this.plan.threads.every(({ softirq }) => softirq === null || !softirq.limits.ksoftirqdGuard),
+    };
+    thread.tid = await this.answer(thread, thread.calls.prepare(role));
     const core = setThreadCores(thread.tid, [assigned.core]);
     const policy = setThreadPolicy(thread.tid, assigned.policy);
     for (const { granted, reason } of [core, policy]) {
@@ -241,12 +250,16 @@ function failEarly(plan: ThreadPlan): never {
   throw new Error(`thread ${plan.name} ended early`);
 }
 
-function needOf({ name, kind, vm, core, policy }: ThreadPlan): ThreadNeed {
+const ORDINARY: ThreadPolicy = { class: 'other', nice: 0 };
+
+function needOf({ name, kind, vm, core, policy, softirq }: ThreadPlan): ThreadNeed {
+  // Threaded NAPI polls in an ordinary thread (napi_threaded_poll, net/core/dev.c).
+  const chosen = policy ?? (softirq?.threaded === true ? ORDINARY : null);
   return {
     name,
     kind,
     ...(vm === null ? {} : { vm }),
     ...(core === null ? {} : { core }),
-    ...(policy === null ? {} : { policy }),
+    ...(chosen === null ? {} : { policy: chosen }),
   };
 }

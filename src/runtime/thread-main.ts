@@ -2,15 +2,22 @@
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Actor, Census } from '../../actors/actor.ts';
+import { Softirq } from '../../actors/softirq.ts';
 import { Memory } from '../memory/arena.ts';
 import { Doorbell } from '../memory/doorbell.ts';
+import { SoftirqLine, SoftirqRaiser } from '../memory/softirq-line.ts';
 import { createActor } from './actor-factory.ts';
 import { CpuBurner } from './cpu-burn.ts';
 import type { Stock } from './host.ts';
 import { currentTid, nameThread } from './os-threads.ts';
+import { SelfPolicy } from './self-policy.ts';
+import { SoftirqLoop } from './softirq-loop.ts';
+import { SoftirqPolicy } from './softirq-policy.ts';
 import { ThreadControl } from './thread-control.ts';
-import { ThreadLoop } from './thread-loop.ts';
-import type { ThreadCalls, ThreadTask } from './thread-protocol.ts';
+import { SleepingLoop, SpinningLoop } from './thread-loop.ts';
+import type { ThreadLoop } from './thread-loop.ts';
+import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
+import { ThreadRound } from './thread-round.ts';
 
 /** Runs one thread from its first call to `end`. */
 export default async function runThread(task: ThreadTask): Promise<void> {
@@ -41,18 +48,42 @@ class RunThread implements ThreadCalls {
     }
   }
 
-  prepare(): number {
+  prepare(role: ThreadRole): number {
     const { plan, burnIterationsPerNs } = this.task;
     nameThread(plan.name);
+    if (role.liftsSoftirq) {
+      const policy = new SelfPolicy();
+      if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);
+    }
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory));
-    this.loop = new ThreadLoop({
-      actors: [...this.actors.values()],
-      doorbell: new Doorbell(this.memory, plan.doorbell),
-      control: new ThreadControl(this.memory, plan.control),
-      burner: new CpuBurner(burnIterationsPerNs),
-      spins: plan.kind === 'hardware',
-    });
+    this.loop = this.createLoop(role, new ThreadRound([...this.actors.values()], new CpuBurner(burnIterationsPerNs)));
     return currentTid();
+  }
+
+  private createLoop(role: ThreadRole, round: ThreadRound): ThreadLoop {
+    const { plan } = this.task;
+    const control = new ThreadControl(this.memory, plan.control);
+    const doorbell = new Doorbell(this.memory, plan.doorbell);
+    if (plan.kind === 'hardware') {
+      const { lines, tickNs } = plan.ticks ?? { lines: [], tickNs: Infinity };
+      const cpus = lines.map((line) => new SoftirqRaiser(this.memory, line));
+      return new SpinningLoop(round, control, cpus, tickNs);
+    }
+    if (plan.softirq === null || !role.interruptClass) return new SleepingLoop(round, doorbell, control);
+    const line = new SoftirqLine(this.memory, plan.doorbell);
+    line.tid = currentTid();
+    const { limits } = plan.softirq;
+    return new SoftirqLoop({
+      round,
+      softirq: [...this.actors.values()].find((actor) => actor instanceof Softirq)!,
+      policy: new SoftirqPolicy(limits),
+      line,
+      doorbell,
+      control,
+      self: new SelfPolicy(),
+      wakesHere: role.sharesCore,
+      tickNs: 1e9 / limits.hz,
+    });
   }
 
   enterLoop(): void {

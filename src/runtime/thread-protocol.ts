@@ -13,10 +13,20 @@ export interface ThreadTask {
   readonly port: MessagePort;
 }
 
+/** What placement decided for a thread, as far as the thread itself must know. */
+export interface ThreadRole {
+  /** A softirq thread that moves between interrupt class and its peers' level. */
+  readonly interruptClass: boolean;
+  /** Threads of the modelled host or guest run on the same core. */
+  readonly sharesCore: boolean;
+  /** It raises softirqs, and the modelled kernel runs what ksoftirqd holds inline. */
+  readonly liftsSoftirq: boolean;
+}
+
 /** Calls a thread answers while it is out of its loop. */
 export interface ThreadCalls {
   /** Builds the actors and connects their ports. @returns the kernel's number of the thread. */
-  prepare(): number;
+  prepare(role: ThreadRole): number;
   /** Goes back into the loop; the control word has been set. */
   enterLoop(): void;
   takeStock(): Stock;

@@ -1,8 +1,11 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
+import type { TapFeedbackConfig } from '../../actors/tap.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import { reserveReturn } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
+import { reservePortMask } from '../memory/port-mask.ts';
 import type { Plan } from '../runtime/plan.ts';
+import type { SoftirqLimits } from '../runtime/softirq-policy.ts';
 import { planGuest } from './plan-guest.ts';
 import type { GuestPlan } from './plan-guest.ts';
 import { planHardware } from './plan-hardware.ts';
@@ -27,6 +30,8 @@ export interface VnicKernel {
   readonly backlog: RingRef;
   readonly backlogToBridge: RingRef;
   readonly bridgeToTap: RingRef;
+  /** Mode vhost-feedback: the tap's hold on the NIC ports of its bridge. */
+  readonly feedback: TapFeedbackConfig | null;
 }
 
 /** What one bridge connects, and the pools whose slots travel there. */
@@ -56,6 +61,8 @@ export function buildPlan(scenario: Scenario): Plan {
   const draft = new PlanDraft(scenario.placement);
   const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware');
   const softirqThread = draft.thread(softirqName(0), 'softirq', 'softirq');
+  softirqThread.softirq = { limits: softirqLimits(scenario), threaded: scenario.host.threadedNapi };
+  hardwareThread.ticks = { tickNs: 1e9 / scenario.host.hz, lines: [softirqThread.doorbell] };
   const softirq = draft.actorOn(softirqThread, softirqName(0), ['host']);
   const softirqPool = draft.slots.addPool(scenario.host.poolFrames);
 
@@ -89,6 +96,18 @@ export function buildPlan(scenario: Scenario): Plan {
   return draft.finish(pools);
 }
 
+function softirqLimits({ host }: Scenario): SoftirqLimits {
+  const { budget, budgetTimeNs, maxRestart, maxTimeNs, ksoftirqdGuard } = host.softirq;
+  return {
+    hz: host.hz,
+    sweepBudgetFrames: budget,
+    sweepTimeNs: budgetTimeNs,
+    visitSweepsMax: maxRestart,
+    visitTimeNs: maxTimeNs,
+    ksoftirqdGuard,
+  };
+}
+
 function planDomain(
   draft: PlanDraft,
   scenario: Scenario,
@@ -96,12 +115,12 @@ function planDomain(
   hardware: readonly PortHardware[],
   softirqThread: DraftThread,
 ): BridgeDomain {
+  const ports = hardware.filter(({ spec: port }) => spec.ports.includes(port.name));
   const bridge = draft.actor(spec.name, 'bridge', softirqThread, 'vhost', ['host']);
   const clonePool = draft.slots.addPool(CLONE_SLOTS);
   const vnics = scenario.vms.flatMap((vm) =>
-    vm.nics.filter((nic) => nic.bridge === spec.name).map((nic) => planVnicKernel(draft, scenario, vm, nic, softirqThread)),
+    vm.nics.filter((nic) => nic.bridge === spec.name).map((nic) => planVnicKernel(draft, scenario, vm, nic, softirqThread, ports)),
   );
-  const ports = hardware.filter(({ spec: port }) => spec.ports.includes(port.name));
   return { spec, bridge, clonePool, ports, vnics };
 }
 
@@ -111,6 +130,7 @@ function planVnicKernel(
   vm: VmSpec,
   nic: VnicSpec,
   softirqThread: DraftThread,
+  ports: readonly PortHardware[],
 ): VnicKernel {
   const name = vhostName(nic.name);
   const vhostThread = draft.thread(name, 'vhost', 'vhost', vm.name);
@@ -126,6 +146,15 @@ function planVnicKernel(
     backlog: draft.ring(`${nic.tap.name}.backlog`, backlogFrames, 'frames'),
     backlogToBridge: draft.ring(`${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
     bridgeToTap: draft.ring(`${nic.tap.name}.tx`, 1024, 'frames'),
+    feedback:
+      nic.mode === 'vhost-feedback'
+        ? {
+            own: reservePortMask(draft.signals),
+            ports: ports.map(({ mask, interrupt }) => ({ mask, interrupt })),
+            highMark: nic.feedback.highMark,
+            lowMark: nic.feedback.lowMark,
+          }
+        : null,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Region } from '../memory/arena.ts';
 import { Arena } from '../memory/arena.ts';
 import { reserveCounters } from '../memory/counter-page.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
+import { reserveSoftirqLine } from '../memory/softirq-line.ts';
 import { SlotMemoryPlanner } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveRing } from '../memory/id-ring.ts';
@@ -19,8 +20,10 @@ import type {
   Plan,
   PortPlan,
   RingPlan,
+  SoftirqThreadPlan,
   StreamPlan,
   ThreadPlan,
+  TickPlan,
   WirePlan,
 } from '../runtime/plan.ts';
 import { reserveThreadControl } from '../runtime/thread-control.ts';
@@ -33,6 +36,8 @@ export interface DraftThread {
   readonly kind: ThreadKind;
   readonly vm: string | null;
   readonly doorbell: Region;
+  softirq: SoftirqThreadPlan | null;
+  ticks: TickPlan | null;
   readonly control: Region;
   readonly core: number | null;
   readonly policy: ThreadPolicy | null;
@@ -92,7 +97,9 @@ export class PlanDraft {
       name,
       kind,
       vm,
-      doorbell: reserveDoorbell(this.signals),
+      doorbell: kind === 'softirq' ? reserveSoftirqLine(this.signals) : reserveDoorbell(this.signals),
+      softirq: null,
+      ticks: null,
       control: reserveThreadControl(this.signals),
       core: settings.core,
       policy: policyOf(settings),

@@ -10,10 +10,13 @@ import type { SlotMemoryRef } from '../memory/frame-pool.ts';
 import { reserveHistogram } from '../memory/histogram.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveInterruptLine } from '../memory/interrupt-line.ts';
+import { reservePortMask } from '../memory/port-mask.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
-import type { SourcePlan } from '../runtime/plan.ts';
+import type { ReplayStream } from '../net/replay-tag.ts';
+import type { CheckPlan, SourcePlan } from '../runtime/plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
+import { planReplays } from './plan-replay.ts';
 import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
 import { generatorName, sinkName } from './thread-names.ts';
 
@@ -35,6 +38,8 @@ export interface PortHardware {
   readonly tx: RingRef;
   readonly txDone: RingRef;
   readonly interrupt: Region;
+  /** Taps with feedback hold the port masked here. */
+  readonly mask: Region;
   /** The driver's frames on their way into the bridge. */
   readonly toBridge: RingRef;
   /** The thread that transmit rings are polled by, to wake it where it may sleep. */
@@ -56,8 +61,9 @@ export function planHardware(
   const sinks = scenario.ports.map(({ name }) =>
     draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']),
   );
+  const replays = planReplays(draft, scenario, FIRST_STATION);
   const ports = scenario.ports.map((spec, i) =>
-    planPort(draft, scenario, spec, { generator: generators[i], nic: nics[i], sink: sinks[i], softirqThread }),
+    planPort(draft, scenario, spec, { generator: generators[i], nic: nics[i], sink: sinks[i], softirqThread, replays }),
   );
   scenario.traffic.streams.forEach(({ name, from, to }) => {
     const index = scenario.traffic.streams.filter((stream) => stream.from === from).findIndex((s) => s.name === name);
@@ -71,10 +77,12 @@ interface PortActors {
   readonly nic: DraftActor;
   readonly sink: DraftActor;
   readonly softirqThread: DraftThread;
+  /** By stream; empty when the traffic is generated. */
+  readonly replays: readonly ReplayStream[];
 }
 
 function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: PortActors): PortHardware {
-  const { generator, nic, sink, softirqThread } = actors;
+  const { generator, nic, sink, softirqThread, replays } = actors;
   const { name } = spec;
   const incoming = draft.wireOf(`${name}.wire-in`, WIRE_CELLS);
   const outgoing = draft.wireOf(`${name}.wire-out`, WIRE_CELLS);
@@ -94,7 +102,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
       speedBps: spec.speedBps,
       streams: leaving.map((stream) => pacingOf(scenario, stream)),
     },
-    sources: leaving.map((stream) => sourceOf(scenario, stream)),
+    sources: leaving.map((stream) => sourceOf(scenario, stream, replays)),
   };
   generator.attachments.push({ port: GENERATOR_WIRE_PORT, link: { tx: incoming } satisfies GeneratorWireLink });
 
@@ -103,10 +111,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   sink.spec = {
     kind: 'sink',
     config: { name: sink.name, counters: draft.count(sink, sinkCounters(arrivingNames)), latency },
-    streams: arriving.map((stream) => ({
-      stream: scenario.traffic.streams.indexOf(stream),
-      flowCount: stream.flows,
-    })),
+    check: checkOf(scenario, arriving, replays),
   };
   sink.attachments.push({ port: SINK_WIRE_PORT, link: { rx: outgoing } satisfies SinkWireLink });
 
@@ -132,6 +137,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   return {
     spec,
     ...rings,
+    mask: reservePortMask(draft.signals),
     toBridge: draft.ring(`${name}.to-bridge`, HANDOVER_FRAMES, 'frames'),
     nicDoorbell: nic.thread.doorbell,
     connect: (slots) => {
@@ -147,12 +153,16 @@ function pacingOf(scenario: Scenario, stream: StreamSpec): StreamPacing {
 }
 
 /** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */
-function sourceOf(scenario: Scenario, stream: StreamSpec): SourcePlan {
+function sourceOf(scenario: Scenario, stream: StreamSpec, replays: readonly ReplayStream[]): SourcePlan {
+  const { pcap, streams } = scenario.traffic;
+  if (pcap !== 'none') return { kind: 'capture', path: pcap, stream: replays[streams.indexOf(stream)] };
   const from = portOf(scenario, stream.from);
   const to = portOf(scenario, stream.to);
   const via = scenario.vms.flatMap(({ nics }) => nics).find(({ name }) => name === stream.via);
-  if (via === undefined) throw new Error(`stream ${stream.name} is addressed to vNIC ${stream.via}, which is not there`);
+  if (via === undefined)
+    throw new Error(`stream ${stream.name} is addressed to vNIC ${stream.via}, which is not there`);
   return {
+    kind: 'generated',
     flows: {
       dstMac: parseMac(via.mac),
       srcMac: parseMac(from.mac),
@@ -165,6 +175,17 @@ function sourceOf(scenario: Scenario, stream: StreamSpec): SourcePlan {
       flowCount: stream.flows,
     },
     sizesBytes: stream.frameBytes,
+  };
+}
+
+function checkOf(scenario: Scenario, arriving: readonly StreamSpec[], replays: readonly ReplayStream[]): CheckPlan {
+  const { pcap, streams } = scenario.traffic;
+  if (pcap !== 'none') {
+    return { kind: 'capture', path: pcap, streams: arriving.map((stream) => replays[streams.indexOf(stream)]) };
+  }
+  return {
+    kind: 'generated',
+    streams: arriving.map((stream) => ({ stream: streams.indexOf(stream), flowCount: stream.flows })),
   };
 }
 

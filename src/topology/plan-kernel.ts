@@ -37,9 +37,9 @@ export function planSoftirq(parts: Parts): void {
   };
   for (const { bridge, ports, vnics } of parts.domains) {
     const bridgeDoorbell = wake(softirq, bridge);
-    for (const { spec, rxFree, rxDone, txDone, interrupt, toBridge } of ports) {
-      const { rxRing } = spec;
-      const link: SoftirqNicLink = { kind: 'nic', rxFree, rxDone, txDone, rxRing, interrupt, toBridge, bridgeDoorbell };
+    for (const { spec, rxFree, rxDone, txDone, interrupt, mask, toBridge } of ports) {
+      const rings = { rxFree, rxDone, txDone, rxRing: spec.rxRing, toBridge };
+      const link: SoftirqNicLink = { kind: 'nic', ...rings, interrupt, mask, bridgeDoorbell };
       softirq.attachments.push({ port: softirq.attachments.length, link });
     }
     for (const { backlog, backlogToBridge } of vnics) {
@@ -92,7 +92,8 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
   links.forEach((link, port) => bridge.attachments.push({ port, link }));
 }
 
-export function planTap(parts: Parts, domain: BridgeDomain, { tap, nic, vhost, bridgeToTap }: VnicKernel): void {
+export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+  const { tap, nic, vhost, bridgeToTap, feedback } = vnic;
   const { scenario, draft, slots } = parts;
   const { table } = scenario.host.costs;
   tap.spec = {
@@ -103,6 +104,7 @@ export function planTap(parts: Parts, domain: BridgeDomain, { tap, nic, vhost, b
       slots,
       returns: waysHome(parts, poolsOf(parts, domain)),
       queueFrames: nic.tap.queueFrames,
+      feedback,
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
     },
   };
@@ -142,7 +144,8 @@ export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel):
     },
   };
   const { queue, event } = tap.attachments.find(({ port }) => port === TAP_READER_PORT)!.link as TapReaderLink;
-  const tapLink: VhostTapLink = { queue, event, backlog, softirqDoorbell: parts.softirq.thread.doorbell };
+  const softirqLine = parts.softirq.thread.doorbell;
+  const tapLink: VhostTapLink = { queue, event, feedback: vnic.feedback, backlog, softirqLine };
   vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
   const guest = parts.guests.find(({ spec }) => spec === vm)!;
   const { mailbox, kicks, vcpu } = guest.nics[vm.nics.indexOf(nic)];

@@ -27,8 +27,14 @@ const WIRE_NETWORK_ADDRESSES = 256;
 type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
 type ParsedNic = NonNullable<ParsedVm['nics']>[number];
 
-/** The scenario without its expectations. `pcap` is the capture's absolute path, or none. */
-export function completeScenario(parsed: ParsedScenario, name: string, pcap: string): Scenario {
+/** What is replayed: the absolute path of a capture and its mean frame size with FCS, or none. */
+export interface CaptureChoice {
+  readonly path: string;
+  readonly meanFrameBytes: number | null;
+}
+
+/** The scenario without its expectations. */
+export function completeScenario(parsed: ParsedScenario, name: string, capture: CaptureChoice): Scenario {
   const { host, traffic } = parsed;
   const ports = (parsed.ports ?? []).map(completePort);
   const kernel = KERNEL_PROFILES[host.kernel];
@@ -49,14 +55,15 @@ export function completeScenario(parsed: ParsedScenario, name: string, pcap: str
       rate: traffic.rate,
       pattern: traffic.pattern,
       burst: traffic.burst,
-      pcap,
+      pcap: capture.path,
       streams: (traffic.streams ?? []).map((stream): StreamSpec => ({
         name: stream.name ?? `${stream.from}-to-${stream.to}`,
         from: stream.from,
         to: stream.to,
         via: stream.via ?? entryOf(stream.from, stream.to, bridges, vms),
         rate: stream.rate ?? 'shared',
-        frameBytes: stream.frameSize ?? traffic.frameSize,
+        frameBytes:
+          capture.meanFrameBytes === null ? (stream.frameSize ?? traffic.frameSize) : [capture.meanFrameBytes],
         flows: stream.flows ?? traffic.flows,
         ttl: stream.ttl,
       })),

@@ -2,8 +2,11 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCaptureFile } from '../net/capture-file.ts';
+import { surveyReplay } from '../net/replay-frames.ts';
 import { checkReferences, checkValues, completeExpectations } from './scenario-checks.ts';
 import { completeScenario } from './scenario-complete.ts';
+import type { CaptureChoice } from './scenario-complete.ts';
 import { ScenarioDocument } from './scenario-document.ts';
 import { ScenarioError } from './scenario-error.ts';
 import { describeAllowed, faultsOf } from './scenario-issues.ts';
@@ -66,9 +69,9 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
     throw result.error;
   }
   const parsed = result.data;
-  const pcap = resolveCapture(parsed.traffic.pcap, document);
-  failOn([...checkReferences(parsed), ...pcap.faults]);
-  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), pcap.path);
+  const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document);
+  failOn([...checkReferences(parsed), ...captureFaults]);
+  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), capture);
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
   return deepFreeze(scenario);
@@ -80,18 +83,26 @@ export function applyOverrides(document: ScenarioDocument, overrides: readonly s
   if (problems.length > 0) throw new ScenarioError(problems);
 }
 
-/** A path in the file is relative to the file, one from the command line to where the user stands. */
-function resolveCapture(pcap: string, document: ScenarioDocument): { path: string; faults: Fault[] } {
-  if (pcap === 'none') return { path: pcap, faults: [] };
+/**
+ * A path in the file is relative to the file, one from the command line to where the user stands. The capture is read
+ * for its mean frame size, which rates depend on, and so that one that cannot be replayed is refused here.
+ */
+function resolveCapture(pcap: string, document: ScenarioDocument): { capture: CaptureChoice; faults: Fault[] } {
+  if (pcap === 'none') return { capture: { path: pcap, meanFrameBytes: null }, faults: [] };
   const path: Fault['path'] = ['traffic', 'pcap'];
   const isOverride = document.placeOf(path, 'value').kind === 'override';
   const absolute = resolve(isOverride ? '.' : dirname(document.file), pcap);
-  const missing: Fault = {
-    path,
-    at: 'value',
-    sentence: `no file ${absolute}, allowed: none, or the path of a capture`,
-  };
-  return { path: absolute, faults: isFile(absolute) ? [] : [missing] };
+  const refuse = (found: string) => ({
+    capture: { path: absolute, meanFrameBytes: null },
+    faults: [{ path, at: 'value', sentence: `${found}, allowed: none, or the path of a capture` }] satisfies Fault[],
+  });
+  if (!isFile(absolute)) return refuse(`no file ${absolute}`);
+  try {
+    const { meanFrameBytes } = surveyReplay(readCaptureFile(absolute));
+    return { capture: { path: absolute, meanFrameBytes }, faults: [] };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function isFile(path: string): boolean {

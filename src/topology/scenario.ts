@@ -124,7 +124,7 @@ export interface StreamSpec {
   readonly via: string;
   /** Its own rate in every phase, or its part of what the phase offers. */
   readonly rate: Rate | 'shared';
-  /** Sizes with FCS, sent in turn, round and round. */
+  /** Sizes with FCS, sent in turn, round and round; of a replayed capture the mean alone, which need not be whole. */
   readonly frameBytes: readonly number[];
   readonly flows: number;
   readonly ttl: number;

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseScenario } from '../../src/topology/scenario-file.ts';
 import type { Scenario } from '../../src/topology/scenario.ts';
+import { pcapBytes } from '../support/capture-bytes.ts';
 
 const withOverrides = (overrides: readonly string[], text = ''): Scenario =>
   parseScenario(text, 'x.yaml', { overrides });
@@ -65,9 +66,10 @@ describe('overrides that apply', () => {
   it('take a capture from where the user stands, a file from beside the scenario', () => {
     const directory = mkdtempSync(join(tmpdir(), 'vhostlab-'));
     const capture = join(directory, 'a.pcap');
-    writeFileSync(capture, '');
+    writeFileSync(capture, pcapBytes([{ seconds: 1, fraction: 0, bytes: new Array<number>(100).fill(2) }], true));
     const fromFile = parseScenario('traffic: { pcap: a.pcap }\n', join(directory, 'x.yaml'));
     expect(fromFile.traffic.pcap).toBe(capture);
+    expect(fromFile.traffic.streams.map(({ frameBytes }) => frameBytes)).toEqual([[104], [104]]);
     const override = `traffic.pcap=${relative('.', capture)}`;
     expect(withOverrides([override]).traffic.pcap).toBe(capture);
   });

@@ -1,0 +1,170 @@
+/**
+ * Stock-taking: with every thread parked at a batch boundary, each frame and each buffer of a run is found exactly once,
+ * or the run has failed.
+ */
+import { counterGrowth } from '../metrics/hops.ts';
+import { planLanes } from '../metrics/lanes.ts';
+import type { Lane } from '../metrics/lanes.ts';
+import { takeSnapshot } from '../metrics/snapshot.ts';
+import type { Snapshot } from '../metrics/snapshot.ts';
+import { ringIds } from '../memory/id-ring.ts';
+import { depotEntries } from '../memory/magazine.ts';
+import type { Host, Stock } from '../runtime/host.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { findEachOnce } from './find-once.ts';
+import type { Holding } from './find-once.ts';
+import type { Ledger } from './run-result.ts';
+
+/** Takes stock of a paused host. What does not balance is named; nothing is thrown for it. */
+export async function takeLedger(host: Host): Promise<Ledger> {
+  // Actors take back what lies in return rings while they count, so the rings are read after them.
+  const stock = await host.takeStock();
+  const snapshot = takeSnapshot(host);
+  const lanes = planLanes(host.plan);
+  const counts = countFrames(lanes, snapshot);
+  const inFlight = findInFlight(host.plan, snapshot, stock);
+  const inFlightFrames = inFlight.reduce((sum, { frames }) => sum + frames, 0);
+  const slots = findSlots(host, stock);
+  const guests = host.plan.guests.map(({ vm, depot, addresses }) => {
+    const held = stock.guestBuffers.filter((guest) => guest.vm === vm).flatMap((guest) => guest.addresses);
+    const holdings = [
+      { where: `held by ${vm}`, ids: held },
+      { where: `${vm}'s depot`, ids: depotEntries(host.memory, depot) },
+    ];
+    return { vm, total: addresses.length, ...findEachOnce(`buffer of ${vm}`, addresses, holdings) };
+  });
+  const faults = [
+    ...frameFaults(counts, inFlightFrames),
+    ...laneFaults(lanes, snapshot),
+    ...guestFaults(host.plan, lanes, snapshot, stock),
+    ...streamFaults(host.plan, snapshot),
+    ...slots.faults,
+    ...guests.flatMap((guest) => guest.faults),
+  ];
+  return {
+    balanced: faults.length === 0,
+    ...counts,
+    inFlightFrames,
+    inFlight,
+    slots: { total: slots.total, foundOnce: slots.foundOnce },
+    guestBuffers: guests.map(({ vm, total, foundOnce }) => ({ vm, total, foundOnce })),
+    faults,
+  };
+}
+
+type FrameCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'droppedFrames'>;
+
+function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCounts {
+  let [sentFrames, copiedFrames, receivedFrames, droppedFrames] = [0, 0, 0, 0];
+  for (const lane of lanes) {
+    const flow = flowOf(lane, snapshot);
+    if (lane.place === 'generator') sentFrames += flow.outFrames;
+    if (lane.place === 'sink') receivedFrames += flow.inFrames;
+    copiedFrames += flow.copiedFrames;
+    droppedFrames += flow.droppedFrames;
+  }
+  return { sentFrames, copiedFrames, receivedFrames, droppedFrames };
+}
+
+interface LaneFlow {
+  readonly inFrames: number;
+  readonly outFrames: number;
+  readonly copiedFrames: number;
+  readonly droppedFrames: number;
+}
+
+function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
+  const values = snapshot.counters.get(lane.actor) ?? new Float64Array(0);
+  return {
+    inFrames: lane.inIndex === null ? 0 : values[lane.inIndex],
+    outFrames: lane.outIndex === null ? 0 : values[lane.outIndex],
+    copiedFrames: lane.cloneIndexes.reduce((sum, index) => sum + values[index], 0),
+    droppedFrames: lane.drops.reduce((sum, { index }) => sum + values[index], 0),
+  };
+}
+
+function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inFlight'] {
+  const rings = plan.rings.filter(({ carries }) => carries === 'frames');
+  const places = [...rings, ...plan.wires].map(({ name }) => ({ where: name, frames: snapshot.depths.get(name) ?? 0 }));
+  return [...places, { where: 'guests, virtqueues included', frames: stock.frames }].filter(({ frames }) => frames !== 0);
+}
+
+function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {
+  const { sentFrames, copiedFrames, receivedFrames, droppedFrames } = counts;
+  const difference = sentFrames + copiedFrames - receivedFrames - droppedFrames - inFlightFrames;
+  if (difference === 0) return [];
+  const what = difference > 0 ? `${difference} frames are unaccounted for` : `${-difference} frames came from nowhere`;
+  return [
+    `${what}: ${sentFrames} sent + ${copiedFrames} copies, against ${receivedFrames} received + ` +
+      `${droppedFrames} dropped + ${inFlightFrames} in flight`,
+  ];
+}
+
+/** Every lane but a guest's hands on or drops all it took by the end of each poll. */
+function laneFaults(lanes: readonly Lane[], snapshot: Snapshot): string[] {
+  return lanes.flatMap((lane) => {
+    if (lane.inIndex === null || lane.outIndex === null || lane.place === 'guest') return [];
+    const { inFrames, outFrames, copiedFrames, droppedFrames } = flowOf(lane, snapshot);
+    if (inFrames + copiedFrames === outFrames + droppedFrames) return [];
+    const name = lane.name === '' ? lane.actor : `${lane.actor} ${lane.name}`;
+    return [
+      `${name} does not balance: ${inFrames} in + ${copiedFrames} copies, ${outFrames} out + ${droppedFrames} dropped`,
+    ];
+  });
+}
+
+/** What vhost put into guests and has not taken out again is dropped there or found there. */
+function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, stock: Stock): string[] {
+  const flows = (place: string): LaneFlow[] =>
+    lanes.filter((lane) => lane.place === place).map((lane) => flowOf(lane, snapshot));
+  const vhost = lanes.filter(({ place }) => place === 'vhost');
+  if (plan.guests.length === 0 || vhost.length === 0) return [];
+  const entered = vhost.filter(({ name }) => name === 'rx').reduce((sum, lane) => sum + flowOf(lane, snapshot).outFrames, 0);
+  const left = vhost.filter(({ name }) => name === 'tx').reduce((sum, lane) => sum + flowOf(lane, snapshot).inFrames, 0);
+  const dropped = flows('guest').reduce((sum, { droppedFrames }) => sum + droppedFrames, 0);
+  if (entered === left + dropped + stock.frames) return [];
+  return [
+    `guests do not balance: ${entered} frames entered, ${left} left, ${dropped} were dropped and ${stock.frames} found inside`,
+  ];
+}
+
+/** Generators and sinks attribute each frame to a stream, or to a reason why not. */
+function streamFaults(plan: Plan, snapshot: Snapshot): string[] {
+  const actors = plan.threads.flatMap((thread) => thread.actors);
+  return actors.flatMap(({ name, spec, counters }) => {
+    if (spec.kind !== 'generator' && spec.kind !== 'sink') return [];
+    const values = snapshot.counters.get(name) ?? new Float64Array(0);
+    const sumOf = (names: readonly string[]): number =>
+      counters.reduce((sum, counter, i) => (names.includes(counter.name) ? sum + values[i] : sum), 0);
+    const prefix = spec.kind === 'generator' ? 'tx' : 'rx';
+    const streams = plan.streams.filter((stream) => stream[spec.kind as 'generator' | 'sink'] === name);
+    const parts = [
+      ...streams.map((stream) => `${prefix}_${stream.name}`),
+      ...(spec.kind === 'sink' ? ['rx_foreign', 'rx_corrupt', 'rx_duplicate'] : []),
+    ];
+    const [total, attributed] = [sumOf([`${prefix}_packets`]), sumOf(parts)];
+    return total === attributed ? [] : [`${name} counted ${total} frames and attributed ${attributed}`];
+  });
+}
+
+/** Host slots: in rings of any kind, or in an actor's hands. */
+function findSlots(host: Host, stock: Stock): { total: number; foundOnce: number; faults: string[] } {
+  const { plan, memory } = host;
+  const ids = plan.pools.flatMap(({ firstId, slots }) => Array.from({ length: slots }, (_, i) => firstId + i));
+  const holdings: Holding[] = [
+    { where: 'held by actors', ids: stock.slots },
+    ...plan.rings.map(({ name, ring }) => ({ where: name, ids: ringIds(memory, ring) })),
+  ];
+  return { total: ids.length, ...findEachOnce('slot', ids, holdings) };
+}
+
+/** Counters of the whole run by actor and name. */
+export function counterTable(plan: Plan, before: Snapshot | null, after: Snapshot): Record<string, Record<string, number>> {
+  const table: Record<string, Record<string, number>> = {};
+  for (const { name, counters } of plan.threads.flatMap((thread) => thread.actors)) {
+    if (counters.length === 0) continue;
+    const values = before === null ? after.counters.get(name) : counterGrowth(name, before, after);
+    table[name] = Object.fromEntries(counters.map((counter, i) => [counter.name, values?.[i] ?? 0]));
+  }
+  return table;
+}

@@ -1,0 +1,90 @@
+/** What every sink shows of an interval, derived once, so that screen, lines and NDJSON cannot disagree. */
+import type { ThreadPlace } from '../runtime/host.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { hopRows } from './hops.ts';
+import type { HopRow } from './hops.ts';
+import { planLanes } from './lanes.ts';
+import { addHistograms, histogramGrowth, summariseHistogram } from './latency.ts';
+import type { LatencySummary } from './latency.ts';
+import type { Interval } from './sampler.ts';
+import type { Snapshot } from './snapshot.ts';
+import { planStreamMeters, streamRows } from './stream-rows.ts';
+import { threadShares } from './thread-shares.ts';
+import type { ThreadRow } from './thread-shares.ts';
+
+/** One stream over an interval. A ratio without a denominator is null. */
+export interface StreamRates {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly offeredFps: number;
+  readonly sentFps: number;
+  readonly deliveredFps: number;
+  /** Share of sent frames that did not arrive; frames under way count as lost, and frames of before as arrived. */
+  readonly lossRatio: number | null;
+  /** Of everything that arrived at the stream's sink in the interval. */
+  readonly latency: LatencySummary | null;
+}
+
+export interface IntervalRecord {
+  readonly phase: string;
+  /** End of the interval, ns since the first sample. */
+  readonly sinceStartNs: number;
+  /** End of the interval on the run's clock. */
+  readonly monotonicNs: number;
+  readonly elapsedNs: number;
+  readonly streams: readonly StreamRates[];
+  readonly hops: readonly HopRow[];
+  readonly threads: readonly ThreadRow[];
+  readonly latency: LatencySummary | null;
+}
+
+/** Makes the function that turns intervals into records. `startNs` is the run's clock at the first sample. */
+export function createRecorder(
+  plan: Plan,
+  places: readonly ThreadPlace[],
+  startNs: number,
+): (interval: Interval) => IntervalRecord {
+  const lanes = planLanes(plan);
+  const meters = planStreamMeters(plan);
+  return ({ phase, before, after }) => {
+    const elapsedNs = after.atNs - before.atNs;
+    const seconds = elapsedNs / 1e9;
+    const arrivals = new Map(
+      plan.ports.map(({ name, sink }) => [name, growthOf(sink, before, after)] as const),
+    );
+    const latencies = new Map([...arrivals].map(([port, counts]) => [port, summariseHistogram(counts)] as const));
+    return {
+      phase,
+      sinceStartNs: after.atNs - startNs,
+      monotonicNs: after.atNs,
+      elapsedNs,
+      streams: streamRows(meters, before, after).map(
+        ({ name, from, to, offeredFrames, sentFrames, deliveredFrames }) => ({
+          name,
+          from,
+          to,
+          offeredFps: offeredFrames / seconds,
+          sentFps: sentFrames / seconds,
+          deliveredFps: deliveredFrames / seconds,
+          lossRatio: lossRatio(sentFrames, deliveredFrames),
+          latency: latencies.get(to) ?? null,
+        }),
+      ),
+      hops: hopRows(lanes, before, after),
+      threads: threadShares(places, before, after),
+      latency: summariseHistogram(addHistograms([...arrivals.values()])),
+    };
+  };
+}
+
+/** Share of `sentFrames` that is not among `deliveredFrames`; null when nothing was sent. */
+export function lossRatio(sentFrames: number, deliveredFrames: number): number | null {
+  return sentFrames === 0 ? null : Math.max(0, sentFrames - deliveredFrames) / sentFrames;
+}
+
+function growthOf(actor: string, before: Snapshot, after: Snapshot): Float64Array {
+  const end = after.histograms.get(actor);
+  const start = before.histograms.get(actor);
+  return end === undefined || start === undefined ? new Float64Array(0) : histogramGrowth(start, end);
+}

@@ -1,0 +1,163 @@
+/**
+ * The path as counters tell it. An actor that serves both directions (a NIC, the softirq CPU, a vhost worker) has two
+ * lanes; each lane begins with a counter of role `in`, and the counters after it, up to the next `in`, belong to it.
+ */
+import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
+import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import type { BridgePortLink } from '../../actors/bridge.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts';
+import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
+import type { TapBridgeLink } from '../../actors/tap.ts';
+import type { SinkWireLink } from '../../actors/traffic-sink.ts';
+import { VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
+import type { VhostTapLink } from '../../actors/vhost-worker.ts';
+import type { Region } from '../memory/arena.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import type { WireRef } from '../memory/wire-ring.ts';
+import type { ActorPlan, ActorSpec, Plan } from '../runtime/plan.ts';
+
+/** The kind of component a frame is at. */
+export type Place = 'generator' | 'nic' | 'softirq' | 'bridge' | 'tap' | 'vhost' | 'guest' | 'vmm' | 'sink';
+
+/** A ring or wire that frames wait in before a lane. */
+export interface LaneInput {
+  /** Its name in `Snapshot.depths`. */
+  readonly name: string;
+  /** Frames it may hold. */
+  readonly limit: number;
+}
+
+/** A reason for frames to end in a lane. */
+export interface LaneDrop {
+  readonly index: number;
+  readonly counter: string;
+  readonly reason: string;
+}
+
+/** One way through one actor. Indexes are into the actor's counter page. */
+export interface Lane {
+  readonly actor: string;
+  readonly place: Place;
+  /** The VM of a vCPU, otherwise null. */
+  readonly vm: string | null;
+  /** `rx`, `tx`, `backlog`; empty for an actor that has one lane only. */
+  readonly name: string;
+  /** Null for a generator, where frames begin. */
+  readonly inIndex: number | null;
+  /** Null for a sink, where frames end as they should. */
+  readonly outIndex: number | null;
+  readonly cloneIndexes: readonly number[];
+  readonly drops: readonly LaneDrop[];
+  readonly inputs: readonly LaneInput[];
+}
+
+const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
+  generator: 'generator',
+  nic: 'nic',
+  softirq: 'softirq',
+  bridge: 'bridge',
+  tap: 'tap',
+  vhost: 'vhost',
+  vcpu: 'guest',
+  vmm: 'vmm',
+  sink: 'sink',
+};
+
+/** Where on the path each lane of a component is, from the wire into the guest and back. */
+const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
+  generator: [0],
+  nic: [1, 9],
+  softirq: [2, 8],
+  bridge: [3],
+  tap: [4],
+  vhost: [5, 7],
+  guest: [6],
+  vmm: [],
+  sink: [10],
+};
+
+export function placeOf(spec: ActorSpec): Place {
+  return PLACES[spec.kind];
+}
+
+/** Every lane of a run, in the order a frame passes them. */
+export function planLanes(plan: Plan): Lane[] {
+  const inputs = inputsByRegion(plan);
+  const placed = plan.threads.flatMap(({ actors, vm }) =>
+    actors.flatMap((actor) =>
+      lanesOf(actor, vm, inputs).map((lane, i) => ({ lane, position: PATH_POSITIONS[lane.place][i] ?? Infinity })),
+    ),
+  );
+  return placed.sort((a, b) => a.position - b.position).map(({ lane }) => lane);
+}
+
+interface LaneDraft {
+  readonly name: string;
+  readonly inIndex: number | null;
+  outIndex: number | null;
+  readonly cloneIndexes: number[];
+  readonly drops: LaneDrop[];
+}
+
+function lanesOf(actor: ActorPlan, vm: string | null, inputs: ReadonlyMap<string, LaneInput>): Lane[] {
+  const drafts: LaneDraft[] = [];
+  actor.counters.forEach(({ name, role, reason }, index) => {
+    if (role === 'event') return;
+    if (role === 'in' || drafts.length === 0) {
+      const inIndex = role === 'in' ? index : null;
+      drafts.push({ name: name.split('_')[0], inIndex, outIndex: null, cloneIndexes: [], drops: [] });
+    }
+    const lane = drafts[drafts.length - 1];
+    if (role === 'out') lane.outIndex = index;
+    if (role === 'clone') lane.cloneIndexes.push(index);
+    if (role === 'drop') lane.drops.push({ index, counter: name, reason: reason ?? name });
+  });
+  const place = placeOf(actor.spec);
+  return drafts.map((draft, i) => ({
+    actor: actor.name,
+    place,
+    vm: place === 'guest' ? vm : null,
+    ...draft,
+    name: drafts.length === 1 ? '' : draft.name,
+    inputs: inputRefs(actor, i).flatMap(({ region }) => inputs.get(keyOf(region)) ?? []),
+  }));
+}
+
+/** What an actor's lane `index` reads frames from; virtqueues are not rings of the plan. */
+function inputRefs({ spec, attachments }: ActorPlan, index: number): (RingRef | WireRef)[] {
+  return attachments.flatMap(({ port, link }): (RingRef | WireRef)[] => {
+    switch (spec.kind) {
+      case 'nic':
+        if (index === 0) return port === NIC_WIRE_PORT ? [(link as NicWireLink).rx] : [];
+        return port === NIC_HOST_PORT ? [(link as NicHostLink).tx] : [];
+      case 'softirq': {
+        const from = link as SoftirqNicLink | SoftirqBacklogLink;
+        if (index === 0) return from.kind === 'nic' ? [from.rxDone] : [];
+        return from.kind === 'backlog' ? [from.from] : [];
+      }
+      case 'bridge':
+        return [(link as BridgePortLink).rx];
+      case 'tap':
+        return port === TAP_BRIDGE_PORT ? [(link as TapBridgeLink).rx] : [];
+      case 'vhost':
+        return index === 0 && port === VHOST_TAP_PORT ? [(link as VhostTapLink).queue] : [];
+      case 'sink':
+        return [(link as SinkWireLink).rx];
+      case 'generator':
+      case 'vcpu':
+      case 'vmm':
+        return [];
+    }
+  });
+}
+
+function inputsByRegion(plan: Plan): Map<string, LaneInput> {
+  return new Map([
+    ...plan.rings.map(({ name, ring, limit }) => [keyOf(ring.region), { name, limit }] as const),
+    ...plan.wires.map(({ name, wire }) => [keyOf(wire.region), { name, limit: wire.cells }] as const),
+  ]);
+}
+
+function keyOf(region: Region): string {
+  return `${region.buffer}:${region.offsetBytes}`;
+}

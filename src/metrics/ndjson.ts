@@ -1,0 +1,21 @@
+/** Records for programs: one JSON object a line, an event's name and its data, as iperf3's --json-stream has them. */
+import type { Subscription } from 'rxjs';
+import type { LiveRun } from './live-run.ts';
+
+export type NdjsonEvent = 'start' | 'interval' | 'end' | 'error';
+
+/**
+ * One line. Every record carries the wall-clock time and the run's monotonic one; numbers that are undefined (a ratio
+ * without a denominator) are null, since JSON has neither NaN nor Infinity.
+ */
+export function ndjsonLine(event: NdjsonEvent, monotonicNs: number, data: object, at = new Date()): string {
+  return JSON.stringify({ event, data: { time: at.toISOString(), monotonicNs, ...data } });
+}
+
+/** Writes an `interval` record for each interval. `start`, `end` and `error` are the caller's: it knows how a run ends. */
+export function streamIntervals(live: LiveRun, writeLine: (line: string) => void): Subscription {
+  return live.intervals.subscribe({
+    next: (record) => writeLine(ndjsonLine('interval', record.monotonicNs, record)),
+    error: () => undefined,
+  });
+}

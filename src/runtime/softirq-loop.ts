@@ -1,0 +1,109 @@
+import type { Softirq } from '../../actors/softirq.ts';
+import { wakeupsPaid } from '../memory/doorbell.ts';
+import type { Doorbell } from '../memory/doorbell.ts';
+import { CONTEXT_BH_ENABLE, CONTEXT_TICK } from '../memory/softirq-line.ts';
+import type { SoftirqLine } from '../memory/softirq-line.ts';
+import { nowNs } from './clock.ts';
+import type { SelfPolicy } from './self-policy.ts';
+import type { SoftirqContext, SoftirqPolicy, SoftirqVerdict } from './softirq-policy.ts';
+import type { ThreadControl } from './thread-control.ts';
+import { SLEEP_MS_MAX } from './thread-loop.ts';
+import type { ThreadLoop } from './thread-loop.ts';
+import type { ThreadRound } from './thread-round.ts';
+
+/**
+ * How long a fair thread runs before a tick finds that its turn is over (check_preempt_tick, kernel/sched/fair.c):
+ * sched_latency, 6 ms times 1 + log2(CPUs), shared by the four threads of one forwarding direction pair on two CPUs.
+ */
+const FAIR_SLICE_NS = 3e6;
+
+export interface SoftirqLoopParts {
+  readonly round: ThreadRound;
+  readonly softirq: Softirq;
+  readonly policy: SoftirqPolicy;
+  readonly line: SoftirqLine;
+  readonly doorbell: Doorbell;
+  readonly control: ThreadControl;
+  /** How the thread moves between interrupt class and its peers' level. */
+  readonly self: SelfPolicy;
+  /** Threads that softirq wakes share its CPU, so waking one asks for a reschedule here. */
+  readonly wakesHere: boolean;
+  readonly tickNs: number;
+}
+
+/**
+ * The softirq thread of one CPU. Parked or inline it is in interrupt class, above every thread of its CPU. An inline
+ * visit that ends with work left hands over to ksoftirqd, which is this same thread at its peers' level; an interrupt, a
+ * tick or a BH-enable that comes then lifts it from outside for one more visit. It raises itself again before it parks.
+ */
+export class SoftirqLoop implements ThreadLoop {
+  private readonly parts: SoftirqLoopParts;
+  private readonly ticksPerSlice: number;
+  private ticks = 0;
+  private wakeupsBefore = 0;
+
+  constructor(parts: SoftirqLoopParts) {
+    this.parts = parts;
+    this.ticksPerSlice = Math.max(1, Math.ceil(FAIR_SLICE_NS / parts.tickNs));
+  }
+
+  run(): void {
+    const { round, doorbell, control, line } = this.parts;
+    this.parts.self.toFifo();
+    while (control.running) {
+      if (this.visit(line.takeContexts()) === 'yield') this.runAsKsoftirqd();
+      if (!control.running) break;
+      doorbell.park();
+      if (round.arm() && control.running) {
+        round.commit();
+        doorbell.wait(SLEEP_MS_MAX);
+      } else {
+        doorbell.unpark();
+      }
+    }
+    round.commit();
+  }
+
+  /** One inline __do_softirq, asked for by `contexts`. */
+  private visit(contexts: number): SoftirqVerdict {
+    if (!this.parts.policy.begin(contextOf(contexts), nowNs())) return 'yield';
+    const sliceOver = (contexts & CONTEXT_TICK) !== 0 && ++this.ticks % this.ticksPerSlice === 0;
+    return this.pollUntilVerdict(sliceOver, false);
+  }
+
+  /** ksoftirqd: visits at its peers' level, until nothing is left; lifted meanwhile, an inline visit comes between. */
+  private runAsKsoftirqd(): void {
+    const { policy, line, self, control } = this.parts;
+    for (;;) {
+      line.defer();
+      self.toOther();
+      policy.begin('ksoftirqd', nowNs());
+      let verdict = this.pollUntilVerdict(false, true);
+      if (line.lifted && verdict !== 'idle') verdict = this.visit(line.takeContexts());
+      if (verdict === 'idle' || !control.running) break;
+    }
+    line.undefer();
+    self.toFifo();
+  }
+
+  /** Rounds until the open visit ends. As ksoftirqd, being lifted ends it too: the work goes on inline. */
+  private pollUntilVerdict(reschedule: boolean, deferred: boolean): SoftirqVerdict {
+    const { round, softirq, policy, line, control, wakesHere } = this.parts;
+    this.wakeupsBefore = wakeupsPaid();
+    for (;;) {
+      const now = nowNs();
+      const work = round.poll(now);
+      const needResched = reschedule || (wakesHere && wakeupsPaid() !== this.wakeupsBefore);
+      const verdict = policy.afterPoll(work, work > 0 || softirq.pending, needResched, nowNs());
+      if (verdict === 'continue' && control.running && !(deferred && line.lifted)) continue;
+      if (policy.visiting) policy.abandon();
+      softirq.noteContexts(policy);
+      return verdict === 'continue' ? 'yield' : verdict;
+    }
+  }
+
+}
+
+function contextOf(contexts: number): SoftirqContext {
+  return contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
+}

@@ -1,0 +1,61 @@
+import { planCores } from './core-plan.ts';
+import type { ThreadNeed } from './core-plan.ts';
+import type { ThreadPlace } from './host.ts';
+import { describePolicy } from './os-threads.ts';
+import type { ThreadPolicy } from './os-threads.ts';
+import type { Plan, ThreadPlan } from './plan.ts';
+import { SoftirqPolicy } from './softirq-policy.ts';
+import type { VirtualHostOptions } from './virtual-options.ts';
+import type { ThreadRole } from './virtual-thread.ts';
+
+const FAIR: ThreadPolicy = { class: 'other', nice: 0 };
+const INTERRUPT: ThreadPolicy = { class: 'fifo', priority: 1 };
+
+/**
+ * Gives each thread of the plan its virtual CPU, by the rule for real cores, and its class: softirq threads switch
+ * between real-time class and nice 0 unless the scenario gives them an ordinary class (threaded NAPI). A core that the
+ * scenario insists on is a virtual CPU here, and there are as many as that takes.
+ *
+ * @throws when `placement` names a thread that is not in the plan, or no CPU.
+ */
+export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonly ThreadRole[] {
+  const { placement } = options;
+  for (const [name, cpu] of Object.entries(placement)) {
+    if (!plan.threads.some((thread) => thread.name === name))
+      throw new Error(`no thread "${name}" in this run to place`);
+    if (!Number.isInteger(cpu) || cpu < 0) throw new Error(`thread ${name} asks for virtual CPU ${cpu}`);
+  }
+  const needs = plan.threads.map((thread): ThreadNeed => {
+    const core = placement[thread.name] ?? thread.core;
+    return { name: thread.name, kind: thread.kind, ...(core === null ? {} : { core }) };
+  });
+  const cpus = Math.max(options.cpus, ...needs.map(({ core }) => 1 + (core ?? 0)));
+  const { cores } = planCores(
+    needs,
+    Array.from({ length: cpus }, (_, cpu) => cpu),
+  );
+  return plan.threads.map((thread, i) => {
+    const isSoftirq = thread.actors.some(({ spec }) => spec.kind === 'softirq');
+    const policy = thread.policy ?? (isSoftirq ? INTERRUPT : FAIR);
+    return {
+      cpu: cores[i],
+      policy,
+      softirq: isSoftirq ? new SoftirqPolicy(options.softirq) : null,
+      threadedNapi: isSoftirq && policy.class !== 'fifo',
+    };
+  });
+}
+
+/** For the screen: where each thread runs, and how. */
+export function describePlaces(
+  threads: readonly ThreadPlan[],
+  roles: readonly ThreadRole[],
+  hardwarePollNs: number,
+): ThreadPlace[] {
+  return threads.map(({ name, kind }, i) => {
+    const { cpu, policy, softirq, threadedNapi } = roles[i];
+    const switching = softirq !== null && !threadedNapi;
+    const how = switching ? `${describePolicy(policy)} inline, nice 0 as ksoftirqd` : describePolicy(policy);
+    return { name, core: cpu, policy: kind === 'hardware' ? `polled every ${hardwarePollNs} ns` : how };
+  });
+}

@@ -1,0 +1,171 @@
+import type { Actor } from '../../actors/actor.ts';
+import type { Memory } from '../memory/arena.ts';
+import { Doorbell } from '../memory/doorbell.ts';
+import type { ThreadPolicy } from './os-threads.ts';
+import type { ThreadPlan } from './plan.ts';
+import type { SoftirqContext, SoftirqPolicy } from './softirq-policy.ts';
+import type { VirtualCosts } from './virtual-costs.ts';
+
+/** Frames an actor may move in one poll, as on the thread host. */
+const POLL_BUDGET = 64;
+
+/** Weight of nice 0, of each step of nice, and of SCHED_IDLE: NICE_0_LOAD, sched_prio_to_weight, WEIGHT_IDLEPRIO. */
+const NICE_0_WEIGHT = 1024;
+const NICE_STEP = 1.25;
+const IDLE_WEIGHT = 3;
+
+/** Where a thread is. `interrupted`: it holds its CPU's fair slice and waits for real-time work to end. */
+export type ThreadState = 'asleep' | 'queued' | 'interrupted' | 'running';
+
+/** What a thread is to the scheduler and to the softirq policy. */
+export interface ThreadRole {
+  readonly cpu: number;
+  readonly policy: ThreadPolicy;
+  /** Null for threads that do no softirq work. */
+  readonly softirq: SoftirqPolicy | null;
+  /** Softirq work as an ordinary thread: threaded NAPI. */
+  readonly threadedNapi: boolean;
+}
+
+/**
+ * One thread of the plan under virtual time: its actors, and what the scheduler knows of it. A turn is one pass over
+ * the actors; its effects happen at once, and then the thread is busy for what the turn cost.
+ */
+export class VirtualThread {
+  readonly index: number;
+  readonly plan: ThreadPlan;
+  readonly actors: readonly Actor[];
+  readonly doorbell: Doorbell;
+  readonly hardware: boolean;
+  readonly cpu: number;
+  readonly policy: ThreadPolicy;
+  readonly softirq: SoftirqPolicy | null;
+  readonly threadedNapi: boolean;
+
+  state: ThreadState = 'asleep';
+  /** Real-time class: above every fair thread. A softirq thread is in it while it is parked or inline. */
+  realtime: boolean;
+  readonly idleClass: boolean;
+  /** Weighted time per time. */
+  readonly vruntimeScale: number;
+  vruntime = 0;
+  /** Cost of the last turn that is still to be paid. */
+  remainingNs = 0;
+  /** A turn was made whose end has not been looked at. */
+  turnOpen = false;
+  /** The last turn found nothing and every actor is armed: sleep when it is paid for. */
+  parking = false;
+  /** Frames moved in the last turn, and those among them that NAPI polls moved. */
+  moved = 0;
+  napiFrames = 0;
+  /** Context of the next softirq visit. */
+  context: SoftirqContext = 'interrupt';
+
+  runNs = 0;
+  waitNs = 0;
+  switches = 0;
+  /** When it entered its present state. */
+  sinceNs = 0;
+
+  private readonly pollNs: Float64Array;
+  private readonly frameNs: Float64Array;
+  private readonly softirqAt: number;
+
+  constructor(
+    index: number,
+    plan: ThreadPlan,
+    memory: Memory,
+    actors: readonly Actor[],
+    role: ThreadRole,
+    costs: VirtualCosts,
+  ) {
+    this.index = index;
+    this.plan = plan;
+    this.actors = actors;
+    this.doorbell = new Doorbell(memory, plan.doorbell);
+    this.hardware = plan.kind === 'hardware';
+    this.cpu = role.cpu;
+    this.policy = role.policy;
+    this.softirq = role.softirq;
+    this.threadedNapi = role.threadedNapi;
+    this.realtime = role.policy.class === 'fifo';
+    this.idleClass = role.policy.class === 'idle';
+    this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
+    this.softirqAt = plan.actors.findIndex(({ spec }) => spec.kind === 'softirq');
+    this.pollNs = Float64Array.from(plan.actors, ({ spec }) => costs[spec.kind].pollNs);
+    this.frameNs = Float64Array.from(plan.actors, ({ spec }) => costs[spec.kind].frameNs);
+  }
+
+  /** One pass over the actors, as on the thread host; returns what it costs, ns. */
+  turn(nowNs: number): number {
+    let costNs = this.pollAll(nowNs);
+    if (this.moved > 0 || this.softirq !== null) return costNs;
+    this.doorbell.park();
+    this.parking = this.armAll();
+    if (!this.parking) this.doorbell.unpark();
+    costNs += this.takeDebtNs();
+    return costNs;
+  }
+
+  /** Polls every actor once, in order; returns own and declared cost, ns, and leaves the frames in `moved`. */
+  pollAll(nowNs: number): number {
+    const actors = this.actors;
+    let moved = 0;
+    let costNs = 0;
+    let i = 0;
+    try {
+      for (; i < actors.length; i++) {
+        const actor = actors[i];
+        const n = actor.poll(POLL_BUDGET, nowNs);
+        costNs += this.pollNs[i] + n * this.frameNs[i];
+        moved += n;
+        if (i === this.softirqAt) this.napiFrames = n;
+      }
+    } catch (error) {
+      throw this.failure(i, error);
+    }
+    this.moved = moved;
+    // Hardware has no CPU to declare the cost of.
+    return this.hardware ? costNs : costNs + this.takeDebtNs();
+  }
+
+  /** Turns every actor's notifications on; true when all of them may sleep. */
+  armAll(): boolean {
+    const actors = this.actors;
+    let quiet = true;
+    let i = 0;
+    try {
+      for (; i < actors.length; i++) if (!actors[i].arm()) quiet = false;
+    } catch (error) {
+      throw this.failure(i, error);
+    }
+    return quiet;
+  }
+
+  commit(): void {
+    for (const actor of this.actors) actor.commit();
+  }
+
+  private takeDebtNs(): number {
+    const actors = this.actors;
+    let debtNs = 0;
+    for (let i = 0; i < actors.length; i++) {
+      const actor = actors[i];
+      if (actor.debtNs === 0) continue;
+      debtNs += actor.debtNs;
+      actor.debtNs = 0;
+    }
+    return debtNs;
+  }
+
+  private failure(actor: number, cause: unknown): Error {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return new Error(`actor ${this.plan.actors[actor].name} on thread ${this.plan.name}: ${message}`, { cause });
+  }
+}
+
+function weightOf(policy: ThreadPolicy): number {
+  if (policy.class === 'idle') return IDLE_WEIGHT;
+  if (policy.class === 'other' || policy.class === 'batch') return NICE_0_WEIGHT * NICE_STEP ** -policy.nice;
+  return NICE_0_WEIGHT;
+}

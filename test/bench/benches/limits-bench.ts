@@ -1,0 +1,92 @@
+import type { CacheLineTask } from '../bench-task.ts';
+import type { Bench, BenchContext, BenchResult, Contender } from '../bench.ts';
+import { NO_COMPILER, nativePeer } from '../native.ts';
+import type { Measured } from '../rounds.ts';
+import { interleave, rowOf, spreadOf } from '../rounds.ts';
+import { BenchMemory, WorkerPair } from '../worker-pair.ts';
+
+const ROUND_TRIPS = 200_000;
+const PASSES = 100;
+/** 512 frames, spaced as host slots: they fit the caches of a core, and no prefetcher guesses the next. */
+const LINES = 512;
+const STRIDE_BYTES = 2112;
+
+const FIGURES = [
+  { key: 'roundTripNs', name: 'cache line to the other core and back' },
+  { key: 'copyLocalNs', name: "64-byte copy out of one's own cache" },
+  { key: 'copyRemoteNs', name: "64-byte copy out of the other core's cache" },
+] as const;
+
+/** What nothing on two cores can go below: the yardstick for budgets. */
+export const limitsBench: Bench = {
+  name: 'limits',
+  what: 'what it costs to touch memory at all',
+  usesBothCores: false,
+  run: async (context): Promise<BenchResult> => {
+    const pair = await WorkerPair.start('limits', context.cores);
+    const native = nativePeer('cache-line');
+    try {
+      // Each contender measures all three figures at once; they are kept aside, round by round.
+      const ours: number[][] = [];
+      const peers: number[][] = [];
+      const contenders = [keep(ours, () => ourLimits(pair))];
+      if (native !== null) {
+        contenders.push(
+          keep(peers, () => native(ROUND_TRIPS, PASSES, LINES, STRIDE_BYTES, ...context.cores)),
+        );
+      }
+      await interleave(contenders, context);
+      const rows = FIGURES.map(({ name }, f) =>
+        rowOf(
+          { name, unit: 'ns', better: 'lower', peerName: 'C' },
+          column(ours, f, context.rounds),
+          native === null ? null : column(peers, f, context.rounds),
+        ),
+      );
+      return { rows, notes: native === null ? [NO_COMPILER] : [], skipped: null };
+    } finally {
+      await pair.end();
+    }
+  },
+};
+
+function keep(kept: number[][], measure: () => Promise<readonly number[]>): Contender {
+  return {
+    name: 'limits',
+    firstWork: 1,
+    run: async () => {
+      kept.push([...(await measure())]);
+      return { value: 0, elapsedNs: 0, waitShare: 0 };
+    },
+  };
+}
+
+/** One figure over the measured rounds, without the warm-up. */
+function column(kept: readonly number[][], figure: number, rounds: number): Measured {
+  const values = kept.slice(-rounds).map((each) => each[figure]);
+  const measured = values.map((value) => ({ value, elapsedNs: 0, waitShare: 0 }));
+  return { rounds: measured, spread: spreadOf(values), waitShare: 0 };
+}
+
+async function ourLimits(pair: WorkerPair): Promise<number[]> {
+  const memory = new BenchMemory();
+  const turn = memory.arena.reserve(128);
+  const cells = memory.arena.reserve(LINES * STRIDE_BYTES);
+  const task = (kind: CacheLineTask['kind']): CacheLineTask => ({
+    kind,
+    turn,
+    cells,
+    roundTrips: ROUND_TRIPS,
+    passes: PASSES,
+    lines: LINES,
+    strideBytes: STRIDE_BYTES,
+  });
+  const [{ values }] = await pair.run(task('cache-line-near'), task('cache-line-far'), memory);
+  return FIGURES.map(({ key }) => values[key]);
+}
+
+/** A quick reading of the round trip, for before and after a bench; ns, or null without a C compiler. */
+export async function readRoundTripNs({ cores }: BenchContext): Promise<number | null> {
+  const native = nativePeer('cache-line');
+  return native === null ? null : (await native(ROUND_TRIPS / 4, 1, LINES, STRIDE_BYTES, ...cores))[0];
+}

@@ -1,0 +1,104 @@
+// A replayed stream from its source to its sink, with a router of one line between them.
+import { Arena, Memory } from '../../src/memory/arena.ts';
+import { parseCidr } from '../../src/net/address.ts';
+import { parseCapture } from '../../src/net/capture-file.ts';
+import type { Capture } from '../../src/net/capture.ts';
+import { internetChecksum } from '../../src/net/checksum.ts';
+import { parseMac, writeMac } from '../../src/net/ethernet.ts';
+import { buildFrame } from '../../src/net/frame-template.ts';
+import { decrementTtl, setIpv4Checksum } from '../../src/net/ipv4.ts';
+import type { ReplayAddressing } from '../../src/net/replay-addressing.ts';
+import { ReplayCheck } from '../../src/net/replay-check.ts';
+import { reserveReplayStamps } from '../../src/net/replay-stamps.ts';
+import { laneBitsFor } from '../../src/net/replay-tag.ts';
+import type { ReplayStream } from '../../src/net/replay-tag.ts';
+import { ReplayTraffic } from '../../src/net/replay-traffic.ts';
+import { writeTcpChecksum } from '../../src/net/tcp.ts';
+import { pcapBytes } from './capture-bytes.ts';
+
+export const VNIC_MAC = parseMac('52:54:00:00:00:01');
+export const STATION_MAC = parseMac('02:00:00:00:00:01');
+export const NEXT_HOP_MAC = parseMac('02:00:00:00:00:02');
+export const FRAME_BYTE = 64;
+
+export const ADDRESSING: ReplayAddressing = {
+  dstMac: VNIC_MAC,
+  srcMac: STATION_MAC,
+  network: parseCidr('198.18.1.0/24'),
+  firstHost: 10,
+  routes: [{ prefix: parseCidr('198.18.1.0/24').address, length: 24, leads: true }],
+};
+
+/** A capture of these frames. `originals` are lengths on the wire where they differ. */
+export function captureOf(frames: readonly Uint8Array[], originals: readonly (number | undefined)[] = []): Capture {
+  const records = frames.map((frame, i) => ({
+    seconds: i,
+    fraction: 0,
+    bytes: [...frame],
+    original: originals[i] ?? frame.length,
+  }));
+  return parseCapture(pcapBytes(records, true), 'test.pcap');
+}
+
+export interface Ipv4Shape {
+  readonly protocol: 'udp' | 'tcp' | 'icmp';
+  readonly dst: number;
+  readonly port: number;
+  readonly ttl: number;
+  readonly sizeBytes: number;
+  readonly fill: number;
+}
+
+/** An IPv4 frame with right checksums; `fill` varies the payload. */
+export function ipv4Frame({ protocol, dst, port, ttl, sizeBytes, fill }: Ipv4Shape): Uint8Array {
+  const mac = parseMac('00:0c:29:01:02:03');
+  const addresses = { dstMac: mac, srcMac: mac, srcAddress: 0xc0a8_0002, dstAddress: dst, srcPort: port, dstPort: 80 };
+  const frame = buildFrame({ ...addresses, ttl, stream: 7 }, sizeBytes, fill, 0);
+  if (protocol === 'udp') return frame;
+  frame[23] = protocol === 'tcp' ? 6 : 1;
+  setIpv4Checksum(frame, 14, 0);
+  setIpv4Checksum(frame, 14, internetChecksum(frame, 14, 20));
+  if (protocol === 'tcp') writeTcpChecksum(frame, 14);
+  return frame;
+}
+
+/** Sources that replay one capture to one sink. */
+export class ReplayBed {
+  readonly words = new Int32Array(new SharedArrayBuffer(4096));
+  readonly bytes = new Uint8Array(this.words.buffer);
+  readonly sources: ReplayTraffic[];
+  readonly check: ReplayCheck;
+
+  constructor(capture: Capture, addressings: readonly ReplayAddressing[] = [ADDRESSING]) {
+    const arena = new Arena('wire');
+    const streams = addressings.map((addressing, lane): ReplayStream => {
+      return { addressing, stamps: reserveReplayStamps(arena), lane, laneBits: laneBitsFor(addressings.length) };
+    });
+    const memory = new Memory('test', [['wire', new SharedArrayBuffer(arena.bytes)]]);
+    this.sources = streams.map((stream) => new ReplayTraffic(memory, capture, stream));
+    this.check = new ReplayCheck(memory, capture, streams);
+  }
+
+  /** Sends frame `seq`, due at 3 * seq ns, into a cell full of old bytes, and returns a copy of it. */
+  send(seq: number, lane = 0): Uint8Array {
+    this.words.fill(0x5a5a_5a5a);
+    const length = this.sources[lane].write(this.bytes, this.words, FRAME_BYTE, seq, 3 * seq);
+    return this.bytes.slice(FRAME_BYTE, FRAME_BYTE + length);
+  }
+
+  /** Lets the sink judge a frame, among other old bytes. */
+  receive(frame: Uint8Array): number {
+    this.words.fill(0x2323_2323);
+    this.bytes.set(frame, FRAME_BYTE);
+    return this.check.verify(this.bytes, this.words, FRAME_BYTE, frame.length);
+  }
+}
+
+/** What a router does to a frame that it forwards. */
+export function forwarded(frame: Uint8Array): Uint8Array {
+  const copy = frame.slice();
+  writeMac(copy, 0, NEXT_HOP_MAC.high, NEXT_HOP_MAC.low);
+  writeMac(copy, 6, VNIC_MAC.high, VNIC_MAC.low);
+  decrementTtl(copy, 14);
+  return copy;
+}

@@ -1,0 +1,56 @@
+/** Every interleaving of the shared-memory mechanisms, small enough to run with every change; test/model has larger ones. */
+import { describe, expect, test } from 'vitest';
+import { explore } from '../support/interleaving.ts';
+import {
+  doorbellModel,
+  eventModel,
+  interruptModel,
+  lockModel,
+  magazineModel,
+  ringModel,
+} from '../support/memory-models.ts';
+
+describe('holds in every order', () => {
+  test.each([0, 0x7fff_fffe, -2])('id ring, indices from %i', (start) => {
+    expect(explore(ringModel({ ids: 4, batch: 2, start })).endings).toBeGreaterThan(0);
+  });
+  test('doorbell with two ringers', () => {
+    expect(explore(doorbellModel({ ringers: 2, events: 1 })).endings).toBeGreaterThan(1);
+  });
+  test('event word', () => {
+    expect(explore(eventModel({ events: 3 })).endings).toBeGreaterThan(1);
+  });
+  test('interrupt line', () => {
+    expect(explore(interruptModel({ frames: 2 })).endings).toBeGreaterThan(1);
+  });
+  test('spin lock', () => {
+    expect(explore(lockModel({ threads: 2, rounds: 2 })).endings).toBeGreaterThan(1);
+  });
+  test('magazines over one depot', () => {
+    expect(explore(magazineModel({ threads: 2, entries: 3 })).endings).toBeGreaterThan(1);
+  });
+});
+
+describe('a planted fault is found', () => {
+  test.each(['publish before write', 'release before read'] as const)('ring: %s', (fault) => {
+    expect(() => explore(ringModel({ ids: 4, batch: 2, start: 0, fault }))).toThrow(/id: \d+, not \d/);
+  });
+  test('doorbell: sleeping without a second look', () => {
+    const model = doorbellModel({ ringers: 1, events: 1, fault: 'no second look' });
+    expect(() => explore(model)).toThrow('waiting for ever: sleeper');
+  });
+  test('event word: looking before taking', () => {
+    expect(() => explore(eventModel({ events: 2, fault: 'look before take' }))).toThrow('waiting for ever: taker');
+  });
+  test('interrupt line: a cause forgotten while masked', () => {
+    const model = interruptModel({ frames: 3, fault: 'cause forgotten while masked' });
+    expect(() => explore(model)).toThrow('waiting for ever: cpu');
+  });
+  test('no lock', () => {
+    expect(() => explore(lockModel({ threads: 2, rounds: 1, fault: 'no lock' }))).toThrow('sum: 1, not 2');
+  });
+  test('magazines: a lock that does not lock', () => {
+    const model = magazineModel({ threads: 2, entries: 3, fault: 'lock let go too early' });
+    expect(() => explore(model)).toThrow('entries');
+  });
+});
