@@ -8,7 +8,10 @@ import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { InterruptSource } from '../src/memory/interrupt-line.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
-import { wireTimeNs } from '../src/net/ethernet.ts';
+import { ETH_DST_BYTE, macHigh, macLow, wireTimeNs } from '../src/net/ethernet.ts';
+import { Fdb } from '../src/net/fdb.ts';
+import { NicVnic } from './acceleration/nic-vnic.ts';
+import type { VnicQueuesRef } from './acceleration/queues.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 
@@ -16,29 +19,41 @@ export const NIC_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_bytes', role: 'event' },
   { name: 'rx_to_host', role: 'out' },
+  { name: 'rx_to_guest', role: 'out' },
   { name: 'rx_missed_errors', role: 'drop', reason: 'RX ring has no free descriptor' },
   { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than a receive buffer' },
   { name: 'rx_no_carrier', role: 'drop', reason: 'no driver attached' },
+  { name: 'rx_pool_depleted', role: 'drop', reason: "vNIC's buffer pool empty" },
   { name: 'tx_from_host', role: 'in' },
+  { name: 'tx_from_guest', role: 'in' },
+  { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length' },
   { name: 'tx_packets', role: 'out' },
   { name: 'tx_bytes', role: 'event' },
   { name: 'interrupts', role: 'event' },
+  { name: 'vnic_notifications', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
   rx_bytes: RX_BYTES,
   rx_to_host: RX_TO_HOST,
+  rx_to_guest: RX_TO_GUEST,
   rx_missed_errors: RX_MISSED,
   rx_length_errors: RX_LENGTH,
   rx_no_carrier: RX_NO_CARRIER,
+  rx_pool_depleted: RX_POOL_DEPLETED,
   tx_from_host: TX_FROM_HOST,
+  tx_from_guest: TX_FROM_GUEST,
+  tx_errors: TX_ERRORS,
   tx_packets: TX_PACKETS,
   tx_bytes: TX_BYTES,
   interrupts: INTERRUPTS,
+  vnic_notifications: VNIC_NOTIFICATIONS,
 } = indexCounters(NIC_COUNTERS);
 
 export const NIC_WIRE_PORT = 0;
 export const NIC_HOST_PORT = 1;
+/** Ports from here on are vNICs with queues of their own in this NIC. */
+export const NIC_VNIC_PORT = 2;
 
 export interface NicConfig {
   readonly name: string;
@@ -66,9 +81,23 @@ export interface NicHostLink {
   readonly cpuDoorbell: Region;
 }
 
+/** A vNIC with queues of its own in this NIC. */
+export interface NicVnicLink {
+  /** The window on the guest's memory that the IOMMU grants while the vNIC is attached. */
+  readonly guestMemory: string;
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly queues: VnicQueuesRef;
+  /** Whom to tell of frames: vhost's event word and doorbell, or the vCPU's doorbell alone for its own rings. */
+  readonly event: Region | null;
+  readonly doorbell: Region;
+}
+
 /**
- * A network interface card with one receive and one transmit ring. Receiving costs the host nothing but the memory
- * traffic: a frame that finds no descriptor is dropped here, in hardware. Transmission leaves at line rate.
+ * A network interface card. Frames for a vNIC that has queues of its own here are classified by destination address and
+ * go straight into guest memory, by way of that vNIC's buffers; all others go to the host's ring. Receiving costs the
+ * host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped here, in hardware.
+ * Transmission leaves at line rate.
  */
 export class Nic implements Actor {
   readonly name: string;
@@ -90,6 +119,10 @@ export class Nic implements Actor {
   private nextInterruptNs = 0;
   /** The transmitter is busy with earlier frames until then. */
   private txBusyUntilNs = 0;
+  private readonly vnics: (NicVnic | null)[] = [];
+  /** Destination address to vNIC: exact match, nothing learnt, nothing forgotten. */
+  private readonly classifier = new Fdb({ ageingNs: Infinity });
+  private vnicCount = 0;
 
   constructor(memory: Memory, config: NicConfig) {
     this.memory = memory;
@@ -99,14 +132,18 @@ export class Nic implements Actor {
     this.counters = new CounterPage(memory, config.counters);
   }
 
-  attach(port: number, link: NicWireLink | NicHostLink): void {
-    if (port === NIC_WIRE_PORT) {
-      const wire = link as NicWireLink;
-      this.wireRx = new WireReceiver(this.memory, wire.rx);
-      this.wireTx = new WireSender(this.memory, wire.tx);
-      return;
-    }
-    const host = link as NicHostLink;
+  attach(port: number, link: NicWireLink | NicHostLink | NicVnicLink): void {
+    if (port === NIC_WIRE_PORT) this.attachWire(link as NicWireLink);
+    else if (port === NIC_HOST_PORT) this.attachHost(link as NicHostLink);
+    else this.attachVnic(port - NIC_VNIC_PORT, link as NicVnicLink);
+  }
+
+  private attachWire(wire: NicWireLink): void {
+    this.wireRx = new WireReceiver(this.memory, wire.rx);
+    this.wireTx = new WireSender(this.memory, wire.tx);
+  }
+
+  private attachHost(host: NicHostLink): void {
     this.slots = new SlotMemory(this.memory, host.slots);
     this.rxFree = new IdRingConsumer(this.memory, host.rxFree);
     this.rxDone = new IdRingProducer(this.memory, host.rxDone);
@@ -115,79 +152,107 @@ export class Nic implements Actor {
     this.interrupt = new InterruptSource(this.memory, host.interrupt, host.cpuDoorbell);
   }
 
+  private attachVnic(index: number, link: NicVnicLink): void {
+    while (this.vnics.length <= index) this.vnics.push(null);
+    this.vnics[index] = new NicVnic(this.memory, link, this.interruptGapNs);
+    this.classifier.learn(link.macHigh, link.macLow, index, 0);
+    this.vnicCount++;
+  }
+
+  /** Lets go of a port. A vNIC's guest memory is out of reach from then on. */
   detach(port: number): void {
     if (port === NIC_WIRE_PORT) {
       this.wireRx = null;
       this.wireTx = null;
-    } else {
+    } else if (port === NIC_HOST_PORT) {
       this.slots = null;
+    } else {
+      this.vnics[port - NIC_VNIC_PORT] = null;
+      this.classifier.forgetPort(port - NIC_VNIC_PORT);
+      this.vnicCount--;
     }
   }
 
   poll(budget: number, nowNs: number): number {
-    const received = this.receive(budget);
-    if (this.slots === null) return received;
-    const sent = this.transmit(budget, nowNs);
-    if (this.causePending && nowNs >= this.nextInterruptNs && this.interrupt.unmasked) {
-      this.causePending = false;
-      this.nextInterruptNs = nowNs + this.interruptGapNs;
-      this.counters.values[INTERRUPTS]++;
-      this.interrupt.raise();
+    let moved = this.receive(budget);
+    if (this.slots !== null) {
+      moved += this.transmit(budget, nowNs);
+      if (this.causePending && nowNs >= this.nextInterruptNs && this.interrupt.unmasked) this.raise(nowNs);
     }
-    return received + sent;
+    for (let v = 0; v < this.vnics.length; v++) {
+      const vnic = this.vnics[v];
+      if (vnic === null) continue;
+      moved += this.transmitGuest(vnic, budget, nowNs);
+      if (vnic.notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
+    }
+    return moved;
   }
 
-  /** Wire to host memory: one descriptor a frame, or the frame is lost. */
+  private raise(nowNs: number): void {
+    this.causePending = false;
+    this.nextInterruptNs = nowNs + this.interruptGapNs;
+    this.counters.values[INTERRUPTS]++;
+    this.interrupt.raise();
+  }
+
+  /** From the wire: parse, classify, distribute. */
   private receive(budget: number): number {
     const wire = this.wireRx;
     if (wire === null) return 0;
     const arrived = Math.min(budget, wire.readable(budget));
     if (arrived === 0) return 0;
     const counts = this.counters.values;
-    const slots = this.slots;
-    if (slots === null) {
-      for (let i = 0; i < arrived; i++) wire.next();
-      wire.release();
-      counts[RX_PACKETS] += arrived;
-      counts[RX_NO_CARRIER] += arrived;
-      return arrived;
-    }
-    const rxFree = this.rxFree;
-    const rxDone = this.rxDone;
-    const words = slots.words;
-    let descriptors = rxFree.readable(arrived);
+    const anyVnic = this.vnicCount > 0;
+    let descriptors = this.slots === null ? 0 : this.rxFree.readable(arrived);
     let filled = 0;
-    let tooLong = 0;
     let bytes = 0;
     for (let i = 0; i < arrived; i++) {
       const length = wire.frameBytes();
       bytes += length;
-      if (length > SLOT_FRAME_BYTES_MAX) {
-        tooLong++;
+      const vnic = anyVnic ? this.classify(wire) : null;
+      if (vnic !== null) {
+        counts[vnic.receive(wire, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
+      } else if (this.slots === null) {
+        counts[RX_NO_CARRIER]++;
+      } else if (length > SLOT_FRAME_BYTES_MAX) {
+        counts[RX_LENGTH]++;
       } else if (descriptors > 0) {
         descriptors--;
-        const id = rxFree.take();
-        const header = slots.wordOf(id);
-        words[header + SLOT_LENGTH_WORD] = length;
-        words[header + SLOT_INGRESS_WORD] = 0;
-        copyWords(words, header + 16, wire.words, wire.frameWord(), (length + 3) >> 2);
-        rxDone.put(id);
+        this.receiveHost(wire, length, this.slots);
         filled++;
+      } else {
+        counts[RX_MISSED]++;
       }
       wire.next();
     }
     wire.release();
     if (filled > 0) {
-      rxFree.release();
-      rxDone.publish();
+      this.rxFree.release();
+      this.rxDone.publish();
       this.causePending = true;
     }
+    if (anyVnic) for (let v = 0; v < this.vnics.length; v++) this.vnics[v]?.publishRx();
     counts[RX_PACKETS] += arrived;
     counts[RX_BYTES] += bytes;
     counts[RX_TO_HOST] += filled;
-    counts[RX_LENGTH] += tooLong;
-    counts[RX_MISSED] += arrived - filled - tooLong;
     return arrived;
+  }
+
+  /** The vNIC whose address the oldest frame on the wire carries. */
+  private classify(wire: WireReceiver): NicVnic | null {
+    const at = wire.frameByte() + ETH_DST_BYTE;
+    const index = this.classifier.lookup(macHigh(wire.bytes, at), macLow(wire.bytes, at), 0);
+    return index < 0 ? null : this.vnics[index];
+  }
+
+  /** Into the next descriptor's buffer in host memory. */
+  private receiveHost(wire: WireReceiver, length: number, slots: SlotMemory): void {
+    const id = this.rxFree.take();
+    const header = slots.wordOf(id);
+    slots.words[header + SLOT_LENGTH_WORD] = length;
+    slots.words[header + SLOT_INGRESS_WORD] = 0;
+    copyWords(slots.words, header + 16, wire.words, wire.frameWord(), (length + 3) >> 2);
+    this.rxDone.put(id);
   }
 
   /** Host memory to wire, no faster than the wire is. */
@@ -203,8 +268,7 @@ export class Nic implements Actor {
     const words = slots.words;
     let bytes = 0;
     let sent = 0;
-    let busyUntil = this.txBusyUntilNs;
-    if (busyUntil < nowNs - TX_CATCH_UP_NS) busyUntil = nowNs - TX_CATCH_UP_NS;
+    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
     for (; sent < room && busyUntil <= nowNs; sent++) {
       const id = tx.take();
       const header = slots.wordOf(id);
@@ -228,6 +292,37 @@ export class Nic implements Actor {
     return sent;
   }
 
+  /** A vNIC's frames, from guest memory to the wire. */
+  private transmitGuest(vnic: NicVnic, budget: number, nowNs: number): number {
+    const wire = this.wireTx;
+    if (wire === null) return 0;
+    const ready = vnic.queues.sendable(budget);
+    if (ready === 0) return 0;
+    const room = Math.min(ready, wire.writable(ready));
+    const counts = this.counters.values;
+    let bytes = 0;
+    let sent = 0;
+    let taken = 0;
+    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
+    for (; taken < room && busyUntil <= nowNs; taken++) {
+      const length = vnic.send(wire);
+      if (length === 0) continue;
+      busyUntil += wireTimeNs(length, this.speedBps);
+      wire.send(length, nowNs, 0);
+      bytes += length;
+      sent++;
+    }
+    this.txBusyUntilNs = busyUntil;
+    if (taken === 0) return 0;
+    wire.publish();
+    vnic.publishTx();
+    counts[TX_FROM_GUEST] += taken;
+    counts[TX_ERRORS] += taken - sent;
+    counts[TX_PACKETS] += sent;
+    counts[TX_BYTES] += bytes;
+    return taken;
+  }
+
   /** Hardware runs on its own clock; it has nothing to arm. */
   arm(): boolean {
     return true;
@@ -237,8 +332,15 @@ export class Nic implements Actor {
     this.counters.commit();
   }
 
-  /** Descriptors and frames lie in rings; the card holds nothing between polls. */
-  census(_out: Census): void {}
+  /** Virtqueue errors of vNICs whose rings this card serves. */
+  report(): readonly string[] {
+    return this.vnics.flatMap((vnic) => vnic?.faults() ?? []);
+  }
+
+  /** Descriptors and frames lie in rings; of a guest's own rings only the card knows what it has not taken yet. */
+  census(out: Census): void {
+    for (const vnic of this.vnics) if (vnic !== null) out.frames += vnic.queues.framesHeld();
+  }
 }
 
 /** Wire time a transmitter may make up for between two polls: the poll period of a busy hardware thread. */

@@ -103,6 +103,10 @@ export class DpaaProvider implements AccelerationProvider {
     this.txQueue.put(head);
   }
 
+  framesHeld(): number {
+    return this.rxQueue.depth() + this.txQueue.depth();
+  }
+
   get pending(): boolean {
     return (
       this.rxQueue.readable(1) > 0 ||
@@ -185,8 +189,14 @@ export class DpaaPort implements AccelerationPort {
     this.txConfirm.put(head);
   }
 
-  publishTx(): void {
+  publishTx(): boolean {
     this.txQueue.release();
     this.txConfirm.publish();
+    return true;
+  }
+
+  /** All lie in the queues, which the provider counts. */
+  framesHeld(): number {
+    return 0;
   }
 }

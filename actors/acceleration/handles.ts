@@ -29,6 +29,8 @@ export interface AccelerationProvider {
   seed(head: number, addr: number, lengthBytes: number): void;
   /** Gives the hardware a frame (header included) to send; only from within `tx`. */
   send(head: number, addr: number, lengthBytes: number): void;
+  /** Frames on their way in these queues, for stock-taking while both sides are parked. */
+  framesHeld(): number;
   /** True when `poll` would find frames to complete: the look before sleeping. */
   readonly pending: boolean;
 }
@@ -41,7 +43,7 @@ export interface AccelerationPort {
   takeBuffer(): number;
   /** The frame is in that buffer. */
   deliver(lengthBytes: number): void;
-  /** Makes delivered frames visible; returns true when vhost is to be told. Once a batch. */
+  /** Makes delivered frames visible; returns true when the other side is to be told. Once a batch. */
   publishRx(): boolean;
   /** Frames that wait to be sent, at most `wanted`. */
   sendable(wanted: number): number;
@@ -50,6 +52,8 @@ export interface AccelerationPort {
   readonly sendBytes: number;
   /** Loads the oldest frame into `sendAddr` and `sendBytes`. */
   nextSend(): void;
-  /** Hands back the frames taken by `nextSend` so far. Once a batch. */
-  publishTx(): void;
+  /** Hands back the frames taken by `nextSend` so far; returns true when the other side is to be told. Once a batch. */
+  publishTx(): boolean;
+  /** Frames in the hardware's hands that only it can count, for stock-taking. */
+  framesHeld(): number;
 }

@@ -2,7 +2,6 @@
  * Stock-taking: with every thread parked at a batch boundary, each frame and each buffer of a run is found exactly once,
  * or the run has failed.
  */
-import { counterGrowth } from '../metrics/hops.ts';
 import { planLanes } from '../metrics/lanes.ts';
 import type { Lane } from '../metrics/lanes.ts';
 import { takeSnapshot } from '../metrics/snapshot.ts';
@@ -156,15 +155,4 @@ function findSlots(host: Host, stock: Stock): { total: number; foundOnce: number
     ...plan.rings.map(({ name, ring }) => ({ where: name, ids: ringIds(memory, ring) })),
   ];
   return { total: ids.length, ...findEachOnce('slot', ids, holdings) };
-}
-
-/** Counters of the whole run by actor and name. */
-export function counterTable(plan: Plan, before: Snapshot | null, after: Snapshot): Record<string, Record<string, number>> {
-  const table: Record<string, Record<string, number>> = {};
-  for (const { name, counters } of plan.threads.flatMap((thread) => thread.actors)) {
-    if (counters.length === 0) continue;
-    const values = before === null ? after.counters.get(name) : counterGrowth(name, before, after);
-    table[name] = Object.fromEntries(counters.map((counter, i) => [counter.name, values?.[i] ?? 0]));
-  }
-  return table;
 }

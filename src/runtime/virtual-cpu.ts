@@ -141,13 +141,13 @@ export class VirtualCpu {
   nextEventNs(nowNs: number): number {
     const running = this.running;
     if (running === null) return Infinity;
-    if (running.realtime || this.fair.length === 0 || inVisit(running)) return this.busyUntilNs;
+    if (running.realtime || this.fair.length === 0 || running.visiting) return this.busyUntilNs;
     const sliceEndNs = nowNs + this.limits.sliceNs - this.sliceUsedNs;
     return Math.min(this.busyUntilNs, this.cutNs, Math.max(nowNs, sliceEndNs));
   }
 
   private givesWay(holder: VirtualThread): boolean {
-    return this.needsReschedule() && !inVisit(holder);
+    return this.needsReschedule() && !holder.visiting;
   }
 
   private start(thread: VirtualThread, nowNs: number): void {
@@ -193,9 +193,4 @@ export class VirtualCpu {
     for (let i = 0; i < this.fair.length; i++) least = Math.min(least, this.fair[i].vruntime);
     if (least < Infinity) this.vruntimeMin = Math.max(this.vruntimeMin, least);
   }
-}
-
-/** Bottom halves are off on the thread's CPU. */
-function inVisit(thread: VirtualThread): boolean {
-  return thread.softirq !== null && thread.softirq.visiting;
 }

@@ -4,8 +4,7 @@ import { Memory } from '../memory/arena.ts';
 import { fillDepot } from '../memory/magazine.ts';
 import { createActor } from './actor-factory.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
-import type { ActorPlan, Plan } from './plan.ts';
-import type { SoftirqPolicy } from './softirq-policy.ts';
+import type { ActorPlan, Plan, SoftirqThreadPlan } from './plan.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
@@ -43,7 +42,7 @@ export class VirtualHost implements Host {
     this.plan = plan;
     this.options = { ...VIRTUAL_HOST_DEFAULTS, ...options };
     this.roles = placeVirtually(plan, this.options);
-    this.places = describePlaces(plan.threads, this.roles, this.options.hardwarePollNs);
+    this.places = describePlaces(plan.threads, this.roles, this.options);
     this.header = this.describe();
     const buffers = plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)] as const);
     this.memory = new Memory('the main thread', buffers);
@@ -62,10 +61,13 @@ export class VirtualHost implements Host {
       if (this.machine !== null) throw new Error('this run was started already');
       for (const { depot, addresses } of this.plan.guests) fillDepot(this.memory, depot, addresses);
       const threads = this.plan.threads.map((plan, i) => {
-        const actors = plan.actors.map((actor) => createActor(actor, this.memories[i]));
-        return new VirtualThread(i, plan, this.memories[i], actors, this.roles[i], this.options.costs);
+        const memory = this.memories[i];
+        const actors = plan.actors.map((actor) => createActor(actor, memory));
+        return new VirtualThread(i, plan, memory, actors, this.roles[i], this.options.costs);
       });
-      this.machine = new VirtualMachine(threads, this.options);
+      const machine = new VirtualMachine(threads, this.options);
+      for (const memory of this.memories) memory.lift = (tid) => machine.lift(tid);
+      this.machine = machine;
     });
   }
 
@@ -151,14 +153,6 @@ export class VirtualHost implements Host {
     return Promise.resolve();
   }
 
-  /** What the softirq policy counted, by thread. */
-  softirqUse(): readonly { readonly thread: string; readonly policy: SoftirqPolicy }[] {
-    return this.plan.threads.flatMap(({ name }, i) => {
-      const policy = this.roles[i].softirq;
-      return policy === null ? [] : [{ thread: name, policy }];
-    });
-  }
-
   private running(): VirtualMachine {
     if (this.failure !== null) throw this.failure;
     if (this.machine === null) throw new Error('this run is not started, or was stopped');
@@ -179,7 +173,7 @@ export class VirtualHost implements Host {
   }
 
   private describe(): string[] {
-    const { seed, jitter, scheduler, softirq, costs } = this.options;
+    const { seed, jitter, scheduler, costs } = this.options;
     const cpus = [...new Set(this.places.map(({ core }) => core))].sort((a, b) => a - b);
     const lines = [
       `host: virtual, one thread on virtual time, seed ${seed}${jitter > 0 ? `, schedule jitter ${jitter}` : ''}`,
@@ -188,16 +182,23 @@ export class VirtualHost implements Host {
       const there = this.places.filter(({ core }) => core === cpu);
       lines.push(`virtual CPU ${cpu}: ${there.map(({ name, policy }) => `${name} (${policy})`).join(', ')}`);
     }
+    for (const { name, softirq } of this.plan.threads) if (softirq !== null) lines.push(describeSoftirq(name, softirq));
     lines.push(
       `scheduler: slice ${scheduler.sliceNs} ns, switch ${scheduler.switchNs} ns, wake-up ${scheduler.wakeLocalNs} ns ` +
         `on the same CPU and ${scheduler.wakeRemoteNs} ns on another`,
-      `softirq: HZ ${softirq.hz}, budget ${softirq.sweepBudgetFrames} frames in ${softirq.sweepTimeNs} ns, ` +
-        `${softirq.visitSweepsMax} sweeps in ${softirq.visitTimeNs} ns, ` +
-        `ksoftirqd guard ${softirq.ksoftirqdGuard ? 'on' : 'off'}`,
       `own cost of each actor: ${costs === MEASURED_COSTS ? 'as measured by npm run bench' : 'as given'}`,
     );
     return lines;
   }
+}
+
+function describeSoftirq(name: string, { limits, threaded }: SoftirqThreadPlan): string {
+  if (threaded) return `${name}: threaded NAPI`;
+  return (
+    `${name}: HZ ${limits.hz}, ${limits.sweepBudgetFrames} frames in ${limits.sweepTimeNs} ns a sweep, ` +
+    `${limits.visitSweepsMax} sweeps in ${limits.visitTimeNs} ns a visit, ` +
+    `ksoftirqd guard ${limits.ksoftirqdGuard ? 'on' : 'off'}`
+  );
 }
 
 /** Does it now; what it throws becomes a rejection. */

@@ -90,10 +90,11 @@ export class VirtualMachine {
   }
 
   private pollHardware(thread: VirtualThread): void {
-    const { nowNs } = this;
+    const { nowNs, options } = this;
     const costNs = thread.pollAll(nowNs);
     this.wakeRung(thread);
-    const periodNs = this.options.hardwarePollNs * (0.5 + this.random.fraction());
+    const meanNs = thread.moved > 0 ? options.hardwarePollNs : options.hardwareIdlePollNs;
+    const periodNs = meanNs * (0.5 + this.random.fraction());
     this.events.set(this.firstThread + thread.index, nowNs + Math.max(periodNs, costNs));
   }
 

@@ -1,5 +1,3 @@
-import type { SoftirqLimits } from './softirq-policy.ts';
-import { LINUX_3_13_SOFTIRQ } from './softirq-policy.ts';
 import type { VirtualCosts } from './virtual-costs.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
 
@@ -34,11 +32,14 @@ export interface VirtualHostOptions {
   readonly cpus: number;
   /** CPU by thread name, for threads that are not to be placed by the rule. */
   readonly placement: Readonly<Record<string, number>>;
-  /** Mean time between two polls of a hardware thread, or the cost of a poll if that is longer. */
+  /**
+   * Mean time until a hardware thread is polled again after it moved frames, or the cost of the poll if that is longer;
+   * and after it moved none. Hardware that polls rarely is late by as much.
+   */
   readonly hardwarePollNs: number;
+  readonly hardwareIdlePollNs: number;
   readonly costs: VirtualCosts;
   readonly scheduler: SchedulerLimits;
-  readonly softirq: SoftirqLimits;
   /**
    * From 0 to 1: how wild a schedule may be, for tests that look for rare ones. At 1 every second turn of a thread is
    * cut short at a random point if another waits, the next thread is drawn by lot, and wake-ups are late up to tenfold.
@@ -51,6 +52,7 @@ export const VIRTUAL_HOST_DEFAULTS: VirtualHostOptions = {
   cpus: 2,
   placement: {},
   hardwarePollNs: 2000,
+  hardwareIdlePollNs: 4000,
   costs: MEASURED_COSTS,
   scheduler: {
     sliceNs: 1.4e6,
@@ -60,6 +62,5 @@ export const VIRTUAL_HOST_DEFAULTS: VirtualHostOptions = {
     wakeLocalNs: 2000,
     wakeRemoteNs: 5000,
   },
-  softirq: LINUX_3_13_SOFTIRQ,
   jitter: 0,
 };

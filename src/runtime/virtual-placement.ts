@@ -4,7 +4,6 @@ import type { ThreadPlace } from './host.ts';
 import { describePolicy } from './os-threads.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
-import { SoftirqPolicy } from './softirq-policy.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
 import type { ThreadRole } from './virtual-thread.ts';
 
@@ -13,7 +12,7 @@ const INTERRUPT: ThreadPolicy = { class: 'fifo', priority: 1 };
 
 /**
  * Gives each thread of the plan its virtual CPU, by the rule for real cores, and its class: softirq threads switch
- * between real-time class and nice 0 unless the scenario gives them an ordinary class (threaded NAPI). A core that the
+ * between real-time class and nice 0, unless NAPI is threaded. A core that the
  * scenario insists on is a virtual CPU here, and there are as many as that takes.
  *
  * @throws when `placement` names a thread that is not in the plan, or no CPU.
@@ -35,14 +34,8 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
     Array.from({ length: cpus }, (_, cpu) => cpu),
   );
   return plan.threads.map((thread, i) => {
-    const isSoftirq = thread.actors.some(({ spec }) => spec.kind === 'softirq');
-    const policy = thread.policy ?? (isSoftirq ? INTERRUPT : FAIR);
-    return {
-      cpu: cores[i],
-      policy,
-      softirq: isSoftirq ? new SoftirqPolicy(options.softirq) : null,
-      threadedNapi: isSoftirq && policy.class !== 'fifo',
-    };
+    const inline = thread.softirq !== null && !thread.softirq.threaded;
+    return { cpu: cores[i], policy: inline ? INTERRUPT : (thread.policy ?? FAIR) };
   });
 }
 
@@ -50,12 +43,13 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
 export function describePlaces(
   threads: readonly ThreadPlan[],
   roles: readonly ThreadRole[],
-  hardwarePollNs: number,
+  { hardwarePollNs, hardwareIdlePollNs }: VirtualHostOptions,
 ): ThreadPlace[] {
-  return threads.map(({ name, kind }, i) => {
-    const { cpu, policy, softirq, threadedNapi } = roles[i];
-    const switching = softirq !== null && !threadedNapi;
-    const how = switching ? `${describePolicy(policy)} inline, nice 0 as ksoftirqd` : describePolicy(policy);
-    return { name, core: cpu, policy: kind === 'hardware' ? `polled every ${hardwarePollNs} ns` : how };
+  return threads.map(({ name, kind, softirq }, i) => {
+    const { cpu, policy } = roles[i];
+    const inline = softirq !== null && !softirq.threaded;
+    const how = inline ? `${describePolicy(policy)} inline, nice 0 as ksoftirqd` : describePolicy(policy);
+    const polled = `polled every ${hardwarePollNs} ns, ${hardwareIdlePollNs} ns while idle`;
+    return { name, core: cpu, policy: kind === 'hardware' ? polled : how };
   });
 }

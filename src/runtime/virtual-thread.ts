@@ -1,9 +1,12 @@
 import type { Actor } from '../../actors/actor.ts';
+import { Softirq } from '../../actors/softirq.ts';
 import type { Memory } from '../memory/arena.ts';
 import { Doorbell } from '../memory/doorbell.ts';
+import { CONTEXT_BH_ENABLE, SoftirqLine } from '../memory/softirq-line.ts';
 import type { ThreadPolicy } from './os-threads.ts';
-import type { ThreadPlan } from './plan.ts';
-import type { SoftirqContext, SoftirqPolicy } from './softirq-policy.ts';
+import type { SoftirqThreadPlan, ThreadPlan } from './plan.ts';
+import { SoftirqPolicy } from './softirq-policy.ts';
+import type { SoftirqContext, SoftirqVerdict } from './softirq-policy.ts';
 import type { VirtualCosts } from './virtual-costs.ts';
 
 /** Frames an actor may move in one poll, as on the thread host. */
@@ -17,14 +20,49 @@ const IDLE_WEIGHT = 3;
 /** Where a thread is. `interrupted`: it holds its CPU's fair slice and waits for real-time work to end. */
 export type ThreadState = 'asleep' | 'queued' | 'interrupted' | 'running';
 
-/** What a thread is to the scheduler and to the softirq policy. */
+/** A thread's place: its virtual CPU and its scheduling class. */
 export interface ThreadRole {
   readonly cpu: number;
   readonly policy: ThreadPolicy;
-  /** Null for threads that do no softirq work. */
-  readonly softirq: SoftirqPolicy | null;
-  /** Softirq work as an ordinary thread: threaded NAPI. */
-  readonly threadedNapi: boolean;
+}
+
+/** What a thread that does softirq work has besides. */
+class SoftirqRole {
+  readonly threaded: boolean;
+  readonly policy: SoftirqPolicy;
+  private readonly line: SoftirqLine;
+  private readonly actor: Softirq;
+
+  constructor(plan: SoftirqThreadPlan, line: SoftirqLine, actor: Softirq) {
+    this.threaded = plan.threaded;
+    this.policy = new SoftirqPolicy(plan.limits);
+    this.line = line;
+    this.actor = actor;
+  }
+
+  /** Opens a visit of the context that the line's raisers asked for; false when the guard refuses it. */
+  beginInline(nowNs: number): boolean {
+    const begun = this.policy.begin(contextOf(this.line.takeContexts()), nowNs);
+    if (!begun) this.line.defer();
+    return begun;
+  }
+
+  /** Opens a visit at the level of ordinary threads. */
+  beginFair(nowNs: number): void {
+    this.line.undefer();
+    this.policy.begin(this.threaded ? 'threaded' : 'ksoftirqd', nowNs);
+  }
+
+  /** Work is left to ksoftirqd, which waits for the CPU: raisers may lift it. */
+  defer(): void {
+    if (!this.threaded) this.line.defer();
+  }
+
+  afterPoll(napiFrames: number, hasMore: boolean, needResched: boolean, nowNs: number): SoftirqVerdict {
+    const verdict = this.policy.afterPoll(napiFrames, hasMore, needResched, nowNs);
+    if (verdict !== 'continue') this.actor.noteContexts(this.policy);
+    return verdict;
+  }
 }
 
 /**
@@ -39,8 +77,7 @@ export class VirtualThread {
   readonly hardware: boolean;
   readonly cpu: number;
   readonly policy: ThreadPolicy;
-  readonly softirq: SoftirqPolicy | null;
-  readonly threadedNapi: boolean;
+  readonly softirq: SoftirqRole | null;
 
   state: ThreadState = 'asleep';
   /** Real-time class: above every fair thread. A softirq thread is in it while it is parked or inline. */
@@ -58,8 +95,6 @@ export class VirtualThread {
   /** Frames moved in the last turn, and those among them that NAPI polls moved. */
   moved = 0;
   napiFrames = 0;
-  /** Context of the next softirq visit. */
-  context: SoftirqContext = 'interrupt';
 
   runNs = 0;
   waitNs = 0;
@@ -86,8 +121,7 @@ export class VirtualThread {
     this.hardware = plan.kind === 'hardware';
     this.cpu = role.cpu;
     this.policy = role.policy;
-    this.softirq = role.softirq;
-    this.threadedNapi = role.threadedNapi;
+    this.softirq = softirqRole(plan, memory, actors);
     this.realtime = role.policy.class === 'fifo';
     this.idleClass = role.policy.class === 'idle';
     this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
@@ -142,6 +176,11 @@ export class VirtualThread {
     return quiet;
   }
 
+  /** Bottom halves are off: no other thread gets this one's CPU, but for real-time work. */
+  get visiting(): boolean {
+    return this.softirq !== null && this.softirq.policy.visiting;
+  }
+
   commit(): void {
     for (const actor of this.actors) actor.commit();
   }
@@ -168,4 +207,14 @@ function weightOf(policy: ThreadPolicy): number {
   if (policy.class === 'idle') return IDLE_WEIGHT;
   if (policy.class === 'other' || policy.class === 'batch') return NICE_0_WEIGHT * NICE_STEP ** -policy.nice;
   return NICE_0_WEIGHT;
+}
+
+function softirqRole(plan: ThreadPlan, memory: Memory, actors: readonly Actor[]): SoftirqRole | null {
+  const actor = actors.find((each) => each instanceof Softirq);
+  if (plan.softirq === null || actor === undefined) return null;
+  return new SoftirqRole(plan.softirq, new SoftirqLine(memory, plan.doorbell), actor);
+}
+
+function contextOf(contexts: number): SoftirqContext {
+  return contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
 }

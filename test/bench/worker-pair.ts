@@ -17,7 +17,9 @@ export class BenchThread {
 
   static async start(name: string, core: number, execArgv: readonly string[] = []): Promise<BenchThread> {
     const bundle = await ensureWorkerBundle({ entry: ENTRY, outFolder: OUT_FOLDER });
-    return new BenchThread(new Worker(bundle, { workerData: { name, core } satisfies BenchWorkerInput, execArgv: [...execArgv] }));
+    return new BenchThread(
+      new Worker(bundle, { workerData: { name, core } satisfies BenchWorkerInput, execArgv: [...execArgv] }),
+    );
   }
 
   private constructor(worker: Worker) {

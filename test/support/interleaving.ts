@@ -148,7 +148,10 @@ class Explorer {
     if (stuck.length > 0) throw this.fault(state, `nobody can go on; waiting for ever: ${stuck.join(', ')}`);
     this.words.set(state.memory);
     try {
-      this.model.atEnd?.(this.raw, state.threads.map(({ answer }) => answer));
+      this.model.atEnd?.(
+        this.raw,
+        state.threads.map(({ answer }) => answer),
+      );
     } catch (error) {
       throw this.fault(state, String(error));
     }

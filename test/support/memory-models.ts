@@ -9,7 +9,8 @@ import type { RingRef } from '../../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer, reserveRing } from '../../src/memory/id-ring.ts';
 import { InterruptHandler, InterruptSource, reserveInterruptLine } from '../../src/memory/interrupt-line.ts';
 import { depotEntries, fillDepot, Magazine, reserveDepot } from '../../src/memory/magazine.ts';
-import { reserveSoftirqLine } from '../../src/memory/softirq-line.ts';
+import { TapFeedback } from '../../src/memory/port-mask.ts';
+import { CONTEXT_INTERRUPT, reserveSoftirqLine, SoftirqLine, SoftirqRaiser } from '../../src/memory/softirq-line.ts';
 import { reserveLock, SpinLock } from '../../src/memory/spin-lock.ts';
 import type { Context, Model } from './interleaving.ts';
 
@@ -24,6 +25,17 @@ function equal(what: string, got: unknown, wanted: unknown): void {
 
 function sorted(numbers: Iterable<number>): number[] {
   return [...numbers].sort((a, b) => a - b);
+}
+
+/** Reads until a fresh look finds nothing: one look may be at a tail that was cached before the event was taken. */
+function drain(ring: IdRingConsumer, each: (id: number) => void): number {
+  let taken = 0;
+  for (let n = ring.readable(1); n > 0; n = ring.readable(1)) {
+    for (let i = 0; i < n; i++) each(ring.take());
+    taken += n;
+    ring.release();
+  }
+  return taken;
 }
 
 export type RingFault = 'publish before write' | 'release before read';
@@ -46,7 +58,7 @@ export function ringModel(options: { ids: number; batch: number; start: number; 
         body({ memory, pause }) {
           const producer = new IdRingProducer(memory, ring);
           const words = memory.words(ring.region);
-          for (let id = 1; id <= ids; ) {
+          for (let id = 1; id <= ids;) {
             const n = Math.min(batch, ids + 1 - id, producer.writable(1));
             if (n === 0) pause();
             if (fault === 'publish before write' && n > 0) Atomics.store(words, TAIL_WORD, (start + id - 1 + n) | 0);
@@ -60,7 +72,7 @@ export function ringModel(options: { ids: number; batch: number; start: number; 
         body({ memory, pause }) {
           const consumer = new IdRingConsumer(memory, ring);
           const words = memory.words(ring.region);
-          for (let id = 1; id <= ids; ) {
+          for (let id = 1; id <= ids;) {
             const n = Math.min(batch, consumer.readable(1));
             if (n === 0) pause();
             if (fault === 'release before read' && n > 0) Atomics.store(words, HEAD_WORD, (start + id - 1 + n) | 0);
@@ -84,13 +96,11 @@ export function doorbellModel(options: { ringers: number; events: number; fault?
     const doorbell = new Doorbell(memory, bell);
     const signals = words.map((region) => new EventWord(memory, region));
     const rings = inboxes.map((ring) => new IdRingConsumer(memory, ring));
-    for (let taken = 0; taken < ringers * events; ) {
+    for (let taken = 0; taken < ringers * events;) {
       let found = 0;
       signals.forEach((signal, i) => {
         if (!signal.take()) return;
-        const n = rings[i].readable(1);
-        for (let k = 0; k < n; k++) rings[i].take();
-        found += n;
+        found += drain(rings[i], () => undefined);
       });
       taken += found;
       if (found > 0 || taken === ringers * events) continue;
@@ -124,7 +134,7 @@ export function doorbellModel(options: { ringers: number; events: number; fault?
 
 /**
  * A card that receives `frames` frames and a CPU that polls in NAPI's manner (take, poll, complete, sleep): every frame
- * is polled, whatever the mask does. `unmaskers` are others who unmask, as vhost does at its low mark.
+ * is polled, whatever the mask does.
  */
 export function interruptModel(options: { frames: number; fault?: 'cause forgotten while masked' }): Model {
   const { frames, fault } = options;
@@ -158,11 +168,9 @@ export function interruptModel(options: { frames: number; fault?: 'cause forgott
           const consumer = new IdRingConsumer(memory, ring);
           const handler = new InterruptHandler(memory, line);
           const doorbell = new Doorbell(memory, bell);
-          for (let polled = 0; ; ) {
+          for (let polled = 0; ;) {
             if (handler.take()) {
-              const n = consumer.readable(1);
-              for (let i = 0; i < n; i++) equal('frame', consumer.take(), polled++);
-              if (n > 0) consumer.release();
+              drain(consumer, (frame) => equal('frame', frame, polled++));
               handler.unmask();
             } else {
               if (polled === frames) return;
@@ -266,17 +274,118 @@ export function eventModel(options: { events: number; fault?: 'look before take'
         body({ memory, pause }) {
           const consumer = new IdRingConsumer(memory, ring);
           const event = new EventWord(memory, word);
-          for (let seen = 0; seen < events; ) {
+          for (let seen = 0; seen < events;) {
             const early = fault === undefined ? 0 : consumer.readable(1);
             if (!event.take()) {
               pause();
               continue;
             }
-            const n = fault === undefined ? consumer.readable(1) : early;
-            for (let i = 0; i < n; i++) equal('event', consumer.take(), seen++);
+            if (fault === undefined) drain(consumer, (event) => equal('event', event, seen++));
+            else for (let i = 0; i < early; i++) equal('event', consumer.take(), seen++);
           }
         },
       },
+    ],
+  };
+}
+
+/**
+ * A tap that masks its port at the high mark, before it wakes the reader, and a reader that unmasks at the low mark: when
+ * the queue has run dry the port is not masked. (The mask comes before the signal: actors/tap.ts.)
+ */
+export function feedbackModel(options: { frames: number; highMark: number; fault?: 'signal before mask' }): Model {
+  const { frames, highMark, fault } = options;
+  const arena = new Arena('model');
+  const ring = reserveRing(arena, frames);
+  const own = arena.reserve(16);
+  const mask = arena.reserve(4);
+  const interrupt = reserveInterruptLine(arena);
+  const event = arena.reserve(4);
+  const ports = [{ mask, interrupt }];
+  return {
+    bytes: arena.bytes,
+    plainSteps: false,
+    threads: [
+      {
+        name: 'tap',
+        body({ memory }) {
+          const producer = new IdRingProducer(memory, ring);
+          const feedback = new TapFeedback(memory, own, ports);
+          const signal = new EventWord(memory, event);
+          for (let frame = 0; frame < frames; frame++) {
+            const depth = producer.depth();
+            producer.put(frame);
+            producer.publish();
+            if (fault !== undefined) signal.signal();
+            if (depth + 1 >= highMark) feedback.mask(0);
+            if (fault === undefined) signal.signal();
+          }
+        },
+      },
+      {
+        name: 'vhost',
+        body({ memory, pause }) {
+          const consumer = new IdRingConsumer(memory, ring);
+          const feedback = new TapFeedback(memory, own, ports);
+          const signal = new EventWord(memory, event);
+          for (let seen = 0; seen < frames || signal.pending;) {
+            if (!signal.take()) {
+              pause();
+              continue;
+            }
+            drain(consumer, (frame) => equal('frame', frame, seen++));
+            if (feedback.masking && consumer.depth() === 0) feedback.unmask(0);
+          }
+          return feedback.masking;
+        },
+      },
+    ],
+    atEnd(memory) {
+      // The reader ends with its last frame; a signal that came after that is still to be taken.
+      if (memory.words(event)[0] === 0) equal('port masked by', memory.words(mask)[0], 0);
+    },
+  };
+}
+
+/** A softirq thread that parks, is ksoftirqd at times, and is raised by several: every raise is followed by a look. */
+export function softirqLineModel(options: { raisers: number; fault?: 'no second look' }): Model {
+  const { raisers, fault } = options;
+  const arena = new Arena('model');
+  const line = reserveSoftirqLine(arena);
+  const work = arena.reserve(4 * raisers);
+  const look = (words: Int32Array): number => {
+    let found = 0;
+    for (let r = 0; r < raisers; r++) found += Atomics.load(words, r);
+    return found;
+  };
+  return {
+    bytes: arena.bytes,
+    plainSteps: false,
+    threads: [
+      {
+        name: 'softirq',
+        body({ memory }) {
+          const words = memory.words(work);
+          const doorbell = new Doorbell(memory, line);
+          const own = new SoftirqLine(memory, line);
+          while (look(words) < raisers) {
+            own.takeContexts();
+            own.defer();
+            look(words);
+            own.undefer();
+            doorbell.park();
+            if (fault === undefined && look(words) === raisers) doorbell.unpark();
+            else doorbell.wait(SLEEP_MS);
+          }
+        },
+      },
+      ...Array.from({ length: raisers }, (_, r) => ({
+        name: `raiser ${r}`,
+        body({ memory }: Context) {
+          Atomics.store(memory.words(work), r, 1);
+          new SoftirqRaiser(memory, line).raise(CONTEXT_INTERRUPT);
+        },
+      })),
     ],
   };
 }

@@ -4,10 +4,12 @@ import { explore } from '../support/interleaving.ts';
 import {
   doorbellModel,
   eventModel,
+  feedbackModel,
   interruptModel,
   lockModel,
   magazineModel,
   ringModel,
+  softirqLineModel,
 } from '../support/memory-models.ts';
 
 describe('holds in every order', () => {
@@ -22,6 +24,12 @@ describe('holds in every order', () => {
   });
   test('interrupt line', () => {
     expect(explore(interruptModel({ frames: 2 })).endings).toBeGreaterThan(1);
+  });
+  test('softirq line: parked, awake and ksoftirqd', () => {
+    expect(explore(softirqLineModel({ raisers: 2 })).endings).toBeGreaterThan(1);
+  });
+  test('feedback of a tap', () => {
+    expect(explore(feedbackModel({ frames: 2, highMark: 1 })).endings).toBeGreaterThan(1);
   });
   test('spin lock', () => {
     expect(explore(lockModel({ threads: 2, rounds: 2 })).endings).toBeGreaterThan(1);
@@ -45,6 +53,14 @@ describe('a planted fault is found', () => {
   test('interrupt line: a cause forgotten while masked', () => {
     const model = interruptModel({ frames: 3, fault: 'cause forgotten while masked' });
     expect(() => explore(model)).toThrow('waiting for ever: cpu');
+  });
+  test('softirq line: sleeping without a second look', () => {
+    const model = softirqLineModel({ raisers: 1, fault: 'no second look' });
+    expect(() => explore(model)).toThrow('waiting for ever: softirq');
+  });
+  test('feedback: waking the reader before the mask is set', () => {
+    const model = feedbackModel({ frames: 2, highMark: 1, fault: 'signal before mask' });
+    expect(() => explore(model)).toThrow('port masked by: 1, not 0');
   });
   test('no lock', () => {
     expect(() => explore(lockModel({ threads: 2, rounds: 1, fault: 'no lock' }))).toThrow('sum: 1, not 2');

@@ -200,6 +200,14 @@ describe('the sink of a replay', () => {
     }
   });
 
+  it('keeps count of more equal frames than there are tags', () => {
+    const bed = new ReplayBed(captureOf(new Array<Uint8Array>(70_000).fill(frame().subarray(0, 34))));
+    for (const seq of [0, 1, 69_999, 70_000, 70_001]) {
+      expect(bed.receive(forwarded(bed.send(seq)))).toBe(FRAME_GOOD);
+      expect(bed.check.sentNs).toBe(3 * seq);
+    }
+  });
+
   it('gives a frame whose stamp was overwritten the oldest time there is', () => {
     const bed = new ReplayBed(captureOf(Array.from({ length: 16 }, (_, i) => frame({ port: i }))));
     const early = bed.send(0);

@@ -1,8 +1,7 @@
 import type { CacheLineTask } from '../bench-task.ts';
-import type { Bench, BenchContext, BenchResult, Contender } from '../bench.ts';
+import type { Bench, BenchContext, BenchResult } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
-import type { Measured } from '../rounds.ts';
-import { interleave, rowOf, spreadOf } from '../rounds.ts';
+import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, WorkerPair } from '../worker-pair.ts';
 
 const ROUND_TRIPS = 200_000;
@@ -26,22 +25,13 @@ export const limitsBench: Bench = {
     const pair = await WorkerPair.start('limits', context.cores);
     const native = nativePeer('cache-line');
     try {
-      // Each contender measures all three figures at once; they are kept aside, round by round.
-      const ours: number[][] = [];
-      const peers: number[][] = [];
-      const contenders = [keep(ours, () => ourLimits(pair))];
-      if (native !== null) {
-        contenders.push(
-          keep(peers, () => native(ROUND_TRIPS, PASSES, LINES, STRIDE_BYTES, ...context.cores)),
-        );
-      }
-      await interleave(contenders, context);
+      const contenders = [
+        () => ourLimits(pair),
+        ...(native === null ? [] : [() => native(ROUND_TRIPS, PASSES, LINES, STRIDE_BYTES, ...context.cores)]),
+      ];
+      const [ours, peers] = await interleaveFigures(contenders, FIGURES.length, context);
       const rows = FIGURES.map(({ name }, f) =>
-        rowOf(
-          { name, unit: 'ns', better: 'lower', peerName: 'C' },
-          column(ours, f, context.rounds),
-          native === null ? null : column(peers, f, context.rounds),
-        ),
+        rowOf({ name, unit: 'ns', better: 'lower', peerName: 'C' }, ours[f], native === null ? null : peers[f]),
       );
       return { rows, notes: native === null ? [NO_COMPILER] : [], skipped: null };
     } finally {
@@ -49,24 +39,6 @@ export const limitsBench: Bench = {
     }
   },
 };
-
-function keep(kept: number[][], measure: () => Promise<readonly number[]>): Contender {
-  return {
-    name: 'limits',
-    firstWork: 1,
-    run: async () => {
-      kept.push([...(await measure())]);
-      return { value: 0, elapsedNs: 0, waitShare: 0 };
-    },
-  };
-}
-
-/** One figure over the measured rounds, without the warm-up. */
-function column(kept: readonly number[][], figure: number, rounds: number): Measured {
-  const values = kept.slice(-rounds).map((each) => each[figure]);
-  const measured = values.map((value) => ({ value, elapsedNs: 0, waitShare: 0 }));
-  return { rounds: measured, spread: spreadOf(values), waitShare: 0 };
-}
 
 async function ourLimits(pair: WorkerPair): Promise<number[]> {
   const memory = new BenchMemory();

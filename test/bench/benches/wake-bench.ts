@@ -1,10 +1,9 @@
 import { reserveDoorbell } from '../../../src/memory/doorbell.ts';
 import type { WakeTask } from '../bench-task.ts';
-import type { Bench, BenchContext, BenchResult, Contender, Row } from '../bench.ts';
+import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
 import type { NativePeer } from '../native.ts';
-import type { Measured } from '../rounds.ts';
-import { interleave, rowOf, spreadOf } from '../rounds.ts';
+import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, WorkerPair } from '../worker-pair.ts';
 
 const GAP_MS = 0.3;
@@ -25,7 +24,10 @@ export const wakeBench: Bench = {
   run: async (context): Promise<BenchResult> => {
     const native = nativePeer('wake');
     const [a, b] = context.cores;
-    const rows = [...(await measure('other core', a, b, native, context)), ...(await measure('same core', a, a, native, context))];
+    const rows = [
+      ...(await measure('other core', a, b, native, context)),
+      ...(await measure('same core', a, a, native, context)),
+    ];
     return { rows, notes: native === null ? [NO_COMPILER] : [], skipped: null };
   },
 };
@@ -40,11 +42,11 @@ async function measure(
   const count = context.quick ? WAKES_QUICK : WAKES;
   const pair = await WorkerPair.start('wake', [caller, sleeper]);
   try {
-    const ours: number[][] = [];
-    const peers: number[][] = [];
-    const contenders = [keep(ours, () => ourWake(pair, count))];
-    if (native !== null) contenders.push(keep(peers, () => native(count, GAP_MS * 1000, caller, sleeper)));
-    await interleave(contenders, context);
+    const contenders = [
+      () => ourWake(pair, count),
+      ...(native === null ? [] : [() => futexWake(native, count, caller, sleeper)]),
+    ];
+    const [ours, peers] = await interleaveFigures(contenders, FIGURES.length, context);
     return FIGURES.map((figure, f) =>
       rowOf(
         {
@@ -54,30 +56,13 @@ async function measure(
           peerName: 'C futex',
           ...('reach' in figure ? { reach: figure.reach } : {}),
         },
-        column(ours, f, context.rounds),
-        native === null ? null : column(peers, f, context.rounds),
+        ours[f],
+        native === null ? null : peers[f],
       ),
     );
   } finally {
     await pair.end();
   }
-}
-
-function keep(kept: number[][], measureOnce: () => Promise<readonly number[]>): Contender {
-  return {
-    name: 'wake',
-    firstWork: 1,
-    run: async () => {
-      kept.push((await measureOnce()).map((ns) => ns / 1000));
-      return { value: 0, elapsedNs: 0, waitShare: 0 };
-    },
-  };
-}
-
-function column(kept: readonly number[][], figure: number, rounds: number): Measured {
-  const values = kept.slice(-rounds).map((each) => each[figure]);
-  const measured = values.map((value) => ({ value, elapsedNs: 0, waitShare: 0 }));
-  return { rounds: measured, spread: spreadOf(values), waitShare: 0 };
 }
 
 async function ourWake(pair: WorkerPair, count: number): Promise<number[]> {
@@ -86,5 +71,10 @@ async function ourWake(pair: WorkerPair, count: number): Promise<number[]> {
   const stamps = memory.arena.reserve(128);
   const task = (kind: WakeTask['kind']): WakeTask => ({ kind, doorbell, stamps, count, gapMs: GAP_MS });
   const [{ values }] = await pair.run(task('wake-caller'), task('wake-sleeper'), memory);
-  return FIGURES.map(({ key }) => values[key]);
+  return FIGURES.map(({ key }) => values[key] / 1000);
+}
+
+async function futexWake(native: NativePeer, count: number, caller: number, sleeper: number): Promise<number[]> {
+  const figuresNs = await native(count, GAP_MS * 1000, caller, sleeper);
+  return figuresNs.map((ns) => ns / 1000);
 }

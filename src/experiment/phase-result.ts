@@ -1,0 +1,153 @@
+/** From the snapshots at both ends of a phase to what is reported of it. */
+import { counterGrowth } from '../metrics/hops.ts';
+import { planLanes } from '../metrics/lanes.ts';
+import { addHistograms, histogramGrowth, summariseHistogram } from '../metrics/latency.ts';
+import type { Snapshot } from '../metrics/snapshot.ts';
+import { planStreamMeters, streamRows } from '../metrics/stream-rows.ts';
+import { threadShares } from '../metrics/thread-shares.ts';
+import type { Host } from '../runtime/host.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { formatRate } from '../topology/quantities.ts';
+import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
+import { streamRatesFps } from '../topology/stream-rates.ts';
+import type {
+  CoreResult,
+  CounterTable,
+  DropCount,
+  LatencyResult,
+  LatenessResult,
+  PhaseResult,
+  StreamResult,
+  TotalResult,
+} from './run-result.ts';
+
+/** One phase as it was passed through. */
+export interface PassedPhase {
+  readonly spec: PhaseSpec;
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly complete: boolean;
+  readonly cores: readonly CoreResult[] | null;
+}
+
+/** Encodes a latency histogram, where the document wants it. */
+export type EncodeHistogram = (counts: Float64Array) => Promise<string>;
+
+/** What the run was doing between two snapshots of it. */
+export async function describePhase(
+  host: Pick<Host, 'plan' | 'places'>,
+  scenario: Scenario,
+  phase: PassedPhase,
+  encode: EncodeHistogram | null,
+): Promise<PhaseResult> {
+  const { plan, places } = host;
+  const { spec, before, after, complete, cores } = phase;
+  const drops = countDrops(plan, before, after);
+  const ratesFps = requestedFps(scenario, spec);
+  const streams = describeStreams(plan, ratesFps, before, after, drops.length > 0);
+  const arrivals = plan.ports.map(({ sink }) => growthOf(sink, before, after));
+  const latency: LatencyResult[] = [];
+  for (const [i, { name, sink }] of plan.ports.entries()) {
+    const summary = summariseHistogram(arrivals[i]);
+    const hdr = encode === null || summary === null ? null : await encode(arrivals[i]);
+    latency.push({ sink, port: name, summary, hdr });
+  }
+  return {
+    name: spec.name,
+    rate: formatRate(spec.rate),
+    elapsedNs: after.atNs - before.atNs,
+    complete,
+    streams,
+    total: totalOf(streams, drops),
+    drops,
+    latency,
+    latencyAll: summariseHistogram(addHistograms(arrivals)),
+    lateness: describeLateness(plan, scenario, ratesFps, before, after),
+    threads: threadShares(places, before, after),
+    cores,
+    counters: counterTable(plan, before, after),
+  };
+}
+
+/** Frames/s of each stream in a phase, in the order of the plan's streams. */
+export function requestedFps(scenario: Scenario, { rate }: Pick<PhaseSpec, 'rate'>): number[] {
+  return streamRatesFps({ ports: scenario.ports, streams: scenario.traffic.streams }, rate);
+}
+
+/** Every place and reason that ended frames, most first. `before` null counts from the beginning. */
+export function countDrops(plan: Plan, before: Snapshot | null, after: Snapshot): DropCount[] {
+  return planLanes(plan)
+    .flatMap(({ actor, place, drops }) => {
+      const grown = growthSince(actor, before, after);
+      return drops.map(({ index, counter, reason }) => ({ place, actor, counter, reason, frames: grown[index] }));
+    })
+    .filter(({ frames }) => frames > 0)
+    .sort((a, b) => b.frames - a.frames);
+}
+
+/** Counters by actor and name. `before` null counts from the beginning. */
+export function counterTable(plan: Plan, before: Snapshot | null, after: Snapshot): CounterTable {
+  const actors = plan.threads.flatMap((thread) => thread.actors).filter(({ counters }) => counters.length > 0);
+  return Object.fromEntries(
+    actors.map(({ name, counters }) => {
+      const grown = growthSince(name, before, after);
+      return [name, Object.fromEntries(counters.map((counter, i) => [counter.name, grown[i]]))];
+    }),
+  );
+}
+
+function growthSince(actor: string, before: Snapshot | null, after: Snapshot): Float64Array {
+  return before === null ? (after.counters.get(actor) ?? new Float64Array(0)) : counterGrowth(actor, before, after);
+}
+
+function describeStreams(
+  plan: Plan,
+  ratesFps: readonly number[],
+  before: Snapshot,
+  after: Snapshot,
+  anythingDropped: boolean,
+): StreamResult[] {
+  return streamRows(planStreamMeters(plan), before, after).map((row, i) => {
+    // Without a drop anywhere the difference is what was under way at either end.
+    const lost = anythingDropped ? Math.max(0, row.sentFrames - row.deliveredFrames) : 0;
+    return { ...row, requestedFps: ratesFps[i], lossRatio: row.sentFrames === 0 ? null : lost / row.sentFrames };
+  });
+}
+
+function totalOf(streams: readonly StreamResult[], drops: readonly DropCount[]): TotalResult {
+  const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
+  const sentFrames = sum((stream) => stream.sentFrames);
+  const droppedFrames = drops.reduce((total, { frames }) => total + frames, 0);
+  return {
+    offeredFrames: sum((stream) => stream.offeredFrames),
+    sentFrames,
+    deliveredFrames: sum((stream) => stream.deliveredFrames),
+    droppedFrames,
+    // Copies made by flooding can be dropped besides, and frames of the phase before.
+    lossRatio: sentFrames === 0 ? null : Math.min(1, droppedFrames / sentFrames),
+  };
+}
+
+function describeLateness(
+  plan: Plan,
+  scenario: Scenario,
+  ratesFps: readonly number[],
+  before: Snapshot,
+  after: Snapshot,
+): LatenessResult[] {
+  return plan.ports.map(({ name, generator }) => {
+    const summary = summariseHistogram(growthOf(generator, before, after));
+    const portFps = plan.streams.reduce((sum, stream, i) => (stream.from === name ? sum + ratesFps[i] : sum), 0);
+    const rxRing = scenario.ports.find((port) => port.name === name)?.rxRing ?? 0;
+    return {
+      generator,
+      p50Ns: summary?.p50Ns ?? null,
+      p999Ns: summary?.p999Ns ?? null,
+      limitNs: portFps === 0 ? null : (rxRing / portFps) * 1e9,
+    };
+  });
+}
+
+function growthOf(actor: string, before: Snapshot, after: Snapshot): Float64Array {
+  return histogramGrowth(before.histograms.get(actor)!, after.histograms.get(actor)!);
+}

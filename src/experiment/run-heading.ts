@@ -1,0 +1,45 @@
+import type { RunHeading } from '../metrics/live-run.ts';
+import { formatAmount } from '../metrics/number-format.ts';
+import type { Host } from '../runtime/host.ts';
+import { COST_KEYS } from '../topology/cost-profiles.ts';
+import { formatRate } from '../topology/quantities.ts';
+import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
+import { requestedFps } from './phase-result.ts';
+
+/** Names of the parts of a run that are no phase of the scenario. */
+export const WARM_UP = 'warm-up';
+export const SETTLE = 'settle';
+
+/** What is known when traffic begins, of a host that has started. */
+export function describeHeading(scenario: Scenario, host: Host): RunHeading {
+  const { warmupNs, settleNs, phases } = scenario.run;
+  const parts = [
+    { name: WARM_UP, rate: rateText(scenario, phases[0]), durationNs: warmupNs },
+    ...phases.map((phase) => ({ name: phase.name, rate: rateText(scenario, phase), durationNs: phase.durationNs })),
+    { name: SETTLE, rate: '', durationNs: settleNs },
+  ];
+  return {
+    scenario: scenario.name,
+    hostKind: host.kind,
+    seed: scenario.seed,
+    lines: [...host.header, describeModel(scenario)],
+    parts: parts.filter(({ durationNs }) => durationNs > 0),
+    threads: host.places,
+  };
+}
+
+/** `100% (2.98 M/s)`: what was asked for, and the frames/s it comes to in all streams together. */
+function rateText(scenario: Scenario, phase: PhaseSpec): string {
+  const fps = requestedFps(scenario, phase).reduce((sum, each) => sum + each, 0);
+  const asked = formatRate(phase.rate);
+  return phase.rate.kind === 'frames' ? asked : `${asked} (${formatAmount(fps)}/s)`;
+}
+
+/** What of the results is declared and not this program's own work. */
+function describeModel({ host }: Scenario): string {
+  const { inherit, table } = host.costs;
+  const charged = COST_KEYS.filter((key) => table[key] > 0).map((key) => `${key} ${table[key]}`);
+  const costs = charged.length === 0 ? 'none' : `${inherit}, in ns: ${charged.join(', ')}`;
+  const napi = host.threadedNapi ? ', threaded NAPI' : '';
+  return `kernel ${host.kernel}, HZ ${host.hz}${napi}; declared costs: ${costs}`;
+}

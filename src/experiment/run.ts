@@ -1,0 +1,211 @@
+/** One run of a scenario on a host, from the first thread to the ledger. */
+import { Subject, map, share } from 'rxjs';
+import { createRecorder } from '../metrics/interval-record.ts';
+import type { IntervalRecord } from '../metrics/interval-record.ts';
+import type { LiveRun } from '../metrics/live-run.ts';
+import { createSampler } from '../metrics/sampler.ts';
+import { takeSnapshot } from '../metrics/snapshot.ts';
+import type { Snapshot } from '../metrics/snapshot.ts';
+import type { CoreSample } from '../runtime/core-use.ts';
+import type { Host } from '../runtime/host.ts';
+import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
+import { CoreWatch } from './core-watch.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { evaluateExpectations } from './expectations.ts';
+import { takeLedger } from './ledger.ts';
+import { passTime, whenAborted } from './pacing.ts';
+import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
+import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
+import { waitUntilReady } from './readiness.ts';
+import { SETTLE, WARM_UP, describeHeading } from './run-heading.ts';
+import { RESULT_SCHEMA_VERSION } from './run-result.ts';
+import type { IntegrityResult, Ledger, RunResult } from './run-result.ts';
+import { setRates, stopTraffic } from './throttle.ts';
+import { toolVersion } from './tool-version.ts';
+import { judgeValidity } from './validity.ts';
+import { verdictText } from './verdict-text.ts';
+
+export interface RunOptions {
+  /** Aborting ends traffic at once; the run still settles, takes stock and gives its result. */
+  readonly signal: AbortSignal;
+  /** Called when every vNIC is up, before traffic: the time to ask actors for their reports. */
+  readonly ready?: (readyAfterNs: number) => Promise<void>;
+  /** Called once, before traffic, so that sinks can subscribe. */
+  readonly watch?: (live: LiveRun) => void;
+  /** Encodes latency histograms into the result; null leaves them out. */
+  readonly encodeHistogram?: EncodeHistogram | null;
+}
+
+/** After an interruption frames under way get this long to arrive. */
+const INTERRUPTED_SETTLE_NS_MAX = 2e8;
+
+/**
+ * Runs a scenario over a host that nobody has started. The host is stopped when this returns, and when it throws.
+ * @throws when the guest does not come up, or a thread dies.
+ */
+export async function runScenario(scenario: Scenario, host: Host, options: RunOptions): Promise<RunResult> {
+  const startedAt = new Date().toISOString();
+  try {
+    await host.start();
+    const { promise: aborted, dispose } = whenAborted(options.signal);
+    const readyAfterNs = await waitUntilReady(host, aborted, () => options.signal.aborted).finally(dispose);
+    await options.ready?.(readyAfterNs);
+    const passed = await new Traffic(scenario, host, options).pass();
+    await host.pause();
+    const ledger = await takeLedger(host);
+    const final = takeSnapshot(host);
+    await host.stop();
+    return await conclude({ scenario, host, options, startedAt, readyAfterNs, ledger, final, ...passed });
+  } catch (error) {
+    await host.stop().catch(() => undefined); // The first failure is the one to report.
+    throw error;
+  }
+}
+
+/** What traffic left behind to be described. */
+interface PassedTraffic {
+  readonly phases: readonly PassedPhase[];
+  readonly samples: readonly IntervalRecord[];
+}
+
+/** Warm-up, phases and settling, sampled throughout. */
+class Traffic {
+  private readonly scenario: Scenario;
+  private readonly host: Host;
+  private readonly options: RunOptions;
+  private readonly ticks = new Subject<string>();
+  private readonly samples: IntervalRecord[] = [];
+  private readonly phases: PassedPhase[] = [];
+  private readonly watch: CoreWatch | null;
+  private latest: Snapshot;
+
+  constructor(scenario: Scenario, host: Host, options: RunOptions) {
+    this.scenario = scenario;
+    this.host = host;
+    this.options = options;
+    this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.latest = takeSnapshot(host);
+  }
+
+  async pass(): Promise<PassedTraffic> {
+    const { host, scenario, options } = this;
+    const { warmupNs, settleNs, phases } = scenario.run;
+    this.openStream();
+    try {
+      this.ticks.next(WARM_UP);
+      if (!options.signal.aborted) setRates(host, requestedFps(scenario, phases[0]));
+      await this.passPart(WARM_UP, warmupNs, options.signal);
+      for (const phase of phases) await this.passPhase(phase);
+      stopTraffic(host);
+      const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
+      await this.passPart(SETTLE, restNs, new AbortController().signal);
+      this.ticks.complete();
+    } catch (error) {
+      this.ticks.error(error);
+      throw error;
+    } finally {
+      this.watch?.close();
+    }
+    return { phases: this.phases, samples: this.samples };
+  }
+
+  /** One sampler for all: this run's own boundaries, the result's samples, and every sink. */
+  private openStream(): void {
+    const { host, options } = this;
+    const sampler = createSampler(this.ticks, () => takeSnapshot(host));
+    const recorder = createRecorder(host.plan, host.places, host.nowNs());
+    const intervals = sampler.intervals.pipe(map(recorder), share());
+    const ignore = (): void => undefined;
+    sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
+    intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
+    options.watch?.({ heading: describeHeading(this.scenario, host), intervals });
+  }
+
+  private async passPhase(spec: PhaseSpec): Promise<void> {
+    const { host, scenario, options } = this;
+    if (options.signal.aborted) return;
+    const before = this.latest;
+    setRates(host, requestedFps(scenario, spec));
+    const coresBefore = this.watch?.sample() ?? null;
+    const complete = await this.passPart(spec.name, spec.durationNs, options.signal);
+    const after = this.latest;
+    if (after.atNs > before.atNs) {
+      this.phases.push({ spec, before, after, complete, cores: this.coresSince(coresBefore) });
+    }
+  }
+
+  private passPart(name: string, durationNs: number, signal: AbortSignal): Promise<boolean> {
+    if (durationNs === 0) return Promise.resolve(true);
+    const { sampleIntervalNs } = this.scenario.run;
+    return passTime(this.host, durationNs, sampleIntervalNs, signal, () => this.ticks.next(name));
+  }
+
+  private coresSince(before: CoreSample | null): PassedPhase['cores'] {
+    if (this.watch === null || before === null) return null;
+    return this.watch.between(before, this.watch.sample());
+  }
+}
+
+interface FinishedRun extends PassedTraffic {
+  readonly scenario: Scenario;
+  readonly host: Host;
+  readonly options: RunOptions;
+  readonly startedAt: string;
+  readonly readyAfterNs: number;
+  readonly ledger: Ledger;
+  readonly final: Snapshot;
+}
+
+/** Everything that takes time to work out is worked out here, when no thread can be disturbed by it. */
+async function conclude(run: FinishedRun): Promise<RunResult> {
+  const { scenario, host, options, ledger, final } = run;
+  const phases = [];
+  for (const phase of run.phases) {
+    phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
+  }
+  const threads = host.places.map(({ name, core, policy }) => {
+    const actors = host.plan.threads.find((thread) => thread.name === name)?.actors ?? [];
+    return { name, core, policy, actors: actors.map((actor) => actor.name) };
+  });
+  const validity = judgeValidity(phases, host.oversubscribed);
+  const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
+  const counters = counterTable(host.plan, null, final);
+  const interrupted = options.signal.aborted;
+  return {
+    schemaVersion: RESULT_SCHEMA_VERSION,
+    tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
+    startedAt: run.startedAt,
+    scenario,
+    seed: scenario.seed,
+    host: { kind: host.kind, header: host.header, oversubscribed: host.oversubscribed },
+    threads,
+    interrupted,
+    readyAfterNs: run.readyAfterNs,
+    phases,
+    drops: countDrops(host.plan, null, final),
+    counters,
+    integrity: describeIntegrity(counters, host),
+    ledger,
+    validity,
+    expectations,
+    verdict: verdictText({ scenario, threads, phases }),
+    exitCode: exitCodeOf({
+      balanced: ledger.balanced,
+      interrupted,
+      valid: validity.status !== 'invalid',
+      expectationsMet: expectations.every(({ passed }) => passed !== false),
+    }),
+    samples: run.samples,
+  };
+}
+
+function describeIntegrity(counters: RunResult['counters'], { plan }: Host): IntegrityResult {
+  const sum = (counter: string): number =>
+    plan.ports.reduce((total, { sink }) => total + (counters[sink]?.[counter] ?? 0), 0);
+  return {
+    foreignFrames: sum('rx_foreign'),
+    corruptFrames: sum('rx_corrupt'),
+    duplicateFrames: sum('rx_duplicate'),
+    reorderedFrames: sum('rx_reordered'),
+  };
+}

@@ -1,0 +1,47 @@
+/** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
+import { formatAmount, formatShare, formatTime } from '../metrics/number-format.ts';
+import type { PhaseResult, Validity } from './run-result.ts';
+
+/** Least share of the frames due in a phase that must have been sent. */
+const SENT_RATIO_MIN = 0.999;
+/** Most of a core that may have been taken by others. */
+const FOREIGN_RATIO_MAX = 0.02;
+/** /proc/stat counts in ticks of 10 ms, and a core's accounts may each be a tick or two apart. */
+const CORE_CLOCK_ERROR_NS = 3e7;
+
+/** Judges the phases; an oversubscribed run is not judged, whatever else is wrong with it is still said. */
+export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: readonly string[]): Validity {
+  const faults = phases.flatMap((phase) => [...behind(phase), ...late(phase), ...disturbed(phase)]);
+  if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
+  return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };
+}
+
+/** Silently sending less than asked is the classic fault of software generators. */
+function behind({ name, streams }: PhaseResult): string[] {
+  return streams.flatMap((stream) => {
+    if (stream.sentFrames >= stream.offeredFrames * SENT_RATIO_MIN) return [];
+    const short = stream.offeredFrames - stream.sentFrames;
+    return [
+      `${name}: the generator of ${stream.name} sent ${formatAmount(short)} frames less than it should have ` +
+        `(${formatShare(stream.sentFrames / stream.offeredFrames)} of ${formatAmount(stream.offeredFrames)})`,
+    ];
+  });
+}
+
+/** Frames that come later than a receive ring lasts arrive in bursts that the ring cannot take: loss of our own making. */
+function late({ name, lateness }: PhaseResult): string[] {
+  return lateness.flatMap(({ generator, p999Ns, limitNs }) => {
+    if (p999Ns === null || limitNs === null || p999Ns <= limitNs) return [];
+    return [
+      `${name}: ${generator} was ${formatTime(p999Ns)} late with one frame in a thousand, and the receive ring ` +
+        `lasts ${formatTime(limitNs)} at this rate`,
+    ];
+  });
+}
+
+function disturbed({ name, elapsedNs, cores }: PhaseResult): string[] {
+  return (cores ?? []).flatMap(({ core, foreignRatio }) => {
+    if (foreignRatio <= FOREIGN_RATIO_MAX + CORE_CLOCK_ERROR_NS / elapsedNs) return [];
+    return [`${name}: something else took ${formatShare(foreignRatio)} of core ${core}`];
+  });
+}

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Bench, BenchContext, BenchResult } from '../bench.ts';
+import { interleaveFigures, rowOf } from '../rounds.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
+const TSX = fileURLToPath(new URL('../../../node_modules/.bin/tsx', import.meta.url));
+const ARGS = ['run', 'kvm-forum-2014-fast', '--json-stream', '--interval', '50ms'];
+const FLOOR_SECONDS = 2;
+const GIVE_UP_MS = 20_000;
+
+/** From starting the command to the first interval that reports a delivered frame. */
+export const startupBench: Bench = {
+  name: 'startup',
+  what: 'from the command to the first delivered frame',
+  usesBothCores: false,
+  run: async (context: BenchContext): Promise<BenchResult> => {
+    if (!existsSync(MAIN)) return { rows: [], notes: [], skipped: 'there is no src/cli/main.ts to run' };
+    const [[seconds]] = await interleaveFigures([async () => [await secondsToFirstFrame()]], 1, context);
+    const meaning = {
+      name: 'command to first delivered frame',
+      unit: 's',
+      better: 'lower',
+      floor: FLOOR_SECONDS,
+    } as const;
+    return { rows: [rowOf(meaning, seconds, null)], notes: [], skipped: null };
+  },
+};
+
+async function secondsToFirstFrame(): Promise<number> {
+  const startedMs = performance.now();
+  const child = spawn(TSX, [MAIN, ...ARGS], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'close');
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), GIVE_UP_MS);
+  let seconds: number | null = null;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (seconds !== null || !reportsDelivery(line)) continue;
+    seconds = (performance.now() - startedMs) / 1000;
+    child.kill('SIGINT');
+  }
+  await ended;
+  clearTimeout(timer);
+  if (seconds === null)
+    throw new Error(`no interval with a delivered frame: ${errors.trim().split('\n').at(-1) ?? ''}`);
+  return seconds;
+}
+
+/** True for a line of NDJSON with a `delivered` count above zero, at any depth. */
+function reportsDelivery(line: string): boolean {
+  try {
+    return hasDelivered(JSON.parse(line));
+  } catch {
+    return false;
+  }
+}
+
+function hasDelivered(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, inner]) =>
+    key === 'delivered' && typeof inner === 'number' ? inner > 0 : hasDelivered(inner),
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * One run of a whole scenario on the thread host, in a process of its own: the host takes the process's threads and
+ * moves them to its cores. Prints one JSON line for each load asked for.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../actors/traffic-generator.ts';
+import { takeSnapshot } from '../../src/metrics/snapshot.ts';
+import type { Snapshot } from '../../src/metrics/snapshot.ts';
+import type { Host } from '../../src/runtime/host.ts';
+import { ThreadHost } from '../../src/runtime/thread-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+/** What the child is asked for, as JSON in its first argument. */
+export interface PathOrder {
+  readonly scenario: string;
+  readonly overrides: readonly string[];
+  /** Offered frames/s of each stream, one load after another. */
+  readonly ratesPps: readonly number[];
+  readonly warmUpMs: number;
+  readonly pointMs: number;
+}
+
+/** What one load gave. */
+export interface PathPoint {
+  readonly ratePps: number;
+  /** Sums over all streams, frames/s. */
+  readonly sentPps: number;
+  readonly deliveredPps: number;
+  readonly threads: readonly { readonly name: string; readonly runShare: number; readonly waitShare: number }[];
+}
+
+/** Between two loads: what the higher one left in the queues leaves the path. */
+const SETTLE_MS = 200;
+
+const order = JSON.parse(process.argv[2]) as PathOrder;
+const host = await ThreadHost.create(buildPlan(loadScenario(order.scenario, { overrides: order.overrides })));
+try {
+  await host.start();
+  setRates(host, order.ratesPps[0]);
+  await delay(order.warmUpMs);
+  for (const ratePps of order.ratesPps) {
+    setRates(host, ratePps);
+    await delay(SETTLE_MS);
+    const before = takeSnapshot(host);
+    await delay(order.pointMs);
+    console.log(JSON.stringify(pointOf(host, ratePps, before, takeSnapshot(host))));
+  }
+} finally {
+  await host.stop();
+}
+
+function setRates({ plan, memory }: Host, ratePps: number): void {
+  for (const { name, throttle } of plan.ports) {
+    const rates = memory.doubles(throttle);
+    for (const { from, index } of plan.streams) if (from === name) rates[THROTTLE_RATES_DOUBLE + index] = ratePps;
+    Atomics.add(memory.words(throttle), THROTTLE_CHANGES_WORD, 1);
+  }
+}
+
+function pointOf(running: Host, ratePps: number, before: Snapshot, after: Snapshot): PathPoint {
+  const elapsedNs = after.atNs - before.atNs;
+  const perSecond = (counter: 'tx' | 'rx', actorOf: (stream: { generator: string; sink: string }) => string): number =>
+    running.plan.streams.reduce((sum, stream) => {
+      const actor = actorOf(stream);
+      const counters = running.plan.threads
+        .flatMap(({ actors }) => actors)
+        .find(({ name }) => name === actor)!.counters;
+      const index = counters.findIndex(({ name }) => name === `${counter}_${stream.name}`);
+      return sum + after.counters.get(actor)![index] - before.counters.get(actor)![index];
+    }, 0) /
+    (elapsedNs / 1e9);
+  return {
+    ratePps,
+    sentPps: perSecond('tx', ({ generator }) => generator),
+    deliveredPps: perSecond('rx', ({ sink }) => sink),
+    threads: after.threads.map(({ name, runNs, waitNs }) => {
+      const start = before.threads.find((thread) => thread.name === name);
+      return {
+        name,
+        runShare: (runNs - (start?.runNs ?? 0)) / elapsedNs,
+        waitShare: ((waitNs ?? 0) - (start?.waitNs ?? 0)) / elapsedNs,
+      };
+    }),
+  };
+}

@@ -1,0 +1,55 @@
+import Table from 'cli-table3';
+import type { BenchResult, Row, Spread } from './bench.ts';
+
+/** All rows of a run as one table, a line of verdict each. */
+export function resultTable(results: readonly BenchResult[]): string {
+  const table = new Table({
+    head: ['what', 'unit', 'ours (min to max)', 'peer', 'ratio (min to max)', 'asked', '', 'waiting'],
+    style: { head: [], border: [], compact: true },
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'left', 'right'],
+  });
+  for (const { rows } of results) {
+    for (const row of rows) {
+      table.push([
+        row.name,
+        row.unit,
+        spreadText(row.ours),
+        row.peer === null ? '' : numberText(row.peer.median),
+        row.ratio === null ? '' : spreadText(row.ratio),
+        askedText(row),
+        verdictOf(row),
+        row.waitShare === null ? '' : `${(row.waitShare * 100).toFixed(1)} %`,
+      ]);
+    }
+  }
+  return table.toString();
+}
+
+/** Whether the medians hold what was asked of them: `pass`, `MISS`, or a word each for floor and reach. */
+export function verdictOf({ better, ours, ratio, floor, reach }: Row): string {
+  const judge = (found: number, asked: number): string =>
+    (better === 'higher' ? found >= asked : found <= asked) ? 'pass' : 'MISS';
+  return [
+    ...(floor === null ? [] : [judge(ours.median, floor)]),
+    ...(reach === null || ratio === null ? [] : [judge(ratio.median, reach)]),
+  ].join(', ');
+}
+
+function askedText({ floor, reach, better }: Row): string {
+  const sign = better === 'higher' ? '>=' : '<=';
+  const parts = [
+    ...(floor === null ? [] : [`${sign} ${numberText(floor)}`]),
+    ...(reach === null ? [] : [`${sign} ${numberText(reach)} x`]),
+  ];
+  return parts.join(', ');
+}
+
+function spreadText({ median, min, max }: Spread): string {
+  return `${numberText(median)} (${numberText(min)} to ${numberText(max)})`;
+}
+
+/** Three figures that count. */
+export function numberText(value: number): string {
+  const magnitude = Math.abs(value);
+  return value.toFixed(magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : 3);
+}

@@ -1,0 +1,117 @@
+/**
+ * Driver and device of one split virtqueue, each with a doorbell to sleep on, as the guest vCPU and the vhost worker use
+ * them: all chains come back and nobody sleeps through a kick or a call, with flags and with EVENT_IDX.
+ */
+import { Arena } from '../../src/memory/arena.ts';
+import type { Memory } from '../../src/memory/arena.ts';
+import { Doorbell, EventWord, reserveDoorbell, Ringer } from '../../src/memory/doorbell.ts';
+import type { FeatureSet } from '../../src/virtio/features.ts';
+import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import { DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from '../../src/virtio/split-device.ts';
+import { DRIVER_STATE_WORDS, SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+import { splitLayoutAt, splitRingBytes } from '../../src/virtio/split-layout.ts';
+import type { Context, Model } from './interleaving.ts';
+
+const SLEEP_MS = 1000;
+const BUFFER_BYTES = 4;
+
+export interface SleepOptions {
+  readonly queueSize: number;
+  readonly chains: number;
+  readonly startIdx: number;
+  readonly features: FeatureSet;
+  /** Ask for a call at three quarters of the outstanding chains, as transmission does. */
+  readonly delayed?: boolean;
+  readonly fault?: 'device ignores its second look' | 'driver ignores its second look';
+}
+
+export function virtqueueSleepModel(options: SleepOptions): Model {
+  const { queueSize, chains, startIdx, features, fault } = options;
+  const arena = new Arena('model');
+  const ringBytes = splitRingBytes(queueSize, 4);
+  const layout = splitLayoutAt(arena.reserve(ringBytes, 16).offsetBytes, queueSize, 4);
+  const tokens = arena.reserve(queueSize * 4, 4);
+  const state = arena.reserve(DRIVER_STATE_WORDS * 4, 4);
+  const buffer = arena.reserve(BUFFER_BYTES, 4);
+  const driverBell = reserveDoorbell(arena);
+  const deviceBell = reserveDoorbell(arena);
+  const kickWord = arena.reserve(4);
+
+  const guest = (i32: Int32Array, u16: Uint16Array): GuestMemory => {
+    const sizeBytes = arena.bytes;
+    return { i32, u16, sizeBytes, wholeRegion: () => ({ addr: 0, sizeBytes }) } as unknown as GuestMemory;
+  };
+  const bindDriver = (memory: Memory, seen: GuestMemory): SplitDriverQueue =>
+    new SplitDriverQueue({ memory: seen, layout, features, tokens: memory.words(tokens) });
+
+  const driverBody = ({ memory, words, halves }: Context): void => {
+    const queue = bindDriver(memory, guest(words, halves));
+    queue.loadState(memory.words(state), 0);
+    const bell = new Doorbell(memory, driverBell);
+    const kick = new EventWord(memory, kickWord);
+    const device = new Ringer(memory, deviceBell);
+    for (let added = 0, taken = 0; taken < chains;) {
+      if (added < chains && queue.freeCount > 0) {
+        queue.addInBuf(buffer.offsetBytes, BUFFER_BYTES, added++);
+        queue.publish();
+        if (queue.shouldKick()) {
+          kick.signal();
+          device.ring();
+        }
+        continue;
+      }
+      const used = queue.usedAvailable();
+      for (let i = 0; i < used; i++) if (queue.takeUsed() !== taken++) throw new Error('chains out of order');
+      if (used > 0) continue;
+      bell.park();
+      const quiet = options.delayed === true ? queue.enableCallbackDelayed() : queue.enableCallback();
+      if (quiet || fault === 'driver ignores its second look') bell.wait(SLEEP_MS);
+      else bell.unpark();
+      queue.disableCallback();
+    }
+  };
+
+  const deviceBody = ({ memory, words, halves }: Context): void => {
+    const seen = guest(words, halves);
+    const queue = new SplitDeviceQueue({ memory: seen, layout, features, direction: DIRECTION_DEVICE_WRITES });
+    queue.start(startIdx);
+    const bell = new Doorbell(memory, deviceBell);
+    const kick = new EventWord(memory, kickWord);
+    const driver = new Ringer(memory, driverBell);
+    queue.disableNotify();
+    for (let used = 0; used < chains;) {
+      if (queue.availCount() > 0) {
+        queue.pushUsed(queue.pop(), BUFFER_BYTES);
+        queue.publishUsed();
+        used++;
+        if (queue.shouldCall()) driver.ring();
+        continue;
+      }
+      if (queue.enableNotify() && fault !== 'device ignores its second look') {
+        queue.disableNotify();
+        continue;
+      }
+      while (!kick.take()) {
+        bell.park();
+        if (kick.pending) bell.unpark();
+        else bell.wait(SLEEP_MS);
+      }
+      queue.disableNotify();
+    }
+  };
+
+  return {
+    bytes: arena.bytes,
+    plainSteps: false,
+    prepare(memory) {
+      const raw = memory.buffer('model');
+      const queue = bindDriver(memory, guest(new Int32Array(raw), new Uint16Array(raw)));
+      queue.initialise(startIdx);
+      queue.saveState(memory.words(state), 0);
+    },
+    threads: [
+      { name: 'driver', body: driverBody },
+      { name: 'device', body: deviceBody },
+    ],
+  };
+}
