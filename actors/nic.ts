@@ -88,9 +88,11 @@ export interface NicVnicLink {
   readonly macHigh: number;
   readonly macLow: number;
   readonly queues: VnicQueuesRef;
-  /** Whom to tell of frames: vhost's event word and doorbell, or the vCPU's doorbell alone for its own rings. */
+  /** vhost's event word; none where the guest's own rings are served. */
   readonly event: Region | null;
-  readonly doorbell: Region;
+  /** Whom to wake for received frames and for sent ones: vhost, or the guest's vCPUs themselves. */
+  readonly rxDoorbells: readonly Region[];
+  readonly txDoorbells: readonly Region[];
 }
 
 /**

@@ -78,7 +78,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   private hardwareEvent!: EventWord;
   private backend: VhostBackend | null = null;
   private kicks: EventWord[] = [];
-  private vcpu!: Ringer;
+  private calls: Ringer[][] = [];
   private vmm!: Ringer;
   /** The queues of this poll, while both backends are set. */
   private rxQueue: SplitDeviceQueue | null = null;
@@ -101,7 +101,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
       const memory = new GuestMemory(this.memory.buffer(guest.guestMemory));
       this.backend = new VhostBackend(this.memory, guest.mailbox, memory);
       this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
-      this.vcpu = new Ringer(this.memory, guest.callDoorbell);
+      this.calls = guest.callDoorbells.map((each) => each.map((region) => new Ringer(this.memory, region)));
       this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
       return;
     }
@@ -125,8 +125,8 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     if (provider === null || this.rxQueue === null || this.txQueue === null) return 0;
     this.takeEvents();
     const moved = provider.poll(budget);
-    if (this.received > 0) this.received = this.complete(this.rxQueue, this.received, this.costs.accelRxNs);
-    if (this.transmitted > 0) this.transmitted = this.complete(this.txQueue, this.transmitted, this.costs.accelTxNs);
+    if (this.received > 0) this.received = this.complete(RX, this.rxQueue, this.received, this.costs.accelRxNs);
+    if (this.transmitted > 0) this.transmitted = this.complete(TX, this.txQueue, this.transmitted, this.costs.accelTxNs);
     this.checkQueue(RX, this.rxQueue);
     this.checkQueue(TX, this.txQueue);
     return moved;
@@ -182,7 +182,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     counts[depleted ? DEPLETION_ENTRIES : DEPLETION_EXITS]++;
     if (!depleted || this.rxQueue!.availCount() > 0) return;
     counts[CONGESTION_CALLS]++;
-    this.callGuest();
+    this.callGuest(RX);
   }
 
   replenish(room: number): number {
@@ -206,18 +206,19 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   }
 
   /** Publishes `frames` completions and calls the guest unless it asked not to be. Returns the count left: none. */
-  private complete(queue: SplitDeviceQueue, frames: number, costNs: number): number {
+  private complete(index: number, queue: SplitDeviceQueue, frames: number, costNs: number): number {
     this.debtNs += frames * costNs;
     queue.publishUsed();
-    if (queue.shouldCall()) this.callGuest();
+    if (queue.shouldCall()) this.callGuest(index);
     else this.counters.values[CALLS_SUPPRESSED]++;
     return 0;
   }
 
-  private callGuest(): void {
+  private callGuest(index: number): void {
     this.counters.values[CALLS]++;
     this.debtNs += this.costs.callInjectNs;
-    if (this.vcpu.ring()) this.debtNs += this.costs.wakeupNs;
+    const vcpus = this.calls[index];
+    for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.costs.wakeupNs;
   }
 
   private checkQueue(index: number, queue: SplitDeviceQueue): void {

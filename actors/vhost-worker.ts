@@ -76,6 +76,8 @@ export interface VhostWorkerConfig {
   readonly packetWeight: number;
   /** Packets completed and signalled at a time: 1 in v3.13, VHOST_NET_BATCH (64) later. */
   readonly batch: number;
+  /** Time to go on polling before sleeping (vhost_net_busy_poll), ns; 0 is off. */
+  readonly busyLoopNs: number;
   /** Frames a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
   readonly backlogFrames: number;
   readonly costs: {
@@ -102,7 +104,8 @@ export interface VhostGuestLink {
   readonly guestMemory: string;
   readonly mailbox: Region;
   readonly kicks: readonly Region[];
-  readonly callDoorbell: Region;
+  /** By vring index: whom a call wakes. Every vCPU may wait for transmission, one takes the receive interrupts. */
+  readonly callDoorbells: readonly (readonly Region[])[];
   /** Rung when an ioctl is answered. */
   readonly vmmDoorbell: Region;
 }
@@ -137,7 +140,7 @@ export class VhostWorker implements Actor {
   private guest: GuestMemory | null = null;
   private backend: VhostBackend | null = null;
   private readonly kicks: EventWord[] = [];
-  private vcpu!: Ringer;
+  private readonly calls: Ringer[][] = [];
   private vmm!: Ringer;
 
   private readonly queued = [false, false];
@@ -145,6 +148,8 @@ export class VhostWorker implements Actor {
   private current = NO_WORK;
   private passBytes = 0;
   private passPackets = 0;
+  private polledNs = 0;
+  private busyUntilNs = 0;
 
   constructor(memory: Memory, config: VhostWorkerConfig) {
     this.memory = memory;
@@ -167,6 +172,7 @@ export class VhostWorker implements Actor {
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
       this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
       this.enqueue(RX);
+      this.enqueue(TX);
       return;
     }
     const guest = link as VhostGuestLink;
@@ -174,7 +180,8 @@ export class VhostWorker implements Actor {
     this.backend = new VhostBackend(this.memory, guest.mailbox, this.guest);
     this.kicks.length = 0;
     for (const region of guest.kicks) this.kicks.push(new EventWord(this.memory, region));
-    this.vcpu = new Ringer(this.memory, guest.callDoorbell);
+    this.calls.length = 0;
+    for (const each of guest.callDoorbells) this.calls.push(each.map((region) => new Ringer(this.memory, region)));
     this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
   }
 
@@ -198,7 +205,9 @@ export class VhostWorker implements Actor {
     }
     this.collectEvents();
     if (this.current === NO_WORK) this.beginPass();
+    this.polledNs = nowNs;
     if (this.current === NO_WORK) return 0;
+    this.busyUntilNs = nowNs + this.config.busyLoopNs;
     if (this.current === TX) return this.handleTx(budget, backend);
     const moved = this.handleRx(budget, backend);
     if (this.feedback !== null) this.unmaskAtLowMark(this.feedback, nowNs);
@@ -223,7 +232,7 @@ export class VhostWorker implements Actor {
     const item = this.workList.shift()!;
     this.queued[item] = false;
     const queue = this.backend!.queue(item);
-    if (queue === null || (item === RX && this.tapQueue === null)) return;
+    if (queue === null || this.tapQueue === null) return;
     queue.disableNotify();
     this.current = item;
     this.passBytes = 0;
@@ -349,13 +358,14 @@ export class VhostWorker implements Actor {
     }
     counts[CALLS]++;
     this.debtNs += this.config.costs.callInjectNs;
-    if (this.vcpu.ring()) this.debtNs += this.config.costs.wakeupNs;
+    const vcpus = this.calls[this.current];
+    for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.config.costs.wakeupNs;
   }
 
   /** handle_tx: transmit virtqueue to the backlog of this CPU (tun_get_user, netif_rx_ni). */
   private handleTx(budget: number, backend: VhostBackend): number {
     const queue = backend.queue(TX);
-    if (queue === null) {
+    if (queue === null || this.tapQueue === null) {
       this.endPass(false);
       return 0;
     }
@@ -385,7 +395,7 @@ export class VhostWorker implements Actor {
         // Softirq work that ksoftirqd holds runs here, on this thread's time, after every packet or batch handed over.
         if (this.softirq.deferred) this.enterStack();
       }
-      this.passBytes += length;
+      this.passBytes += queue.readableBytes;
       this.passPackets++;
       spent = this.passBytes >= byteWeight || this.passPackets >= packetWeight;
     }
@@ -440,7 +450,7 @@ export class VhostWorker implements Actor {
     if (backend === null) return true;
     if (this.current !== NO_WORK || backend.ioctlPending) return false;
     this.collectEvents();
-    return this.workList.length === 0;
+    return this.workList.length === 0 && this.polledNs >= this.busyUntilNs;
   }
 
   commit(): void {

@@ -17,11 +17,13 @@ export class NicVnic {
   readonly queues: DpaaPort | SriovPort | DirectPort;
   private readonly guest: GuestMemory;
   private readonly event: EventWord | null;
-  private readonly peer: Ringer;
+  private readonly rxPeers: readonly Ringer[];
+  private readonly txPeers: readonly Ringer[];
   private readonly notifyGapNs: number;
   private delivered = 0;
-  /** Something happened that the other side has not been told. */
-  private notifyPending = false;
+  /** Frames were received, or sent, that the other side has not been told of. */
+  private rxPending = false;
+  private txPending = false;
   private nextNotifyNs = 0;
 
   /** @param notifyGapNs least time between two notifications: the card's interrupt moderation. */
@@ -29,7 +31,8 @@ export class NicVnic {
     this.guest = new GuestMemory(memory.buffer(link.guestMemory));
     this.queues = createPort(memory, link.queues, this.guest);
     this.event = link.event === null ? null : new EventWord(memory, link.event);
-    this.peer = new Ringer(memory, link.doorbell);
+    this.rxPeers = link.rxDoorbells.map((region) => new Ringer(memory, region));
+    this.txPeers = link.txDoorbells.map((region) => new Ringer(memory, region));
     this.notifyGapNs = notifyGapNs;
   }
 
@@ -54,7 +57,7 @@ export class NicVnic {
   publishRx(): void {
     if (this.delivered === 0) return;
     this.delivered = 0;
-    if (this.queues.publishRx()) this.notifyPending = true;
+    if (this.queues.publishRx()) this.rxPending = true;
   }
 
   /** The guest's next frame into the wire's next cell; its length without header, 0 when it cannot be sent. */
@@ -76,17 +79,19 @@ export class NicVnic {
 
   /** Hands sent buffers back. Once a batch. */
   publishTx(): void {
-    if (this.queues.publishTx()) this.notifyPending = true;
+    if (this.queues.publishTx()) this.txPending = true;
   }
 
   /** Tells the other side what happened since it was told last, if moderation allows. */
   notify(nowNs: number): boolean {
     if (this.queues instanceof DirectPort) this.queues.refresh();
-    if (!this.notifyPending || nowNs < this.nextNotifyNs) return false;
-    this.notifyPending = false;
+    if ((!this.rxPending && !this.txPending) || nowNs < this.nextNotifyNs) return false;
     this.nextNotifyNs = nowNs + this.notifyGapNs;
     if (this.event !== null) this.event.signal();
-    this.peer.ring();
+    if (this.rxPending) for (let i = 0; i < this.rxPeers.length; i++) this.rxPeers[i].ring();
+    if (this.txPending) for (let i = 0; i < this.txPeers.length; i++) this.txPeers[i].ring();
+    this.rxPending = false;
+    this.txPending = false;
     return true;
   }
 

@@ -119,5 +119,8 @@ function mostDemanding(run: CausedRun, phase: PhaseResult, actors: readonly stri
     const row = threadRowOf(run, phase, actor);
     return row === undefined ? -1 : row.runningRatio + (row.waitingRatio ?? 0);
   };
-  return actors.reduce<string | null>((most, each) => (most === null || demand(each) > demand(most) ? each : most), null);
+  return actors.reduce<string | null>(
+    (most, each) => (most === null || demand(each) > demand(most) ? each : most),
+    null,
+  );
 }

@@ -74,18 +74,21 @@ interface LaneFlow {
 
 function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
   const values = snapshot.counters.get(lane.actor) ?? new Float64Array(0);
+  const sumOf = (indexes: readonly number[]): number => indexes.reduce((sum, index) => sum + values[index], 0);
   return {
-    inFrames: lane.inIndex === null ? 0 : values[lane.inIndex],
-    outFrames: lane.outIndex === null ? 0 : values[lane.outIndex],
-    copiedFrames: lane.cloneIndexes.reduce((sum, index) => sum + values[index], 0),
-    droppedFrames: lane.drops.reduce((sum, { index }) => sum + values[index], 0),
+    inFrames: sumOf(lane.inIndexes),
+    outFrames: sumOf(lane.outIndexes),
+    copiedFrames: sumOf(lane.cloneIndexes),
+    droppedFrames: sumOf(lane.drops.map(({ index }) => index)),
   };
 }
 
 function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inFlight'] {
   const rings = plan.rings.filter(({ carries }) => carries === 'frames');
   const places = [...rings, ...plan.wires].map(({ name }) => ({ where: name, frames: snapshot.depths.get(name) ?? 0 }));
-  return [...places, { where: 'guests, virtqueues included', frames: stock.frames }].filter(({ frames }) => frames !== 0);
+  return [...places, { where: 'guests, virtqueues included', frames: stock.frames }].filter(
+    ({ frames }) => frames !== 0,
+  );
 }
 
 function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {
@@ -102,7 +105,7 @@ function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {
 /** Every lane but a guest's hands on or drops all it took by the end of each poll. */
 function laneFaults(lanes: readonly Lane[], snapshot: Snapshot): string[] {
   return lanes.flatMap((lane) => {
-    if (lane.inIndex === null || lane.outIndex === null || lane.place === 'guest') return [];
+    if (lane.inIndexes.length === 0 || lane.outIndexes.length === 0 || lane.place === 'guest') return [];
     const { inFrames, outFrames, copiedFrames, droppedFrames } = flowOf(lane, snapshot);
     if (inFrames + copiedFrames === outFrames + droppedFrames) return [];
     const name = lane.name === '' ? lane.actor : `${lane.actor} ${lane.name}`;
@@ -118,8 +121,12 @@ function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, sto
     lanes.filter((lane) => lane.place === place).map((lane) => flowOf(lane, snapshot));
   const vhost = lanes.filter(({ place }) => place === 'vhost');
   if (plan.guests.length === 0 || vhost.length === 0) return [];
-  const entered = vhost.filter(({ name }) => name === 'rx').reduce((sum, lane) => sum + flowOf(lane, snapshot).outFrames, 0);
-  const left = vhost.filter(({ name }) => name === 'tx').reduce((sum, lane) => sum + flowOf(lane, snapshot).inFrames, 0);
+  const entered = vhost
+    .filter(({ name }) => name === 'rx')
+    .reduce((sum, lane) => sum + flowOf(lane, snapshot).outFrames, 0);
+  const left = vhost
+    .filter(({ name }) => name === 'tx')
+    .reduce((sum, lane) => sum + flowOf(lane, snapshot).inFrames, 0);
   const dropped = flows('guest').reduce((sum, { droppedFrames }) => sum + droppedFrames, 0);
   if (entered === left + dropped + stock.frames) return [];
   return [

@@ -77,9 +77,15 @@ export function requestedFps(scenario: Scenario, { rate }: Pick<PhaseSpec, 'rate
 /** Every place and reason that ended frames, most first. `before` null counts from the beginning. */
 export function countDrops(plan: Plan, before: Snapshot | null, after: Snapshot): DropCount[] {
   return planLanes(plan)
-    .flatMap(({ actor, place, drops }) => {
+    .flatMap(({ actor, drops }) => {
       const grown = growthSince(actor, before, after);
-      return drops.map(({ index, counter, reason }) => ({ place, actor, counter, reason, frames: grown[index] }));
+      return drops.map(({ index, place, counter, reason }) => ({
+        place,
+        actor,
+        counter,
+        reason,
+        frames: grown[index],
+      }));
     })
     .filter(({ frames }) => frames > 0)
     .sort((a, b) => b.frames - a.frames);

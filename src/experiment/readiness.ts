@@ -24,7 +24,11 @@ interface GuestNicState {
  * @returns the time it took, ns.
  * @throws with what vCPUs and VMMs report, when it takes too long.
  */
-export async function waitUntilReady(host: Host, interrupted?: Promise<unknown>, isInterrupted = () => false): Promise<number> {
+export async function waitUntilReady(
+  host: Host,
+  interrupted?: Promise<unknown>,
+  isInterrupted = () => false,
+): Promise<number> {
   const nics = guestNics(host.plan);
   const startNs = host.nowNs();
   for (;;) {
@@ -50,7 +54,11 @@ async function describeFailure(host: Host, down: readonly GuestNicState[]): Prom
     `the guest did not bring up ${down.map(({ vcpu, port }) => `vNIC ${port} of ${vcpu}`).join(', ')} within ` +
       `${READY_NS_MAX / 1e9} s`,
   ];
-  for (const { name } of [...actorsOf(host.plan, 'vcpu'), ...actorsOf(host.plan, 'vmm'), ...actorsOf(host.plan, 'vhost')]) {
+  for (const { name } of [
+    ...actorsOf(host.plan, 'vcpu'),
+    ...actorsOf(host.plan, 'vmm'),
+    ...actorsOf(host.plan, 'vhost'),
+  ]) {
     const report = await host.report(name);
     if (report.length === 0) continue;
     lines.push(`${name} reports:`, ...report.slice(-REPORT_LINES_MAX).map((line) => `  ${line}`));

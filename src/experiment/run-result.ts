@@ -2,7 +2,7 @@
  * The document a run leaves behind: plain data, written by `--json` and enough to print the summary, judge expectations
  * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not known.
  */
-import type { Place } from '../metrics/lanes.ts';
+import type { DropPlace } from '../metrics/lanes.ts';
 import type { LatencySummary } from '../metrics/latency.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
@@ -15,7 +15,7 @@ export type CounterTable = Readonly<Record<string, Readonly<Record<string, numbe
 
 /** Frames that ended at one place for one reason. */
 export interface DropCount {
-  readonly place: Place;
+  readonly place: DropPlace;
   readonly actor: string;
   readonly counter: string;
   readonly reason: string;

@@ -75,7 +75,7 @@ class Traffic {
   private readonly options: RunOptions;
   private readonly ticks = new Subject<string>();
   private readonly samples: IntervalRecord[] = [];
-  private readonly phases: PassedPhase[] = [];
+  private readonly phases: SampledPhase[] = [];
   private readonly watch: CoreWatch | null;
   private latest: Snapshot;
 
@@ -100,13 +100,13 @@ class Traffic {
       const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
       await this.passPart(SETTLE, restNs, new AbortController().signal);
       this.ticks.complete();
+      return { phases: this.phases.map((phase) => this.withCores(phase)), samples: this.samples };
     } catch (error) {
       this.ticks.error(error);
       throw error;
     } finally {
       this.watch?.close();
     }
-    return { phases: this.phases, samples: this.samples };
   }
 
   /** One sampler for all: this run's own boundaries, the result's samples, and every sink. */
@@ -130,7 +130,7 @@ class Traffic {
     const complete = await this.passPart(spec.name, spec.durationNs, options.signal);
     const after = this.latest;
     if (after.atNs > before.atNs) {
-      this.phases.push({ spec, before, after, complete, cores: this.coresSince(coresBefore) });
+      this.phases.push({ spec, before, after, complete, coresBefore, coresAfter: this.watch?.sample() ?? null });
     }
   }
 
@@ -140,10 +140,17 @@ class Traffic {
     return passTime(this.host, durationNs, sampleIntervalNs, signal, () => this.ticks.next(name));
   }
 
-  private coresSince(before: CoreSample | null): PassedPhase['cores'] {
-    if (this.watch === null || before === null) return null;
-    return this.watch.between(before, this.watch.sample());
+  /** Asks which core each thread is kept on, so it waits until traffic is over and comes before the threads end. */
+  private withCores({ coresBefore, coresAfter, ...phase }: SampledPhase): PassedPhase {
+    if (this.watch === null || coresBefore === null || coresAfter === null) return { ...phase, cores: null };
+    return { ...phase, cores: this.watch.between(coresBefore, coresAfter) };
   }
+}
+
+/** A phase with readings of the cores at its ends. */
+interface SampledPhase extends Omit<PassedPhase, 'cores'> {
+  readonly coresBefore: CoreSample | null;
+  readonly coresAfter: CoreSample | null;
 }
 
 interface FinishedRun extends PassedTraffic {

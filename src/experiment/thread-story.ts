@@ -24,7 +24,8 @@ export function stateOf(row: ThreadRow | undefined): ThreadState {
   if (row === undefined || row.waitingRatio === null) return 'unknown';
   const { runningRatio, waitingRatio } = row;
   const demand = runningRatio + waitingRatio;
-  if (waitingRatio >= STARVED_WAITING_RATIO || (demand >= BUSY_DEMAND_RATIO && waitingRatio > runningRatio)) return 'starved';
+  if (waitingRatio >= STARVED_WAITING_RATIO || (demand >= BUSY_DEMAND_RATIO && waitingRatio > runningRatio))
+    return 'starved';
   return demand >= BUSY_DEMAND_RATIO ? 'busy' : 'idle';
 }
 
@@ -50,7 +51,9 @@ export function tellThread(phase: PhaseResult, row: ThreadRow | undefined): stri
 /** Who ran on a waiting thread's core instead. */
 function tellTakers(phase: PhaseResult, row: ThreadRow): string {
   const takers = phase.threads
-    .filter(({ name, core, runningRatio }) => name !== row.name && core === row.core && runningRatio >= TAKER_RUNNING_RATIO)
+    .filter(
+      ({ name, core, runningRatio }) => name !== row.name && core === row.core && runningRatio >= TAKER_RUNNING_RATIO,
+    )
     .sort((a, b) => b.runningRatio - a.runningRatio)
     .slice(0, TAKERS_MAX);
   if (takers.length === 0) return '';

@@ -69,7 +69,12 @@ function groupDrops({ drops, total }: PhaseResult): DropGroup[] {
     .filter(({ ratio }, i) => i === 0 || ratio >= NOTABLE_RATIO);
 }
 
-function groupSentence(run: VerdictRun, phase: PhaseResult, { drops, frames, ratio }: DropGroup, first: boolean): string {
+function groupSentence(
+  run: VerdictRun,
+  phase: PhaseResult,
+  { drops, frames, ratio }: DropGroup,
+  first: boolean,
+): string {
   const where = listWords(drops.map(({ actor }) => actor));
   const causes = new Set(drops.slice(0, CAUSES_MAX).map((drop) => causeOf(run, phase, drop)));
   causes.delete('');

@@ -49,7 +49,10 @@ export function renderFrame(
   ];
   if (lines.length <= size.rows) return lines;
   const hidden = lines.length - size.rows + 1;
-  return [...lines.slice(0, size.rows - 1), paint('dim', shorten(`… ${hidden} more rows: the terminal is too low`, size.columns))];
+  return [
+    ...lines.slice(0, size.rows - 1),
+    paint('dim', shorten(`… ${hidden} more rows: the terminal is too low`, size.columns)),
+  ];
 }
 
 interface Fitting {
@@ -89,14 +92,24 @@ function titleLine(heading: RunHeading, record: IntervalRecord, columns: number,
     styled('dim', host),
   ];
   const shown = parts.filter((cell) => cell !== '');
-  return tableLines(shown.map(() => ({ align: 'left' })), [shown], columns, paint)[0];
+  return tableLines(
+    shown.map(() => ({ align: 'left' })),
+    [shown],
+    columns,
+    paint,
+  )[0];
 }
 
 /** After the stream's name: 80 columns in all with a name of 15. */
 const TRAFFIC_COLUMNS: readonly Column[] = [7, 6, 9, 8, 7, 7, 7].map((width) => ({ align: 'right', width }));
 const TRAFFIC_NAME_CHARS = 15;
 
-function trafficLines(record: IntervalRecord, previous: IntervalRecord | null, columns: number, paint: Paint): string[] {
+function trafficLines(
+  record: IntervalRecord,
+  previous: IntervalRecord | null,
+  columns: number,
+  paint: Paint,
+): string[] {
   const title = ['STREAM frames/s', 'offered', 'sent', 'delivered', 'lost', 'p50', 'p99', 'p99.9'];
   const longest = Math.max(...record.streams.map(({ name }) => name.length));
   const width = Math.max(TRAFFIC_NAME_CHARS, Math.min(longest, columns - 80 + TRAFFIC_NAME_CHARS));
@@ -105,7 +118,10 @@ function trafficLines(record: IntervalRecord, previous: IntervalRecord | null, c
     stream.name,
     formatCompact(stream.offeredFps),
     formatCompact(stream.sentFps),
-    deliveredCell(stream, previous?.streams.find(({ name }) => name === stream.name)),
+    deliveredCell(
+      stream,
+      previous?.streams.find(({ name }) => name === stream.name),
+    ),
     lossCell(stream.lossRatio),
     formatTime(stream.latency?.p50Ns ?? null),
     formatTime(stream.latency?.p99Ns ?? null),

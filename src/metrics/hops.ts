@@ -37,7 +37,8 @@ export function hopRows(lanes: readonly Lane[], before: Snapshot, after: Snapsho
   const seconds = (after.atNs - before.atNs) / 1e9;
   return lanes.map((lane) => {
     const grown = counterGrowth(lane.actor, before, after);
-    const rate = (index: number | null): number | null => (index === null ? null : grown[index] / seconds);
+    const rate = (indexes: readonly number[]): number | null =>
+      indexes.length === 0 ? null : indexes.reduce((sum, index) => sum + grown[index], 0) / seconds;
     const drops = lane.drops
       .map(({ index, counter, reason }) => {
         return { counter, reason, frames: grown[index], fps: grown[index] / seconds };
@@ -48,8 +49,8 @@ export function hopRows(lanes: readonly Lane[], before: Snapshot, after: Snapsho
       actor: lane.actor,
       place: lane.place,
       lane: lane.name,
-      inFps: rate(lane.inIndex),
-      outFps: rate(lane.outIndex),
+      inFps: rate(lane.inIndexes),
+      outFps: rate(lane.outIndexes),
       drops,
       dropFps: drops.reduce((sum, { fps }) => sum + fps, 0),
       ring: fullestRing(lane, after),

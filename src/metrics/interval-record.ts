@@ -50,9 +50,7 @@ export function createRecorder(
   return ({ phase, before, after }) => {
     const elapsedNs = after.atNs - before.atNs;
     const seconds = elapsedNs / 1e9;
-    const arrivals = new Map(
-      plan.ports.map(({ name, sink }) => [name, growthOf(sink, before, after)] as const),
-    );
+    const arrivals = new Map(plan.ports.map(({ name, sink }) => [name, growthOf(sink, before, after)] as const));
     const latencies = new Map([...arrivals].map(([port, counts]) => [port, summariseHistogram(counts)] as const));
     return {
       phase,

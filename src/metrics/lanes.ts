@@ -1,6 +1,6 @@
 /**
  * The path as counters tell it. An actor that serves both directions (a NIC, the softirq CPU, a vhost worker) has two
- * lanes; each lane begins with a counter of role `in`, and the counters after it, up to the next `in`, belong to it.
+ * lanes. Counters of a lane stand together, those of role `in` first: an `in` after any other role begins a new lane.
  */
 import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
 import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
@@ -19,6 +19,9 @@ import type { ActorPlan, ActorSpec, Plan } from '../runtime/plan.ts';
 /** The kind of component a frame is at. */
 export type Place = 'generator' | 'nic' | 'softirq' | 'bridge' | 'tap' | 'vhost' | 'guest' | 'vmm' | 'sink';
 
+/** Where a frame is lost: at a component, or for want of a buffer in a vNIC's pool, whichever component looked there. */
+export type DropPlace = Place | 'pool';
+
 /** A ring or wire that frames wait in before a lane. */
 export interface LaneInput {
   /** Its name in `Snapshot.depths`. */
@@ -32,6 +35,7 @@ export interface LaneDrop {
   readonly index: number;
   readonly counter: string;
   readonly reason: string;
+  readonly place: DropPlace;
 }
 
 /** One way through one actor. Indexes are into the actor's counter page. */
@@ -42,10 +46,10 @@ export interface Lane {
   readonly vm: string | null;
   /** `rx`, `tx`, `backlog`; empty for an actor that has one lane only. */
   readonly name: string;
-  /** Null for a generator, where frames begin. */
-  readonly inIndex: number | null;
-  /** Null for a sink, where frames end as they should. */
-  readonly outIndex: number | null;
+  /** None for a generator, where frames begin. */
+  readonly inIndexes: readonly number[];
+  /** None for a sink, where frames end as they should. */
+  readonly outIndexes: readonly number[];
   readonly cloneIndexes: readonly number[];
   readonly drops: readonly LaneDrop[];
   readonly inputs: readonly LaneInput[];
@@ -58,6 +62,8 @@ const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
   bridge: 'bridge',
   tap: 'tap',
   vhost: 'vhost',
+  'vhost-accelerated': 'vhost',
+  'vhost-control': 'vhost',
   vcpu: 'guest',
   vmm: 'vmm',
   sink: 'sink',
@@ -76,7 +82,10 @@ const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
   sink: [10],
 };
 
-export function placeOf(spec: ActorSpec): Place {
+/** Counts frames that found a vNIC's buffer pool empty. */
+const POOL_COUNTER = 'rx_pool_depleted';
+
+function placeOf(spec: ActorSpec): Place {
   return PLACES[spec.kind];
 }
 
@@ -93,26 +102,29 @@ export function planLanes(plan: Plan): Lane[] {
 
 interface LaneDraft {
   readonly name: string;
-  readonly inIndex: number | null;
-  outIndex: number | null;
+  readonly inIndexes: number[];
+  readonly outIndexes: number[];
   readonly cloneIndexes: number[];
   readonly drops: LaneDrop[];
 }
 
 function lanesOf(actor: ActorPlan, vm: string | null, inputs: ReadonlyMap<string, LaneInput>): Lane[] {
+  const place = placeOf(actor.spec);
   const drafts: LaneDraft[] = [];
+  let takingIn = false;
   actor.counters.forEach(({ name, role, reason }, index) => {
     if (role === 'event') return;
-    if (role === 'in' || drafts.length === 0) {
-      const inIndex = role === 'in' ? index : null;
-      drafts.push({ name: name.split('_')[0], inIndex, outIndex: null, cloneIndexes: [], drops: [] });
+    if (drafts.length === 0 || (role === 'in' && !takingIn)) {
+      drafts.push({ name: name.split('_')[0], inIndexes: [], outIndexes: [], cloneIndexes: [], drops: [] });
     }
+    takingIn = role === 'in';
     const lane = drafts[drafts.length - 1];
-    if (role === 'out') lane.outIndex = index;
+    if (role === 'in') lane.inIndexes.push(index);
+    if (role === 'out') lane.outIndexes.push(index);
     if (role === 'clone') lane.cloneIndexes.push(index);
-    if (role === 'drop') lane.drops.push({ index, counter: name, reason: reason ?? name });
+    const lostAt = name === POOL_COUNTER ? 'pool' : place;
+    if (role === 'drop') lane.drops.push({ index, counter: name, reason: reason ?? name, place: lostAt });
   });
-  const place = placeOf(actor.spec);
   return drafts.map((draft, i) => ({
     actor: actor.name,
     place,
@@ -144,6 +156,8 @@ function inputRefs({ spec, attachments }: ActorPlan, index: number): (RingRef | 
       case 'sink':
         return [(link as SinkWireLink).rx];
       case 'generator':
+      case 'vhost-accelerated':
+      case 'vhost-control':
       case 'vcpu':
       case 'vmm':
         return [];

@@ -46,6 +46,12 @@ export async function createLog(level: LogLevel): Promise<Log> {
       done();
     },
   });
-  const stream = pretty({ colorize: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l', destination, sync: true });
+  const stream = pretty({
+    colorize: true,
+    ignore: 'pid,hostname',
+    translateTime: 'HH:MM:ss.l',
+    destination,
+    sync: true,
+  });
   return { logger: pino({ level, base: null }, stream), output };
 }

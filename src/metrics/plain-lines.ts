@@ -15,7 +15,9 @@ export function printLines(live: LiveRun, write: (line: string) => void): Subscr
 
 /** What the results depend on, for people. */
 export function headingLines({ scenario, hostKind, seed, lines, parts }: RunHeading): string[] {
-  const plan = parts.map(({ name, rate, durationNs }) => `${name} ${formatSeconds(durationNs)}${rate === '' ? '' : ` at ${rate}`}`);
+  const plan = parts.map(
+    ({ name, rate, durationNs }) => `${name} ${formatSeconds(durationNs)}${rate === '' ? '' : ` at ${rate}`}`,
+  );
   return [
     `${scenario} on ${hostKind === 'threads' ? 'real threads' : 'virtual time'}, seed ${seed}: ${plan.join(', ')}`,
     ...lines.map((line) => `  ${line}`),
@@ -33,7 +35,10 @@ export function intervalLine(record: IntervalRecord, phaseChars: number): string
   const sum = (of: (stream: (typeof streams)[number]) => number): number =>
     streams.reduce((total, stream) => total + of(stream), 0);
   const sentFps = sum(({ sentFps: each }) => each);
-  const lost = lossRatio(sentFps, sum(({ deliveredFps }) => deliveredFps));
+  const lost = lossRatio(
+    sentFps,
+    sum(({ deliveredFps }) => deliveredFps),
+  );
   const deciding = threads.filter(({ name }) => /^(softirq|vhost-)/.test(name));
   return [
     formatSeconds(record.sinceStartNs).padStart(7),

@@ -30,7 +30,12 @@ const GAP = '  ';
  * Rows as lines, columns aligned, no line longer than `width`: what does not fit is cut with an ellipsis, and columns
  * that begin beyond the edge are left out.
  */
-export function tableLines(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number, paint: Paint): string[] {
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  width: number,
+  paint: Paint,
+): string[] {
   const widths = columns.map(
     ({ width: fixed }, i) => fixed ?? Math.max(0, ...rows.map((row) => textOf(row[i] ?? '').length)),
   );

@@ -7,6 +7,8 @@ import { Softirq } from '../../actors/softirq.ts';
 import { Tap } from '../../actors/tap.ts';
 import { TrafficGenerator } from '../../actors/traffic-generator.ts';
 import { TrafficSink } from '../../actors/traffic-sink.ts';
+import { VhostAccelerated } from '../../actors/vhost-accelerated.ts';
+import { VhostControl } from '../../actors/vhost-control.ts';
 import { VhostWorker } from '../../actors/vhost-worker.ts';
 import { Vmm } from '../../actors/vmm.ts';
 import type { Memory } from '../memory/arena.ts';
@@ -46,6 +48,10 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
       return new Tap(memory, spec.config);
     case 'vhost':
       return new VhostWorker(memory, spec.config);
+    case 'vhost-accelerated':
+      return new VhostAccelerated(memory, spec.config);
+    case 'vhost-control':
+      return new VhostControl(memory, spec.config);
     case 'vcpu':
       return new GuestVcpu(memory, spec.config, new IpForward(spec.nf));
     case 'vmm':

@@ -12,6 +12,8 @@ import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
 import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';
 import type { TrafficSinkConfig } from '../../actors/traffic-sink.ts';
+import type { VhostAcceleratedConfig } from '../../actors/vhost-accelerated.ts';
+import type { VhostControlConfig } from '../../actors/vhost-control.ts';
 import type { VhostWorkerConfig } from '../../actors/vhost-worker.ts';
 import type { VmmConfig } from '../../actors/vmm.ts';
 import type { Region } from '../memory/arena.ts';
@@ -49,6 +51,8 @@ export type ActorSpec =
   | { readonly kind: 'bridge'; readonly config: BridgeConfig }
   | { readonly kind: 'tap'; readonly config: TapConfig }
   | { readonly kind: 'vhost'; readonly config: VhostWorkerConfig }
+  | { readonly kind: 'vhost-accelerated'; readonly config: VhostAcceleratedConfig }
+  | { readonly kind: 'vhost-control'; readonly config: VhostControlConfig }
   | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: IpForwardConfig }
   | { readonly kind: 'vmm'; readonly config: VmmConfig };
 

@@ -35,16 +35,6 @@ export interface SoftirqLimits {
   readonly ksoftirqdGuard: boolean;
 }
 
-/** v3.13 at HZ 250: MAX_SOFTIRQ_TIME is msecs_to_jiffies(2), one tick there; a sweep may take two. */
-export const LINUX_3_13_SOFTIRQ: SoftirqLimits = {
-  hz: 250,
-  sweepBudgetFrames: 300,
-  sweepTimeNs: 8e6,
-  visitSweepsMax: 10,
-  visitTimeNs: 4e6,
-  ksoftirqdGuard: false,
-};
-
 /** What was done in one context. */
 export interface ContextUse {
   visits: number;

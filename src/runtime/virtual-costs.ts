@@ -22,6 +22,8 @@ export const MEASURED_COSTS: VirtualCosts = {
   bridge: { pollNs: 60, frameNs: 45 },
   tap: { pollNs: 60, frameNs: 20 },
   vhost: { pollNs: 100, frameNs: 80 },
+  'vhost-accelerated': { pollNs: 120, frameNs: 40 },
+  'vhost-control': { pollNs: 60, frameNs: 1000 },
   vcpu: { pollNs: 100, frameNs: 130 },
   vmm: { pollNs: 100, frameNs: 1000 },
 };

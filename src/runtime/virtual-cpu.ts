@@ -83,9 +83,10 @@ export class VirtualCpu {
   }
 
   /** Takes the running thread off the CPU: it sleeps, or it comes back by `wake`. */
-  leave(): void {
+  leave(nowNs: number): void {
     const running = this.running!;
     running.state = 'asleep';
+    running.sinceNs = nowNs;
     running.remainingNs = 0;
     this.running = null;
     this.cutNs = Infinity;

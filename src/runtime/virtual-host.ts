@@ -66,7 +66,7 @@ export class VirtualHost implements Host {
         return new VirtualThread(i, plan, memory, actors, this.roles[i], this.options.costs);
       });
       const machine = new VirtualMachine(threads, this.options);
-      for (const memory of this.memories) memory.lift = (tid) => machine.lift(tid);
+      for (const memory of this.memories) memory.lift = (tid) => machine.lift(threads[tid]);
       this.machine = machine;
     });
   }

@@ -1,3 +1,4 @@
+import { wakeupsPaid } from '../memory/doorbell.ts';
 import { VirtualCpu } from './virtual-cpu.ts';
 import { VirtualEvents } from './virtual-events.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
@@ -24,8 +25,12 @@ export class VirtualMachine {
   private readonly events: VirtualEvents;
   private readonly firstThread: number;
   private readonly firstTick: number;
-  /** Threads with a parked doorbell that no CPU runs: asleep, or ksoftirqd waiting for its turn. */
+  /** Threads asleep on their doorbells: those that do softirq work, which have lines, and all others. */
+  private readonly softirqSleepers: VirtualThread[] = [];
   private readonly sleepers: VirtualThread[] = [];
+  private wakeupsSeen = 0;
+  /** Whose turn it is: the one that rings. */
+  private ringer: VirtualThread;
 
   constructor(threads: readonly VirtualThread[], options: VirtualHostOptions) {
     this.threads = threads;
@@ -38,6 +43,7 @@ export class VirtualMachine {
     this.firstThread = this.cpus.length;
     this.firstTick = this.firstThread + threads.length;
     this.events = new VirtualEvents(this.firstTick + threads.length, this.random);
+    this.ringer = threads[0];
     for (const thread of threads) this.setWake(thread, START_SPREAD_NS * this.random.fraction());
   }
 
@@ -57,9 +63,15 @@ export class VirtualMachine {
   /** Makes a sleeping thread look at its inputs again: one of its ports was changed. */
   rouse(thread: VirtualThread): void {
     // One that is about to sleep finds its doorbell rung.
-    thread.doorbell.unpark();
-    const at = this.sleepers.indexOf(thread);
-    if (at >= 0) this.awaken(at, 'interrupt', this.nowNs);
+    if (thread.state === 'asleep' || thread.parking) thread.doorbell.unpark();
+    const sleepers = this.sleepersLike(thread);
+    const at = sleepers.indexOf(thread);
+    if (at >= 0) this.awaken(sleepers, at, 0);
+  }
+
+  /** A raiser found a softirq thread waiting as ksoftirqd: softirq work is to run inline. */
+  lift(thread: VirtualThread): void {
+    this.setWake(thread, this.wakeDelayNs(thread));
   }
 
   private lookAtThread(thread: VirtualThread): void {
@@ -67,32 +79,31 @@ export class VirtualMachine {
     const cpu = this.cpus[thread.cpu];
     cpu.account(this.nowNs);
     if (thread.state === 'asleep') cpu.wake(thread, this.nowNs);
-    else if (!this.interrupted(thread)) return;
+    else if (!this.interruptKsoftirqd(cpu, thread, false)) return;
     this.decide(cpu);
   }
 
-  /** An interrupt or BH-enable for a softirq thread that waits as ksoftirqd: softirq work runs inline, if it may. */
-  private interrupted(thread: VirtualThread): boolean {
-    const policy = thread.softirq;
-    if (policy === null || thread.realtime || thread.state !== 'queued' || policy.visiting) return false;
-    if (!policy.begin(thread.context, this.nowNs)) return false;
-    this.stopWatching(thread);
-    this.cpus[thread.cpu].lift(thread);
-    return true;
-  }
-
+  /** The timer interrupt finds softirq work with ksoftirqd; its exit runs that work inline, if it may. */
   private tick(thread: VirtualThread): void {
     const cpu = this.cpus[thread.cpu];
     cpu.account(this.nowNs);
-    thread.context = 'interrupt';
-    if (this.interrupted(thread)) this.decide(cpu);
-    else if (thread.state === 'queued') this.setTick(thread);
+    if (this.interruptKsoftirqd(cpu, thread, true)) this.decide(cpu);
+    else this.setTick(thread);
+  }
+
+  /** ksoftirqd waits for the CPU, and somebody else begins to run its work inline; false when the guard forbids it. */
+  private interruptKsoftirqd(cpu: VirtualCpu, thread: VirtualThread, tick: boolean): boolean {
+    if (!thread.softirq!.beginInline(this.nowNs, tick)) return false;
+    this.cancelLifts(thread);
+    cpu.lift(thread);
+    return true;
   }
 
   private pollHardware(thread: VirtualThread): void {
     const { nowNs, options } = this;
+    this.ringer = thread;
     const costNs = thread.pollAll(nowNs);
-    this.wakeRung(thread);
+    this.wakeRung();
     const meanNs = thread.moved > 0 ? options.hardwarePollNs : options.hardwareIdlePollNs;
     const periodNs = meanNs * (0.5 + this.random.fraction());
     this.events.set(this.firstThread + thread.index, nowNs + Math.max(periodNs, costNs));
@@ -117,21 +128,23 @@ export class VirtualMachine {
   }
 
   private beginTurn(cpu: VirtualCpu, thread: VirtualThread): void {
-    const { softirq } = thread;
-    if (softirq !== null && !softirq.visiting) this.beginVisit(thread);
+    if (thread.softirq !== null && !thread.visiting) this.beginVisit(thread);
+    this.ringer = thread;
     const costNs = thread.turn(this.nowNs);
     thread.turnOpen = true;
     cpu.spend(costNs, this.nowNs);
-    this.wakeRung(thread);
+    this.wakeRung();
   }
 
   private beginVisit(thread: VirtualThread): void {
-    if (!thread.realtime) {
-      this.stopWatching(thread);
-      thread.context = thread.threadedNapi ? 'threaded' : 'ksoftirqd';
+    const softirq = thread.softirq!;
+    // A thread that slept has no ksoftirqd beside it, so the guard refuses nothing here.
+    if (thread.realtime) {
+      softirq.beginInline(this.nowNs, false);
+    } else {
+      this.cancelLifts(thread);
+      softirq.beginFair(this.nowNs);
     }
-    // An inline visit begins on a thread that slept, when ksoftirqd does not run, so the guard has nothing to refuse.
-    thread.softirq!.begin(thread.context, this.nowNs);
   }
 
   private endTurn(cpu: VirtualCpu, thread: VirtualThread): void {
@@ -144,76 +157,75 @@ export class VirtualMachine {
 
   private endSoftirqTurn(cpu: VirtualCpu, thread: VirtualThread): void {
     const { nowNs } = this;
-    const policy = thread.softirq!;
-    const verdict = policy.afterPoll(thread.napiFrames, !thread.armAll(), cpu.needsReschedule(), nowNs);
+    const softirq = thread.softirq!;
+    const verdict = softirq.afterPoll(thread.napiFrames, !thread.armAll(), cpu.needsReschedule(), nowNs);
     if (verdict === 'continue') return;
     if (verdict === 'idle') {
       // A parked softirq thread is in interrupt class, so that it preempts when it is rung.
-      thread.realtime = !thread.threadedNapi;
+      thread.realtime = !softirq.threaded;
       thread.doorbell.park();
       return this.sleep(cpu, thread);
     }
     if (thread.realtime) {
-      cpu.leave();
+      cpu.leave(nowNs);
       thread.realtime = false;
       cpu.wake(thread, nowNs);
     } else {
       if (!cpu.needsReschedule()) return;
       cpu.requeue(nowNs);
     }
-    if (thread.threadedNapi) return;
-    thread.doorbell.park();
-    this.sleepers.push(thread);
+    if (softirq.threaded) return;
+    softirq.defer();
     this.setTick(thread);
   }
 
   private sleep(cpu: VirtualCpu, thread: VirtualThread): void {
-    cpu.leave();
-    thread.sinceNs = this.nowNs;
-    this.sleepers.push(thread);
+    cpu.leave(this.nowNs);
+    this.sleepersLike(thread).push(thread);
   }
 
-  /** ksoftirqd gets the CPU, or its work is taken over inline: it is rung no more. */
-  private stopWatching(thread: VirtualThread): void {
-    const at = this.sleepers.indexOf(thread);
-    if (at >= 0) this.removeSleeper(at);
-    thread.doorbell.unpark();
-    this.events.cancel(this.firstThread + thread.index);
-    this.events.cancel(this.firstTick + thread.index);
+  /** Finds the doorbells that were rung in the turn that was just made. */
+  private wakeRung(): void {
+    this.wakeRungOf(this.softirqSleepers);
+    if (wakeupsPaid() === this.wakeupsSeen) return;
+    this.wakeupsSeen = wakeupsPaid();
+    this.wakeRungOf(this.sleepers);
   }
 
-  /** Finds the doorbells that `ringer` rang in its turn. */
-  private wakeRung(ringer: VirtualThread): void {
-    const { sleepers } = this;
+  private wakeRungOf(sleepers: VirtualThread[]): void {
     for (let i = sleepers.length - 1; i >= 0; i--) {
-      const sleeper = sleepers[i];
-      if (sleeper.doorbell.parked) continue;
-      const { wakeLocalNs, wakeRemoteNs } = this.options.scheduler;
-      const local = !ringer.hardware && ringer.cpu === sleeper.cpu;
-      this.awaken(i, ringer.hardware ? 'interrupt' : 'bh-enable', this.nowNs + (local ? wakeLocalNs : wakeRemoteNs));
+      if (!sleepers[i].doorbell.parked) this.awaken(sleepers, i, this.wakeDelayNs(sleepers[i]));
     }
   }
 
-  private awaken(at: number, context: 'interrupt' | 'bh-enable', whenNs: number): void {
-    const thread = this.sleepers[at];
-    this.removeSleeper(at);
-    thread.context = context;
-    this.setWake(thread, whenNs);
-  }
-
-  private removeSleeper(at: number): void {
-    const { sleepers } = this;
+  private awaken(sleepers: VirtualThread[], at: number, delayNs: number): void {
+    this.setWake(sleepers[at], delayNs);
     sleepers[at] = sleepers[sleepers.length - 1];
     sleepers.pop();
   }
 
-  private setWake(thread: VirtualThread, whenNs: number): void {
+  private sleepersLike(thread: VirtualThread): VirtualThread[] {
+    return thread.softirq === null ? this.sleepers : this.softirqSleepers;
+  }
+
+  private wakeDelayNs(thread: VirtualThread): number {
+    const { wakeLocalNs, wakeRemoteNs } = this.options.scheduler;
+    return !this.ringer.hardware && this.ringer.cpu === thread.cpu ? wakeLocalNs : wakeRemoteNs;
+  }
+
+  private setWake(thread: VirtualThread, delayNs: number): void {
     const { jitter } = this.options;
-    const lateNs = jitter > 0 ? (whenNs - this.nowNs) * WAKE_JITTER_FACTOR * jitter * this.random.fraction() : 0;
-    this.events.set(this.firstThread + thread.index, whenNs + lateNs);
+    const lateNs = jitter > 0 ? delayNs * WAKE_JITTER_FACTOR * jitter * this.random.fraction() : 0;
+    this.events.set(this.firstThread + thread.index, this.nowNs + delayNs + lateNs);
   }
 
   private setTick(thread: VirtualThread): void {
-    this.events.set(this.firstTick + thread.index, thread.softirq!.nextTickNs(this.nowNs));
+    this.events.set(this.firstTick + thread.index, thread.softirq!.policy.nextTickNs(this.nowNs));
+  }
+
+  /** ksoftirqd has the CPU, or its work runs inline: neither a tick nor a raiser lifts it now. */
+  private cancelLifts(thread: VirtualThread): void {
+    this.events.cancel(this.firstThread + thread.index);
+    this.events.cancel(this.firstTick + thread.index);
   }
 }

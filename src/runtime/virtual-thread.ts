@@ -6,7 +6,7 @@ import { CONTEXT_BH_ENABLE, SoftirqLine } from '../memory/softirq-line.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqThreadPlan, ThreadPlan } from './plan.ts';
 import { SoftirqPolicy } from './softirq-policy.ts';
-import type { SoftirqContext, SoftirqVerdict } from './softirq-policy.ts';
+import type { SoftirqVerdict } from './softirq-policy.ts';
 import type { VirtualCosts } from './virtual-costs.ts';
 
 /** Frames an actor may move in one poll, as on the thread host. */
@@ -33,16 +33,19 @@ class SoftirqRole {
   private readonly line: SoftirqLine;
   private readonly actor: Softirq;
 
-  constructor(plan: SoftirqThreadPlan, line: SoftirqLine, actor: Softirq) {
+  /** @param index the thread's number, by which raisers lift it. */
+  constructor(index: number, plan: SoftirqThreadPlan, line: SoftirqLine, actor: Softirq) {
+    line.tid = index;
     this.threaded = plan.threaded;
     this.policy = new SoftirqPolicy(plan.limits);
     this.line = line;
     this.actor = actor;
   }
 
-  /** Opens a visit of the context that the line's raisers asked for; false when the guard refuses it. */
-  beginInline(nowNs: number): boolean {
-    const begun = this.policy.begin(contextOf(this.line.takeContexts()), nowNs);
+  /** Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it. */
+  beginInline(nowNs: number, tick: boolean): boolean {
+    const contexts = this.line.takeContexts();
+    const begun = this.policy.begin(!tick && contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt', nowNs);
     if (!begun) this.line.defer();
     return begun;
   }
@@ -121,7 +124,7 @@ export class VirtualThread {
     this.hardware = plan.kind === 'hardware';
     this.cpu = role.cpu;
     this.policy = role.policy;
-    this.softirq = softirqRole(plan, memory, actors);
+    this.softirq = softirqRole(index, plan, memory, actors);
     this.realtime = role.policy.class === 'fifo';
     this.idleClass = role.policy.class === 'idle';
     this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
@@ -209,12 +212,8 @@ function weightOf(policy: ThreadPolicy): number {
   return NICE_0_WEIGHT;
 }
 
-function softirqRole(plan: ThreadPlan, memory: Memory, actors: readonly Actor[]): SoftirqRole | null {
+function softirqRole(index: number, plan: ThreadPlan, memory: Memory, actors: readonly Actor[]): SoftirqRole | null {
   const actor = actors.find((each) => each instanceof Softirq);
   if (plan.softirq === null || actor === undefined) return null;
-  return new SoftirqRole(plan.softirq, new SoftirqLine(memory, plan.doorbell), actor);
-}
-
-function contextOf(contexts: number): SoftirqContext {
-  return contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
+  return new SoftirqRole(index, plan.softirq, new SoftirqLine(memory, plan.doorbell), actor);
 }

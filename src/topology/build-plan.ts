@@ -8,6 +8,7 @@ import type { Plan } from '../runtime/plan.ts';
 import type { SoftirqLimits } from '../runtime/softirq-policy.ts';
 import { planGuest } from './plan-guest.ts';
 import type { GuestPlan } from './plan-guest.ts';
+import { connectHardwareVnic } from './plan-acceleration.ts';
 import { planHardware } from './plan-hardware.ts';
 import type { PortHardware } from './plan-hardware.ts';
 import { planBridge, planSoftirq, planTap, planVhost } from './plan-kernel.ts';
@@ -19,7 +20,14 @@ import { softirqName, vhostName } from './thread-names.ts';
 /** Host slots for copies made by flooding, for each bridge. */
 const CLONE_SLOTS = 1024;
 
-/** What of the host kernel serves one vNIC. */
+/** What of the host serves a vNIC whose frames do not pass the host's stack: modes accelerated and direct. */
+export interface HardwareVnic {
+  readonly vm: VmSpec;
+  readonly nic: VnicSpec;
+  readonly vhost: DraftActor;
+}
+
+/** What of the host kernel serves a vNIC behind a tap. */
 export interface VnicKernel {
   readonly vm: VmSpec;
   readonly nic: VnicSpec;
@@ -41,6 +49,7 @@ export interface BridgeDomain {
   readonly clonePool: PoolRef;
   readonly ports: readonly PortHardware[];
   readonly vnics: readonly VnicKernel[];
+  readonly hardwareVnics: readonly HardwareVnic[];
 }
 
 /** All of a run's parts, while they are being connected. */
@@ -91,6 +100,7 @@ export function buildPlan(scenario: Scenario): Plan {
       planTap(parts, domain, vnic);
       planVhost(parts, domain, vnic);
     }
+    domain.hardwareVnics.forEach((vnic) => connectHardwareVnic(parts, domain, vnic));
   }
   planSoftirq(parts);
   return draft.finish(pools);
@@ -118,10 +128,28 @@ function planDomain(
   const ports = hardware.filter(({ spec: port }) => spec.ports.includes(port.name));
   const bridge = draft.actor(spec.name, 'bridge', softirqThread, 'vhost', ['host']);
   const clonePool = draft.slots.addPool(CLONE_SLOTS);
-  const vnics = scenario.vms.flatMap((vm) =>
-    vm.nics.filter((nic) => nic.bridge === spec.name).map((nic) => planVnicKernel(draft, scenario, vm, nic, softirqThread, ports)),
+  const here = scenario.vms.flatMap((vm) =>
+    vm.nics.filter((nic) => nic.bridge === spec.name).map((nic): [VmSpec, VnicSpec] => [vm, nic]),
   );
-  return { spec, bridge, clonePool, ports, vnics };
+  const vnics = here
+    .filter(([, nic]) => !bypassesHost(nic))
+    .map(([vm, nic]) => planVnicKernel(draft, scenario, vm, nic, softirqThread, ports));
+  const hardwareVnics = here
+    .filter(([, nic]) => bypassesHost(nic))
+    .map(([vm, nic]) => planHardwareVnic(draft, vm, nic));
+  return { spec, bridge, clonePool, ports, vnics, hardwareVnics };
+}
+
+function bypassesHost({ mode }: VnicSpec): boolean {
+  return mode === 'accelerated' || mode === 'direct';
+}
+
+function planHardwareVnic(draft: PlanDraft, vm: VmSpec, nic: VnicSpec): HardwareVnic {
+  const name = vhostName(nic.name);
+  const thread = draft.thread(name, 'vhost', 'vhost', vm.name);
+  // Frames pass it by: host memory for the queues it shares with the hardware, none of the host's frames.
+  const buffers = nic.mode === 'direct' ? ['host', `vmm:${vm.name}`] : ['host', `guest:${vm.name}`, `vmm:${vm.name}`];
+  return { vm, nic, vhost: draft.actorOn(thread, name, buffers) };
 }
 
 function planVnicKernel(

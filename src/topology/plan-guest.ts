@@ -51,6 +51,8 @@ export interface GuestNicPlan {
 export interface GuestPlan {
   readonly spec: VmSpec;
   readonly vmm: DraftActor;
+  readonly vcpus: readonly DraftActor[];
+  readonly memoryBytes: number;
   readonly nics: readonly GuestNicPlan[];
 }
 
@@ -82,7 +84,7 @@ export function planGuest(draft: PlanDraft, scenario: Scenario, vm: VmSpec, doma
   }));
   vm.nics.forEach((nic, port) => {
     const { kicks, mailbox, pci, vcpu } = nics[port];
-    const kernel = domains.flatMap(({ vnics }) => vnics).find((each) => each.nic === nic)!;
+    const kernel = domains.flatMap(({ vnics, hardwareVnics }) => [...vnics, ...hardwareVnics]).find((k) => k.nic === nic)!;
     const vhostDoorbell = kernel.vhost.thread.doorbell;
     const vmmDoorbell = vmmThread.doorbell;
     for (const each of vcpus) {
@@ -103,7 +105,7 @@ export function planGuest(draft: PlanDraft, scenario: Scenario, vm: VmSpec, doma
     };
     vmm.attachments.push({ port, link });
   });
-  return { spec: vm, vmm, nics };
+  return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics };
 }
 
 function planVcpu(draft: PlanDraft, scenario: Scenario, vm: VmSpec, index: number, depot: Region): DraftActor {

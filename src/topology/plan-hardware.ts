@@ -33,6 +33,7 @@ const FIRST_STATION = 10;
 /** One port's rings as its driver and its bridge will be connected to them. */
 export interface PortHardware {
   readonly spec: PortSpec;
+  readonly nic: DraftActor;
   readonly rxFree: RingRef;
   readonly rxDone: RingRef;
   readonly tx: RingRef;
@@ -136,6 +137,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   const cpuDoorbell = softirqThread.doorbell;
   return {
     spec,
+    nic,
     ...rings,
     mask: reservePortMask(draft.signals),
     toBridge: draft.ring(`${name}.to-bridge`, HANDOVER_FRAMES, 'frames'),

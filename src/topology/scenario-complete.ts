@@ -169,8 +169,17 @@ function completeQueues(nic: ParsedNic, kernel: KernelProfile) {
       lowMark: feedback.lowMark === 'auto' ? Math.floor(queueFrames * LOW_MARK_SHARE) : feedback.lowMark,
       timeoutNs: feedback.timeout,
     },
+    acceleration: {
+      provider: nic.acceleration.provider,
+      depletionEntry: share(nic.acceleration.depletionEntry, nic.queueSize / 8),
+      depletionExit: share(nic.acceleration.depletionExit, nic.queueSize / 4),
+    },
     features: nic.features,
   };
+}
+
+function share(asked: number | 'auto', auto: number): number {
+  return asked === 'auto' ? Math.floor(auto) : asked;
 }
 
 /** The network behind every port a vNIC shares a bridge with; where two vNICs do, the first. */

@@ -39,6 +39,7 @@ export const PHASES_MAX = 64;
 const CORES_MAX = 1024;
 
 export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
+export const ACCELERATION_PROVIDERS = ['dpaa', 'sriov'] as const;
 export const VNIC_FEATURES = ['event-idx', 'indirect-desc'] as const;
 export const THREAD_KINDS = [
   'generator',
@@ -192,6 +193,19 @@ const feedbackSchema = z.strictObject({
     .describe('Unmask after this time in any case, so that a stopped guest cannot mask a port for ever. Default none.'),
 });
 
+const accelerationSchema = z.strictObject({
+  provider: z
+    .enum(ACCELERATION_PROVIDERS)
+    .prefault('dpaa')
+    .describe('Hardware behind mode accelerated: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.'),
+  depletionEntry: integerOr('auto', 0, 32_767)
+    .prefault('auto')
+    .describe('Buffers left at which depletion begins. Default auto: an eighth of the virtqueue.'),
+  depletionExit: integerOr('auto', 1, 32_768)
+    .prefault('auto')
+    .describe('Buffers at which depletion ends. Default auto: a quarter of the virtqueue.'),
+});
+
 const vnicSchema = z.strictObject({
   name: componentName().describe('Name, unique in the scenario, such as vnic0.'),
   mode: z
@@ -209,6 +223,7 @@ const vnicSchema = z.strictObject({
   tap: tapSchema.prefault({}).describe('The tap behind it, which a bridge names; unused by accelerated and direct.'),
   vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
   feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),
+  acceleration: accelerationSchema.prefault({}).describe('Hardware queues of mode accelerated.'),
   features: z
     .array(z.enum(VNIC_FEATURES))
     .prefault([...VNIC_FEATURES])

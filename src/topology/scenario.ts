@@ -6,9 +6,10 @@ import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
 import type { KernelName } from './kernel-profiles.ts';
 import type { Rate } from './quantities.ts';
 import type { Expectation } from './scenario-expectations.ts';
-import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
+import type { ACCELERATION_PROVIDERS, THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
 
 export type VnicMode = (typeof VNIC_MODES)[number];
+export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];
 export type VnicFeature = (typeof VNIC_FEATURES)[number];
 export type ThreadKind = (typeof THREAD_KINDS)[number];
 
@@ -95,6 +96,12 @@ export interface VnicSpec {
   };
   /** Marks in frames of the tap queue. */
   readonly feedback: { readonly highMark: number; readonly lowMark: number; readonly timeoutNs: number | 'none' };
+  readonly acceleration: {
+    readonly provider: AccelerationProviderName;
+    /** Buffers left in hardware at which depletion begins and ends. */
+    readonly depletionEntry: number;
+    readonly depletionExit: number;
+  };
   readonly features: readonly VnicFeature[];
 }
 

@@ -63,7 +63,7 @@ export interface Contender {
 
 export interface Round {
   readonly value: number;
-  /** How long the measured part took, to set the work of the next round by; 0 where the work stays as it is. */
+  /** How long the measured part took: the work of the next round is set by it. */
   readonly elapsedNs: number;
   readonly waitShare: number;
 }

@@ -8,6 +8,8 @@ const WARM_UP_ROUNDS = 3;
 const WAIT_SHARE_MAX = 0.02;
 /** Attempts at a round; then the least disturbed counts. */
 const ATTEMPTS = 8;
+/** A single disturbed round must not set the length of the next out of all proportion. */
+const WORK_CHANGE_MAX = 4;
 
 export interface Measured {
   readonly rounds: readonly Round[];
@@ -18,16 +20,11 @@ export interface Measured {
 
 /** Runs the contenders in turn, round after round, so that whatever disturbs the machine meets all of them. */
 export async function interleave(contenders: readonly Contender[], context: BenchContext): Promise<Measured[]> {
-  const works = contenders.map(({ firstWork }) => firstWork);
-  for (let warmUp = 0; warmUp < WARM_UP_ROUNDS; warmUp++) {
-    for (const [i, contender] of contenders.entries()) {
-      const { elapsedNs } = await contender.run(works[i]);
-      if (elapsedNs > 0) works[i] = Math.max(1, Math.round((works[i] * context.roundMs * 1e6) / elapsedNs));
-    }
-  }
+  const paced = contenders.map((contender) => new PacedContender(contender, context.roundMs * 1e6));
+  for (let warmUp = 0; warmUp < WARM_UP_ROUNDS; warmUp++) for (const each of paced) await each.run();
   const rounds: Round[][] = contenders.map(() => []);
   for (let round = 0; round < context.rounds; round++) {
-    for (const [i, contender] of contenders.entries()) rounds[i].push(await undisturbed(contender, works[i]));
+    for (const [i, each] of paced.entries()) rounds[i].push(await undisturbed(each));
   }
   return rounds.map((each) => ({
     rounds: each,
@@ -36,11 +33,31 @@ export async function interleave(contenders: readonly Contender[], context: Benc
   }));
 }
 
+/** A contender whose rounds are kept at about the same length, whatever the machine is doing. */
+class PacedContender {
+  private readonly contender: Contender;
+  private readonly roundNs: number;
+  private work: number;
+
+  constructor(contender: Contender, roundNs: number) {
+    this.contender = contender;
+    this.roundNs = roundNs;
+    this.work = contender.firstWork;
+  }
+
+  async run(): Promise<Round> {
+    const round = await this.contender.run(this.work);
+    const change = Math.min(WORK_CHANGE_MAX, Math.max(1 / WORK_CHANGE_MAX, this.roundNs / round.elapsedNs));
+    this.work = Math.max(1, Math.round(this.work * change));
+    return round;
+  }
+}
+
 /** One round in which nobody else used the cores, or the best of several attempts at it. */
-async function undisturbed(contender: Contender, work: number): Promise<Round> {
-  let best = await contender.run(work);
+async function undisturbed(contender: PacedContender): Promise<Round> {
+  let best = await contender.run();
   for (let attempt = 1; attempt < ATTEMPTS && best.waitShare > WAIT_SHARE_MAX; attempt++) {
-    const round = await contender.run(work);
+    const round = await contender.run();
     if (round.waitShare < best.waitShare) best = round;
   }
   return best;

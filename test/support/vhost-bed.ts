@@ -1,0 +1,146 @@
+/** A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the CPU. */
+import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { VhostGuestLink, VhostTapLink, VhostWorker, VhostWorkerConfig } from '../../actors/vhost-worker.ts';
+import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
+import { EventWord } from '../../src/memory/doorbell.ts';
+import { IdRingProducer } from '../../src/memory/id-ring.ts';
+import type { FeatureSet } from '../../src/virtio/features.ts';
+import { featureSet, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_VERSION_1 } from '../../src/virtio/features.ts';
+import { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
+import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+import { Transcript } from '../../src/virtio/transcript.ts';
+import { VhostMailboxClient } from '../../src/virtio/vhost-mailbox.ts';
+import { VhostSetup } from '../../src/virtio/vmm-setup.ts';
+import { ActorBed } from './actor-bed.ts';
+
+export const VHOST = 'vhost-vnic0';
+export const NO_EVENT_IDX = featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_INDIRECT_DESC);
+export const WITH_EVENT_IDX = featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX);
+const RX = 0;
+const TX = 1;
+
+export class VhostBed {
+  readonly bed: ActorBed;
+  readonly worker: VhostWorker;
+  readonly config: VhostWorkerConfig;
+  readonly tap: VhostTapLink;
+  readonly link: VhostGuestLink;
+  readonly guest: GuestMemory;
+  readonly rx: SplitDriverQueue;
+  readonly tx: SplitDriverQueue;
+  /** Guest buffers, each of 2,112 bytes. */
+  readonly buffers: number[];
+  private readonly queue: IdRingProducer;
+  private readonly event: EventWord;
+  private readonly kicks: EventWord[];
+  private nextSlot = 0;
+
+  constructor(config: Partial<VhostWorkerConfig> = {}, features: FeatureSet = NO_EVENT_IDX) {
+    this.bed = new ActorBed();
+    const { bed } = this;
+    this.worker = bed.create<VhostWorker>(VHOST, { ...config });
+    this.config = { ...bed.config<VhostWorkerConfig>(VHOST), ...config };
+    this.tap = bed.link<VhostTapLink>(VHOST, VHOST_TAP_PORT);
+    this.link = bed.link<VhostGuestLink>(VHOST, VHOST_GUEST_PORT);
+    this.guest = new GuestMemory(bed.memory.buffer(this.link.guestMemory));
+    const { nic } = bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
+    const bind = ({ layout, tokens }: typeof nic.rx) =>
+      new SplitDriverQueue({ memory: this.guest, layout, features, tokens: bed.memory.words(tokens) });
+    this.rx = bind(nic.rx);
+    this.tx = bind(nic.tx);
+    this.rx.initialise();
+    this.tx.initialise();
+    this.buffers = [...bed.plan.guests[0].addresses];
+    this.queue = new IdRingProducer(bed.memory, this.tap.queue);
+    this.event = new EventWord(bed.memory, this.tap.event);
+    this.kicks = this.link.kicks.map((region) => new EventWord(bed.memory, region));
+    this.setUp(features);
+  }
+
+  private setUp(accepted: FeatureSet): void {
+    const mailbox = new VhostMailboxClient(this.bed.memory.words(this.link.mailbox), 0);
+    const setup = new VhostSetup(mailbox, 'vhost', new Transcript());
+    const finish = (): void => {
+      for (let turn = 0; setup.step() === 'busy'; turn++) {
+        this.worker.poll(64, 0);
+        if (turn > 100) throw new Error('set-up does not end');
+      }
+      if (setup.failure !== null) throw new Error(setup.failure);
+    };
+    setup.init();
+    finish();
+    const ring = (queue: SplitDriverQueue, index: number) => ({ layout: queue.layout, base: 0, kick: index, call: 2 + index });
+    setup.start({
+      accepted,
+      regions: [{ addr: 0, sizeBytes: this.guest.sizeBytes }],
+      rings: [ring(this.rx, RX), ring(this.tx, TX)],
+      backend: 0,
+    });
+    finish();
+    this.drain();
+  }
+
+  /** Polls until nothing moves and nothing is left to look at; the number of frames moved by each poll that moved some. */
+  drain(budget = 64): number[] {
+    const moves: number[] = [];
+    for (let turn = 0; turn < 10_000; turn++) {
+      const n = this.worker.poll(budget, 0);
+      if (n > 0) moves.push(n);
+      else if (this.worker.arm()) return moves;
+    }
+    throw new Error('the worker never comes to rest');
+  }
+
+  /** Frames into the tap queue, in slots of the softirq pool; the tap's signal unless `silent`. */
+  arrive(frames: readonly Uint8Array[], silent = false): number[] {
+    const ids = frames.map((frame) => this.bed.fill(this.nextSlot++, frame));
+    ids.forEach((id) => this.queue.put(id));
+    this.queue.publish();
+    if (!silent) this.event.signal();
+    return ids;
+  }
+
+  /** Posts `count` receive buffers and kicks if asked for; their addresses. */
+  post(count: number, bytes = 1526): number[] {
+    const addrs = this.buffers.splice(0, count);
+    for (const addr of addrs) this.rx.addInBuf(addr, bytes, addr);
+    this.publish(RX);
+    return addrs;
+  }
+
+  publish(index: number): boolean {
+    const queue = index === RX ? this.rx : this.tx;
+    queue.publish();
+    const kick = queue.shouldKick();
+    if (kick) this.kicks[index].signal();
+    return kick;
+  }
+
+  kick(index: number): void {
+    this.kicks[index].signal();
+  }
+
+  /** Queues frames for transmission and kicks if asked for. */
+  transmit(frames: readonly Uint8Array[]): void {
+    for (const frame of frames) {
+      const addr = this.buffers.shift()!;
+      this.guest.u8.set(frame, addr + NET_HEADER_BYTES);
+      this.tx.addOutBuf(addr, frame.length + NET_HEADER_BYTES, addr);
+    }
+    this.publish(TX);
+  }
+
+  /** What the guest received so far: address and length with header of each used chain. */
+  received(): { token: number; bytes: number }[] {
+    return this.used(this.rx);
+  }
+
+  used(queue: SplitDriverQueue): { token: number; bytes: number }[] {
+    return Array.from({ length: queue.usedAvailable() }, () => ({ token: queue.takeUsed(), bytes: queue.usedLen }));
+  }
+
+  counts(): Record<string, number> {
+    return this.bed.counts(this.worker);
+  }
+}
