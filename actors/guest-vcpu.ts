@@ -2,10 +2,12 @@ import type { Memory, Region } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import { Magazine } from '../src/memory/magazine.ts';
+import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
 import type { GuestNicRef } from '../src/virtio/guest-nic.ts';
 import { GuestNic } from '../src/virtio/guest-nic.ts';
+import { RX_BUFFER_BYTES } from '../src/virtio/net-queues.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import type { NetworkFunction } from './network-functions/network-function.ts';
@@ -125,11 +127,14 @@ export class GuestVcpu implements Actor {
   poll(budget: number, nowNs: number): number {
     const nics = this.nics;
     let received = 0;
+    // All vNICs first: a frame received below may have to leave by one that another vCPU has just brought up.
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port === null) continue;
-      if (port.nic.up) received += this.receive(port, v, Math.min(budget, NAPI_WEIGHT), nowNs);
-      else this.bringUp(port);
+      if (port !== null && !port.nic.up) this.bringUp(port);
+    }
+    for (let v = 0; v < nics.length; v++) {
+      const port = nics[v];
+      if (port !== null && port.nic.up) received += this.receive(port, v, Math.min(budget, NAPI_WEIGHT), nowNs);
     }
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
@@ -156,16 +161,18 @@ export class GuestVcpu implements Actor {
     const rx = port.nic.rx;
     if (rx === null) return 0;
     const queue = rx.queue;
-    const n = Math.min(budget, queue.usedAvailable());
-    if (n === 0) return 0;
+    const used = Math.min(budget, queue.usedAvailable());
+    if (used === 0) return 0;
     queue.disableCallback();
     const counts = this.counters.values;
     let bytes = 0;
-    for (let i = 0; i < n; i++) {
+    let n = 0;
+    for (; n < used; n++) {
       const addr = queue.takeUsed();
       if (addr < 0) break;
       const length = queue.usedLen - NET_HEADER_BYTES;
-      if (length <= 0) {
+      // Shorter than an Ethernet header (receive_buf, drivers/net/virtio_net.c), or longer than the buffer given.
+      if (length < ETH_HEADER_BYTES || length > RX_BUFFER_BYTES - NET_HEADER_BYTES) {
         counts[RX_LENGTH_ERRORS]++;
         this.buffers.put(addr);
         continue;

@@ -6,6 +6,8 @@ import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { InterruptSource } from '../src/memory/interrupt-line.ts';
+import type { MaskedPortRef } from '../src/memory/port-mask.ts';
+import { TapFeedback } from '../src/memory/port-mask.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
 import { ETH_DST_BYTE, macHigh, macLow, wireTimeNs } from '../src/net/ethernet.ts';
@@ -31,6 +33,7 @@ export const NIC_COUNTERS = [
   { name: 'tx_bytes', role: 'event' },
   { name: 'interrupts', role: 'event' },
   { name: 'vnic_notifications', role: 'event' },
+  { name: 'feedback_timeouts', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -48,6 +51,7 @@ const {
   tx_bytes: TX_BYTES,
   interrupts: INTERRUPTS,
   vnic_notifications: VNIC_NOTIFICATIONS,
+  feedback_timeouts: FEEDBACK_TIMEOUTS,
 } = indexCounters(NIC_COUNTERS);
 
 export const NIC_WIRE_PORT = 0;
@@ -79,6 +83,15 @@ export interface NicHostLink {
   readonly txDone: RingRef;
   readonly interrupt: Region;
   readonly cpuDoorbell: Region;
+  /** Taps that may mask this port, and for how long at most. */
+  readonly feedback: readonly FeedbackTimer[];
+}
+
+/** The timer that ends a tap's mask whatever its reader does, so that a stopped guest cannot mask a port for ever. */
+export interface FeedbackTimer {
+  readonly own: Region;
+  readonly ports: readonly MaskedPortRef[];
+  readonly timeoutNs: number;
 }
 
 /** A vNIC with queues of its own in this NIC. */
@@ -121,6 +134,7 @@ export class Nic implements Actor {
   private nextInterruptNs = 0;
   /** The transmitter is busy with earlier frames until then. */
   private txBusyUntilNs = 0;
+  private timers: readonly { readonly feedback: TapFeedback; readonly timeoutNs: number }[] = [];
   private readonly vnics: (NicVnic | null)[] = [];
   /** Destination address to vNIC: exact match, nothing learnt, nothing forgotten. */
   private readonly classifier = new Fdb({ ageingNs: Infinity });
@@ -152,6 +166,9 @@ export class Nic implements Actor {
     this.tx = new IdRingConsumer(this.memory, host.tx);
     this.txDone = new IdRingProducer(this.memory, host.txDone);
     this.interrupt = new InterruptSource(this.memory, host.interrupt, host.cpuDoorbell);
+    this.timers = host.feedback.map(({ own, ports, timeoutNs }) => {
+      return { feedback: new TapFeedback(this.memory, own, ports), timeoutNs };
+    });
   }
 
   private attachVnic(index: number, link: NicVnicLink): void {
@@ -177,6 +194,7 @@ export class Nic implements Actor {
 
   poll(budget: number, nowNs: number): number {
     let moved = this.receive(budget);
+    if (this.timers.length > 0) this.expireMasks(nowNs);
     if (this.slots !== null) {
       moved += this.transmit(budget, nowNs);
       if (this.causePending && nowNs >= this.nextInterruptNs && this.interrupt.unmasked) this.raise(nowNs);
@@ -188,6 +206,14 @@ export class Nic implements Actor {
       if (vnic.notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
     }
     return moved;
+  }
+
+  private expireMasks(nowNs: number): void {
+    for (let i = 0; i < this.timers.length; i++) {
+      const { feedback, timeoutNs } = this.timers[i];
+      if (!feedback.masking || nowNs - feedback.sinceNs < timeoutNs) continue;
+      if (feedback.unmask(nowNs) > 0) this.counters.values[FEEDBACK_TIMEOUTS]++;
+    }
   }
 
   private raise(nowNs: number): void {

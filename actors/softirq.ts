@@ -184,9 +184,10 @@ export class Softirq implements Actor {
   /** The poll list: NAPI instances by port, BACKLOG for the backlog's. FIFO. */
   private readonly pollList: number[] = [];
 
-  /** True while an instance is on the poll list: softirq work is pending. */
-  get pending(): boolean {
-    return this.pollList.length > 0;
+  /** NAPI instances on the poll list, after taking the interrupts that wait. */
+  get scheduled(): number {
+    this.takeInterrupts();
+    return this.pollList.length;
   }
 
   constructor(memory: Memory, config: SoftirqConfig) {
@@ -351,14 +352,7 @@ export class Softirq implements Actor {
 
   /** May sleep when no instance is scheduled and none is about to be. */
   arm(): boolean {
-    if (this.pollList.length > 0) return false;
-    for (let port = 0; port < this.nics.length; port++) {
-      const nic = this.nics[port];
-      if (nic !== null && nic.interrupt.pending) return false;
-      const source = this.backlog[port];
-      if (source !== null && source.from.readable(1) > 0) return false;
-    }
-    return true;
+    return this.scheduled === 0;
   }
 
   /** Takes over what the host's policy has counted, beside softnet_stat's columns. */

@@ -2,7 +2,7 @@
  * Why frames ended where they did, from counters and thread shares alone: for each place that drops, the component
  * that should have made room, and what kept it from doing so.
  */
-import { formatExact, formatShare } from '../metrics/number-format.ts';
+import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
 import type { VnicSpec } from '../topology/scenario.ts';
 import { vcpuName, vhostName } from '../topology/thread-names.ts';
@@ -16,15 +16,30 @@ const LACKING_RATIO = 0.5;
 /** A wire that is used this much is full. */
 const WIRE_FULL_RATIO = 0.95;
 
-/** What stood in the way, as a clause after a colon; empty where the drop's own reason says it all. */
-export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): string {
+/** What stood in the way. */
+export interface DropCause {
+  /** A clause, to stand after a colon. */
+  readonly text: string;
+  /** Equal for causes of the same kind: what is told of one component holds for the other. */
+  readonly kind: string;
+}
+
+/** Null where the drop's own reason says it all. */
+export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
+  const text = tellCause(run, phase, drop);
+  if (text === '') return null;
+  // Names and numbers apart, the words are the kind.
+  return { text, kind: text.replaceAll(/\S*\d\S*/g, '') };
+}
+
+function tellCause(run: CausedRun, phase: PhaseResult, drop: DropCount): string {
   switch (drop.counter) {
     case 'tx_dropped': {
       const owner = ownerOfTap(run, drop.actor);
       return owner === null ? '' : tellVhostReceive(run, phase, owner);
     }
     case 'rx_missed_errors':
-      return tellSoftirq(run, phase, `must empty ${drop.actor}'s ring`);
+      return tellSoftirq(run, phase, 'must empty receive rings');
     case 'backlog_dropped':
       return tellSoftirq(run, phase, 'must empty the backlog');
     case 'rx_bridge_queue_full':
@@ -57,15 +72,17 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, { vm, nic }: TapOw
   const counters = phase.counters[vhost] ?? {};
   const row = threadRowOf(run, phase, vhost);
   const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0, rx_packets: rx = 0, tx_packets: tx = 0 } = counters;
-  const worker = `${vhost}, which empties it,`;
+  const worker = `${vhost}, which empties ${nic.tap.name},`;
+  const state = stateOf(row);
   if (passes > 0 && dry >= passes * LACKING_RATIO) {
     const vcpu = vcpuName(vm, nic.vcpu);
-    const found = `${worker} found no receive buffer posted by the guest in ${formatShare(dry / passes)} of its passes`;
-    return `${found}; ${vcpu}, which posts them, ${tellThread(phase, threadRowOf(run, phase, vcpu))}`;
+    const lack = `found no receive buffer from the guest in ${formatShare(dry / passes)} of its passes`;
+    const starved = state === 'starved' ? `${tellThread(phase, row)}, and when it ran it ` : '';
+    return `${worker} ${starved}${lack}: ${vcpu}, which posts them, ${tellThread(phase, threadRowOf(run, phase, vcpu))}`;
   }
   const told = `${worker} ${tellThread(phase, row)}`;
-  if (stateOf(row) !== 'busy') return told;
-  const both = `${formatExact(rx)} frames to the guest and ${formatExact(tx)} from it`;
+  if (state !== 'busy') return told;
+  const both = `${formatAmount(rx)} frames to the guest and ${formatAmount(tx)} from it`;
   return tx > rx ? `${told}, most of it on transmission: ${both}` : `${told}, for ${both}`;
 }
 

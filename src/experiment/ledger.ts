@@ -115,22 +115,21 @@ function laneFaults(lanes: readonly Lane[], snapshot: Snapshot): string[] {
   });
 }
 
-/** What vhost put into guests and has not taken out again is dropped there or found there. */
+/** What vhost put into guests and has not taken out again was dropped there or is found there. */
 function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, stock: Stock): string[] {
-  const flows = (place: string): LaneFlow[] =>
-    lanes.filter((lane) => lane.place === place).map((lane) => flowOf(lane, snapshot));
-  const vhost = lanes.filter(({ place }) => place === 'vhost');
-  if (plan.guests.length === 0 || vhost.length === 0) return [];
-  const entered = vhost
-    .filter(({ name }) => name === 'rx')
-    .reduce((sum, lane) => sum + flowOf(lane, snapshot).outFrames, 0);
-  const left = vhost
-    .filter(({ name }) => name === 'tx')
-    .reduce((sum, lane) => sum + flowOf(lane, snapshot).inFrames, 0);
-  const dropped = flows('guest').reduce((sum, { droppedFrames }) => sum + droppedFrames, 0);
+  // A NIC that serves a guest's queues itself puts frames there too, and its share cannot be told from here.
+  const kinds = new Set(plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec.kind)));
+  if (!kinds.has('vhost') || kinds.has('vhost-accelerated') || kinds.has('vhost-control')) return [];
+  let [entered, left, dropped] = [0, 0, 0];
+  for (const lane of lanes) {
+    const flow = flowOf(lane, snapshot);
+    if (lane.place === 'vhost' && lane.name === 'rx') entered += flow.outFrames;
+    if (lane.place === 'vhost' && lane.name === 'tx') left += flow.inFrames;
+    if (lane.place === 'guest') dropped += flow.droppedFrames;
+  }
   if (entered === left + dropped + stock.frames) return [];
   return [
-    `guests do not balance: ${entered} frames entered, ${left} left, ${dropped} were dropped and ${stock.frames} found inside`,
+    `guests do not balance: ${entered} frames entered, ${left} left, ${dropped} were dropped, ${stock.frames} found inside`,
   ];
 }
 
@@ -143,7 +142,7 @@ function streamFaults(plan: Plan, snapshot: Snapshot): string[] {
     const sumOf = (names: readonly string[]): number =>
       counters.reduce((sum, counter, i) => (names.includes(counter.name) ? sum + values[i] : sum), 0);
     const prefix = spec.kind === 'generator' ? 'tx' : 'rx';
-    const streams = plan.streams.filter((stream) => stream[spec.kind as 'generator' | 'sink'] === name);
+    const streams = plan.streams.filter((stream) => stream[spec.kind] === name);
     const parts = [
       ...streams.map((stream) => `${prefix}_${stream.name}`),
       ...(spec.kind === 'sink' ? ['rx_foreign', 'rx_corrupt', 'rx_duplicate'] : []),

@@ -3,12 +3,16 @@ import { dirname } from 'node:path';
 import type { RunResult } from './run-result.ts';
 
 /**
- * Writes a result as JSON. The file appears under its name only when it is complete; until then it is FILE.partial.
- * Folders are made as needed.
+ * Makes sure, before a run, that its result can be written: creates FILE.partial, and folders as needed. The file itself
+ * appears only when it is complete. @throws what the file system says.
  */
-export function writeResult(file: string, result: RunResult): void {
-  const partial = `${file}.partial`;
+export function reserveResult(file: string): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(partial, `${JSON.stringify(result, null, 2)}\n`);
-  renameSync(partial, file);
+  writeFileSync(`${file}.partial`, '');
+}
+
+/** Writes a result as JSON, whole or not at all. */
+export function writeResult(file: string, result: RunResult): void {
+  writeFileSync(`${file}.partial`, `${JSON.stringify(result, null, 2)}\n`);
+  renameSync(`${file}.partial`, file);
 }

@@ -113,12 +113,13 @@ class Traffic {
   private openStream(): void {
     const { host, options } = this;
     const sampler = createSampler(this.ticks, () => takeSnapshot(host));
-    const recorder = createRecorder(host.plan, host.places, host.nowNs());
+    const startNs = host.nowNs();
+    const recorder = createRecorder(host.plan, host.places, startNs);
     const intervals = sampler.intervals.pipe(map(recorder), share());
     const ignore = (): void => undefined;
     sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
     intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
-    options.watch?.({ heading: describeHeading(this.scenario, host), intervals });
+    options.watch?.({ heading: describeHeading(this.scenario, host), startNs, intervals });
   }
 
   private async passPhase(spec: PhaseSpec): Promise<void> {

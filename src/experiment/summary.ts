@@ -8,13 +8,14 @@ import {
   formatTime,
 } from '../metrics/number-format.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
-import { barText, dividedBar, styled, tableLines } from '../metrics/text-table.ts';
+import { barText, dividedBar, shorten, styled, tableLines } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { DropCount, ExpectationResult, Ledger, PhaseResult, RunResult } from './run-result.ts';
 import { stateOf } from './thread-story.ts';
 
 const WATERFALL_BAR_CELLS = 30;
 const THREAD_BAR_CELLS = 24;
+const POLICY_CHARS_MAX = 10;
 const INDENT = '  ';
 
 /** The whole summary as lines, none wider than `width` but for the paragraph's words, which are wrapped there. */
@@ -123,7 +124,7 @@ function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint)
     return [
       thread.name,
       `core ${thread.core}`,
-      thread.policy,
+      shorten(thread.policy, POLICY_CHARS_MAX),
       isStarved ? styled('yellow', bar) : bar,
       formatShare(thread.runningRatio),
       isStarved ? styled('yellow', waiting) : waiting,
@@ -131,7 +132,7 @@ function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint)
       formatCompact(thread.switchesPerSecond),
     ];
   });
-  const title = heading('thread', '', 'class', '█ running ▒ waiting ·', 'running', 'waiting', 'asleep', 'switches/s');
+  const title = heading('thread', '', 'class', '█ runs ▒ waits · sleeps', 'running', 'waiting', 'asleep', 'switches/s');
   const columns = [LEFT, LEFT, LEFT, { align: 'left', width: THREAD_BAR_CELLS } as const, RIGHT, RIGHT, RIGHT, RIGHT];
   return tableLines(columns, [title, ...rows], width, paint);
 }

@@ -48,17 +48,19 @@ export function tellThread(phase: PhaseResult, row: ThreadRow | undefined): stri
   }
 }
 
-/** Who ran on a waiting thread's core instead. */
+/** Who ran on a waiting thread's core instead: threads of the run, and whatever is none of its own. */
 function tellTakers(phase: PhaseResult, row: ThreadRow): string {
-  const takers = phase.threads
-    .filter(
-      ({ name, core, runningRatio }) => name !== row.name && core === row.core && runningRatio >= TAKER_RUNNING_RATIO,
-    )
+  const { core } = row;
+  const foreign = phase.cores?.find((each) => each.core === core)?.foreignRatio ?? 0;
+  const takers = [
+    ...phase.threads.filter((thread) => thread.name !== row.name && thread.core === core),
+    { name: 'something outside this run', runningRatio: foreign },
+  ]
+    .filter(({ runningRatio }) => runningRatio >= TAKER_RUNNING_RATIO)
     .sort((a, b) => b.runningRatio - a.runningRatio)
-    .slice(0, TAKERS_MAX);
+    .slice(0, TAKERS_MAX)
+    .map(({ name, runningRatio }) => ({ name, share: formatShare(runningRatio) }));
   if (takers.length === 0) return '';
-  const parts = takers.map(({ name, runningRatio }, i) =>
-    i === 0 ? `${name} ran ${formatShare(runningRatio)} of core ${row.core}` : `${name} ${formatShare(runningRatio)}`,
-  );
-  return ` (${parts.join(', ')})`;
+  const [first, ...others] = takers;
+  return ` (${[`${first.name} ran ${first.share} of core ${core}`, ...others.map((each) => `${each.name} ${each.share}`)].join(', ')})`;
 }

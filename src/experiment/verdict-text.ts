@@ -75,13 +75,26 @@ function groupSentence(
   { drops, frames, ratio }: DropGroup,
   first: boolean,
 ): string {
-  const where = listWords(drops.map(({ actor }) => actor));
-  const causes = new Set(drops.slice(0, CAUSES_MAX).map((drop) => causeOf(run, phase, drop)));
-  causes.delete('');
+  const where = listWords(drops.map(({ actor }) => actor).sort());
   const share = ratio > 0.9995 ? 'All' : formatShare(ratio);
   const subject = first ? `${share} of them` : `Another ${share}`;
-  const because = causes.size === 0 ? '' : `: ${[...causes].join('; ')}`;
-  return `${subject} (${formatAmount(frames)}) ended at ${where} (${drops[0].reason})${because}.`;
+  const because = tellCauses(run, phase, drops);
+  return `${subject} (${formatAmount(frames)}) ended at ${where} (${drops[0].reason})${because === '' ? '' : `: ${because}`}.`;
+}
+
+/** Each kind of cause once, told of the place that lost most; other places of the same kind are only named. */
+function tellCauses(run: VerdictRun, phase: PhaseResult, drops: readonly DropCount[]): string {
+  const kinds = new Map<string, { readonly text: string; readonly likewise: string[] }>();
+  for (const drop of drops) {
+    const cause = causeOf(run, phase, drop);
+    const known = cause === null ? undefined : kinds.get(cause.kind);
+    if (known !== undefined && known.text !== cause?.text) known.likewise.push(drop.actor);
+    else if (cause !== null) kinds.set(cause.kind, known ?? { text: cause.text, likewise: [] });
+  }
+  return [...kinds.values()]
+    .slice(0, CAUSES_MAX)
+    .map(({ text, likewise }) => (likewise.length === 0 ? text : `${text}; likewise at ${listWords(likewise)}`))
+    .join('; ');
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -17,5 +17,7 @@ export interface RunHeading {
 /** A run as its sinks see it: they subscribe, and change nothing. Completes when traffic has come to rest. */
 export interface LiveRun {
   readonly heading: RunHeading;
+  /** The run's clock when traffic begins, ns. */
+  readonly startNs: number;
   readonly intervals: Observable<IntervalRecord>;
 }

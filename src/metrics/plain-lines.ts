@@ -58,7 +58,8 @@ function lossText(lost: number | null, hops: readonly HopRow[]): string {
   const worst = hops.reduce<HopRow | null>((most, hop) => (hop.dropFps > (most?.dropFps ?? 0) ? hop : most), null);
   if (worst === null) return 'nothing dropped';
   const place = worst.lane === '' ? worst.actor : `${worst.actor} ${worst.lane}`;
-  return `lost ${formatShare(lost)}, most at ${place} (${worst.drops[0].reason})`;
+  const reason = `${place} (${worst.drops[0].reason})`;
+  return lost === null ? `dropped at ${reason}` : `lost ${formatShare(lost)}, most at ${reason}`;
 }
 
 function wholePercent(ratio: number): string {

@@ -66,18 +66,19 @@ export class SoftirqLoop implements ThreadLoop {
 
   /** One inline __do_softirq, asked for by `contexts`. */
   private visit(contexts: number): SoftirqVerdict {
-    if (!this.parts.policy.begin(contextOf(contexts), nowNs())) return 'yield';
+    const { policy, softirq } = this.parts;
+    if (!policy.begin(contextOf(contexts), softirq.scheduled, nowNs())) return 'yield';
     const sliceOver = (contexts & CONTEXT_TICK) !== 0 && ++this.ticks % this.ticksPerSlice === 0;
     return this.pollUntilVerdict(sliceOver, false);
   }
 
   /** ksoftirqd: visits at its peers' level, until nothing is left; lifted meanwhile, an inline visit comes between. */
   private runAsKsoftirqd(): void {
-    const { policy, line, self, control } = this.parts;
+    const { policy, line, self, softirq, control } = this.parts;
     for (;;) {
       line.defer();
       self.toOther();
-      policy.begin('ksoftirqd', nowNs());
+      policy.begin('ksoftirqd', softirq.scheduled, nowNs());
       let verdict = this.pollUntilVerdict(false, true);
       if (line.lifted && verdict !== 'idle') verdict = this.visit(line.takeContexts());
       if (verdict === 'idle' || !control.running) break;
@@ -92,9 +93,10 @@ export class SoftirqLoop implements ThreadLoop {
     this.wakeupsBefore = wakeupsPaid();
     for (;;) {
       const now = nowNs();
-      const work = round.poll(now);
+      round.poll(now);
       const needResched = reschedule || (wakesHere && wakeupsPaid() !== this.wakeupsBefore);
-      const verdict = policy.afterPoll(work, work > 0 || softirq.pending, needResched, nowNs());
+      // The budget is NAPI's; what bridge and tap moved on is the same frames.
+      const verdict = policy.afterPoll(round.firstMoved, softirq.scheduled, needResched, nowNs());
       if (verdict === 'continue' && control.running && !(deferred && line.lifted)) continue;
       if (policy.visiting) policy.abandon();
       softirq.noteContexts(policy);

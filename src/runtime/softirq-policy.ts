@@ -31,6 +31,8 @@ export interface SoftirqLimits {
   readonly visitSweepsMax: number;
   /** Time limit of a visit: MAX_SOFTIRQ_TIME. */
   readonly visitTimeNs: number;
+  /** A sweep polls each scheduled instance once at most: net_rx_action with a repoll list, since d75b1ade567f (v3.19). */
+  readonly repollList: boolean;
   /** Inline visits are refused while ksoftirqd is runnable: ksoftirqd_running(), from 4cd13c21b207 to d15121be7485. */
   readonly ksoftirqdGuard: boolean;
 }
@@ -65,6 +67,7 @@ export class SoftirqPolicy {
   private sweepEndNs = 0;
   private sweepsLeft = 0;
   private budgetLeft = 0;
+  private pollsLeft = 0;
   private ksoftirqdAwake = false;
 
   constructor(limits: SoftirqLimits) {
@@ -83,8 +86,11 @@ export class SoftirqPolicy {
     return this.ksoftirqdAwake;
   }
 
-  /** Opens a visit. False when the guard refuses it; then the work stays ksoftirqd's. */
-  begin(context: SoftirqContext, nowNs: number): boolean {
+  /**
+   * Opens a visit with `scheduled` NAPI instances on the poll list. False when the guard refuses it; then the work stays
+   * ksoftirqd's.
+   */
+  begin(context: SoftirqContext, scheduled: number, nowNs: number): boolean {
     if (this.context !== null) throw new Error(`softirq visit (${context}) begun within another (${this.context})`);
     const inline = context === 'interrupt' || context === 'bh-enable';
     if (inline && this.ksoftirqdAwake && this.limits.ksoftirqdGuard) {
@@ -97,20 +103,20 @@ export class SoftirqPolicy {
     this.sinceNs = nowNs;
     this.visitEndNs = this.deadlineNs(nowNs, this.limits.visitTimeNs);
     this.sweepsLeft = this.limits.visitSweepsMax;
-    this.beginSweep(nowNs);
+    this.beginSweep(scheduled, nowNs);
     return true;
   }
 
   /**
-   * Reports a poll of `work` frames that ended at `nowNs`. `hasMore`: a NAPI instance is scheduled or its interrupt
-   * waits. `needResched`: the scheduler wants another thread on this CPU (need_resched); it ends a visit only between
+   * Reports a poll of `work` frames that ended at `nowNs`, with `scheduled` instances on the poll list now, those whose
+   * interrupt waits among them. `needResched`: the scheduler wants another thread on this CPU (need_resched); it ends a visit only between
    * two sweeps, and threaded polling between two polls (napi_threaded_poll).
    */
-  afterPoll(work: number, hasMore: boolean, needResched: boolean, nowNs: number): SoftirqVerdict {
+  afterPoll(work: number, scheduled: number, needResched: boolean, nowNs: number): SoftirqVerdict {
     this.current.frames += work;
     this.current.ns += nowNs - this.sinceNs;
     this.sinceNs = nowNs;
-    if (!hasMore) {
+    if (scheduled === 0) {
       this.context = null;
       this.ksoftirqdAwake = false;
       return 'idle';
@@ -122,10 +128,11 @@ export class SoftirqPolicy {
     }
     // The budget is tested before a poll, so a sweep may exceed it by almost one weight.
     this.budgetLeft -= work;
-    if (this.budgetLeft > 0 && nowNs < this.sweepEndNs) return 'continue';
-    this.timeSqueeze++;
+    const squeezed = this.budgetLeft <= 0 || nowNs >= this.sweepEndNs;
+    if (!squeezed && !(this.limits.repollList && --this.pollsLeft <= 0)) return 'continue';
+    if (squeezed) this.timeSqueeze++;
     if (nowNs < this.visitEndNs && !needResched && --this.sweepsLeft > 0) {
-      this.beginSweep(nowNs);
+      this.beginSweep(scheduled, nowNs);
       return 'continue';
     }
     if (!this.ksoftirqdAwake && this.context !== 'ksoftirqd') this.handovers++;
@@ -145,7 +152,8 @@ export class SoftirqPolicy {
     return (Math.floor(nowNs / this.tickNs) + 1) * this.tickNs;
   }
 
-  private beginSweep(nowNs: number): void {
+  private beginSweep(scheduled: number, nowNs: number): void {
+    this.pollsLeft = scheduled;
     this.budgetLeft = this.limits.sweepBudgetFrames;
     this.sweepEndNs = this.deadlineNs(nowNs, this.limits.sweepTimeNs);
   }

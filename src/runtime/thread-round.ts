@@ -8,6 +8,8 @@ export const POLL_BUDGET = 64;
 export class ThreadRound {
   private readonly actors: readonly Actor[];
   private readonly burner: CpuBurner;
+  /** Frames that the first actor moved in the last round. */
+  firstMoved = 0;
 
   constructor(actors: readonly Actor[], burner: CpuBurner) {
     this.actors = actors;
@@ -21,6 +23,7 @@ export class ThreadRound {
     for (let i = 0; i < actors.length; i++) {
       const actor = actors[i];
       const n = actor.poll(POLL_BUDGET, nowNs);
+      if (i === 0) this.firstMoved = n;
       if (actor.debtNs > 0) this.settle(actor);
       if (n > 0) {
         moved += n;

@@ -128,7 +128,10 @@ export class VirtualMachine {
   }
 
   private beginTurn(cpu: VirtualCpu, thread: VirtualThread): void {
-    if (thread.softirq !== null && !thread.visiting) this.beginVisit(thread);
+    if (thread.softirq !== null && !thread.visiting) {
+      thread.wokePeer = false;
+      this.beginVisit(thread);
+    }
     this.ringer = thread;
     const costNs = thread.turn(this.nowNs);
     thread.turnOpen = true;
@@ -158,7 +161,7 @@ export class VirtualMachine {
   private endSoftirqTurn(cpu: VirtualCpu, thread: VirtualThread): void {
     const { nowNs } = this;
     const softirq = thread.softirq!;
-    const verdict = softirq.afterPoll(thread.napiFrames, !thread.armAll(), cpu.needsReschedule(), nowNs);
+    const verdict = softirq.afterPoll(thread.napiFrames, thread.armAll(), cpu.needsReschedule() || thread.wokePeer, nowNs);
     if (verdict === 'continue') return;
     if (verdict === 'idle') {
       // A parked softirq thread is in interrupt class, so that it preempts when it is rung.
@@ -199,6 +202,8 @@ export class VirtualMachine {
   }
 
   private awaken(sleepers: VirtualThread[], at: number, delayNs: number): void {
+    // Waking a thread that slept asks for a reschedule: check_preempt_wakeup() after place_entity()'s credit, in CFS.
+    if (sleepers[at].cpu === this.ringer.cpu) this.ringer.wokePeer = true;
     this.setWake(sleepers[at], delayNs);
     sleepers[at] = sleepers[sleepers.length - 1];
     sleepers.pop();

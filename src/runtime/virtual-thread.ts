@@ -45,15 +45,17 @@ class SoftirqRole {
   /** Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it. */
   beginInline(nowNs: number, tick: boolean): boolean {
     const contexts = this.line.takeContexts();
-    const begun = this.policy.begin(!tick && contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt', nowNs);
-    if (!begun) this.line.defer();
+    const context = !tick && contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
+    const begun = this.policy.begin(context, this.actor.scheduled, nowNs);
+    if (begun) this.line.undefer();
+    else this.line.defer();
     return begun;
   }
 
   /** Opens a visit at the level of ordinary threads. */
   beginFair(nowNs: number): void {
     this.line.undefer();
-    this.policy.begin(this.threaded ? 'threaded' : 'ksoftirqd', nowNs);
+    this.policy.begin(this.threaded ? 'threaded' : 'ksoftirqd', this.actor.scheduled, nowNs);
   }
 
   /** Work is left to ksoftirqd, which waits for the CPU: raisers may lift it. */
@@ -61,8 +63,11 @@ class SoftirqRole {
     if (!this.threaded) this.line.defer();
   }
 
-  afterPoll(napiFrames: number, hasMore: boolean, needResched: boolean, nowNs: number): SoftirqVerdict {
-    const verdict = this.policy.afterPoll(napiFrames, hasMore, needResched, nowNs);
+  /** @param quiet every actor of the thread is armed. */
+  afterPoll(napiFrames: number, quiet: boolean, needResched: boolean, nowNs: number): SoftirqVerdict {
+    // What bridge or tap has left over keeps the visit open as well.
+    const scheduled = quiet ? 0 : Math.max(1, this.actor.scheduled);
+    const verdict = this.policy.afterPoll(napiFrames, scheduled, needResched, nowNs);
     if (verdict !== 'continue') this.actor.noteContexts(this.policy);
     return verdict;
   }
@@ -97,6 +102,8 @@ export class VirtualThread {
   parking = false;
   /** Frames moved in the last turn, and those among them that NAPI polls moved. */
   moved = 0;
+  /** It has woken a thread of its own CPU in this softirq visit. */
+  wokePeer = false;
   napiFrames = 0;
 
   runNs = 0;

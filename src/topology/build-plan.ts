@@ -1,4 +1,5 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
+import type { FeedbackTimer } from '../../actors/nic.ts';
 import type { TapFeedbackConfig } from '../../actors/tap.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import { reserveReturn } from '../memory/frame-pool.ts';
@@ -93,7 +94,10 @@ export function buildPlan(scenario: Scenario): Plan {
     guests,
     returnRings: pools.map(() => []),
   };
-  for (const port of hardware) port.connect(slots);
+  for (const port of hardware) {
+    const timers = domains.filter(({ ports }) => ports.includes(port)).flatMap(({ vnics }) => vnics.flatMap(feedbackTimer));
+    port.connect(slots, timers);
+  }
   for (const domain of domains) {
     planBridge(parts, domain);
     for (const vnic of domain.vnics) {
@@ -107,13 +111,14 @@ export function buildPlan(scenario: Scenario): Plan {
 }
 
 function softirqLimits({ host }: Scenario): SoftirqLimits {
-  const { budget, budgetTimeNs, maxRestart, maxTimeNs, ksoftirqdGuard } = host.softirq;
+  const { budget, budgetTimeNs, maxRestart, maxTimeNs, repollList, ksoftirqdGuard } = host.softirq;
   return {
     hz: host.hz,
     sweepBudgetFrames: budget,
     sweepTimeNs: budgetTimeNs,
     visitSweepsMax: maxRestart,
     visitTimeNs: maxTimeNs,
+    repollList,
     ksoftirqdGuard,
   };
 }
@@ -138,6 +143,11 @@ function planDomain(
     .filter(([, nic]) => bypassesHost(nic))
     .map(([vm, nic]) => planHardwareVnic(draft, vm, nic));
   return { spec, bridge, clonePool, ports, vnics, hardwareVnics };
+}
+
+function feedbackTimer({ nic, feedback }: VnicKernel): FeedbackTimer[] {
+  const { timeoutNs } = nic.feedback;
+  return feedback === null || timeoutNs === 'none' ? [] : [{ own: feedback.own, ports: feedback.ports, timeoutNs }];
 }
 
 function bypassesHost({ mode }: VnicSpec): boolean {

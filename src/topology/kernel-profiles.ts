@@ -7,6 +7,8 @@ export type KernelName = (typeof KERNEL_NAMES)[number];
 export const HZ_VALUES = [100, 250, 300, 1000] as const;
 
 export interface KernelProfile {
+  /** net_rx_action() polls from a list of its own and puts what has more to do on a repoll list: d75b1ade567f, v3.19. */
+  readonly repollList: boolean;
   /**
    * Inline softirq is skipped while ksoftirqd is runnable: ksoftirqd_running() in kernel/softirq.c, brought by commit
    * 4cd13c21b207 (2016) and taken out again by d15121be7485 (2023).
@@ -28,6 +30,7 @@ export interface KernelProfile {
 
 export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
   'linux-3.13': {
+    repollList: false,
     ksoftirqdGuard: false,
     tunReceive: 'backlog',
     tapQueueFrames: 500,
@@ -35,6 +38,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     vhostBatch: 1,
   },
   'linux-4.9': {
+    repollList: true,
     ksoftirqdGuard: true,
     tunReceive: 'backlog',
     tapQueueFrames: 1000,
@@ -42,6 +46,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     vhostBatch: 1,
   },
   'linux-6.5': {
+    repollList: true,
     ksoftirqdGuard: false,
     tunReceive: 'direct',
     tapQueueFrames: 1000,

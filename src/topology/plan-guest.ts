@@ -21,8 +21,8 @@ import {
 import { GUEST_NIC_WORDS, GUEST_RING_ALIGN_BYTES } from '../virtio/guest-nic.ts';
 import type { GuestNicRef } from '../virtio/guest-nic.ts';
 import type { GuestQueueRef } from '../virtio/net-queues.ts';
+import { TX_STATE_WORDS } from '../virtio/net-queues.ts';
 import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
-import { DRIVER_STATE_WORDS } from '../virtio/split-driver.ts';
 import { splitLayoutAt, splitRingBytes } from '../virtio/split-layout.ts';
 import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { BridgeDomain } from './build-plan.ts';
@@ -147,7 +147,7 @@ function planNicMemory(memory: Arena, nic: VnicSpec): GuestNicRef {
     tx: {
       ...queue(),
       lock: reserveLock(memory),
-      state: memory.reserve(DRIVER_STATE_WORDS * 4),
+      state: memory.reserve(TX_STATE_WORDS * 4),
       qdiscFrames: QDISC_FRAMES,
     },
     published: memory.reserve(GUEST_NIC_WORDS * 4),

@@ -2,7 +2,7 @@
 import { GENERATOR_WIRE_PORT, generatorCounters } from '../../actors/traffic-generator.ts';
 import type { GeneratorWireLink, StreamPacing } from '../../actors/traffic-generator.ts';
 import { NIC_COUNTERS, NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
-import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import type { FeedbackTimer, NicHostLink, NicWireLink } from '../../actors/nic.ts';
 import { SINK_WIRE_PORT, sinkCounters } from '../../actors/traffic-sink.ts';
 import type { SinkWireLink } from '../../actors/traffic-sink.ts';
 import type { Region } from '../memory/arena.ts';
@@ -46,7 +46,7 @@ export interface PortHardware {
   /** The thread that transmit rings are polled by, to wake it where it may sleep. */
   readonly nicDoorbell: Region;
   /** Connects the NIC to host memory once its place is known. */
-  connect(slots: SlotMemoryRef): void;
+  connect(slots: SlotMemoryRef, feedback: readonly FeedbackTimer[]): void;
 }
 
 export function planHardware(
@@ -142,8 +142,8 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
     mask: reservePortMask(draft.signals),
     toBridge: draft.ring(`${name}.to-bridge`, HANDOVER_FRAMES, 'frames'),
     nicDoorbell: nic.thread.doorbell,
-    connect: (slots) => {
-      const link: NicHostLink = { slots, ...rings, cpuDoorbell };
+    connect: (slots, feedback) => {
+      const link: NicHostLink = { slots, ...rings, cpuDoorbell, feedback };
       nic.attachments.push({ port: NIC_HOST_PORT, link });
     },
   };

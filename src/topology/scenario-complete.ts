@@ -90,6 +90,7 @@ function completeHost(host: ParsedScenario['host'], kernel: KernelProfile): Host
       budgetTimeNs: softirq.budgetTime === 'auto' ? netRxTimeNs(host.hz) : softirq.budgetTime,
       maxRestart: softirq.maxRestart,
       maxTimeNs: softirq.maxTime === 'auto' ? softirqTimeNs(host.hz) : softirq.maxTime,
+      repollList: softirq.repollList === 'auto' ? kernel.repollList : softirq.repollList,
       ksoftirqdGuard: softirq.ksoftirqdGuard === 'auto' ? kernel.ksoftirqdGuard : softirq.ksoftirqdGuard,
       backlogFrames: softirq.backlog,
     },

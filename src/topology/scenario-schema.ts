@@ -72,6 +72,9 @@ const softirqSchema = z.strictObject({
     .describe(
       'Time limit of an inline visit. Default auto: 2 ms up to a whole tick (MAX_SOFTIRQ_TIME, kernel/softirq.c).',
     ),
+  repollList: booleanOr('auto')
+    .prefault('auto')
+    .describe('Poll each NAPI instance once a pass at most. Default auto: by kernel (net_rx_action since v3.19).'),
   ksoftirqdGuard: booleanOr('auto')
     .prefault('auto')
     .describe(

@@ -38,6 +38,7 @@ export interface HostSpec {
     readonly budgetTimeNs: number;
     readonly maxRestart: number;
     readonly maxTimeNs: number;
+    readonly repollList: boolean;
     readonly ksoftirqdGuard: boolean;
     readonly backlogFrames: number;
   };

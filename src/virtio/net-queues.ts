@@ -9,13 +9,17 @@ import { SpinLock } from '../memory/spin-lock.ts';
 import type { FeatureSet } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { NET_HEADER_BYTES } from './net-header.ts';
-import { SplitDriverQueue } from './split-driver.ts';
+import { DRIVER_STATE_WORDS, SplitDriverQueue } from './split-driver.ts';
 import type { SplitLayout } from './split-layout.ts';
 
 /** Room for a full Ethernet frame and its header: VIRTIO 1.x section 5.1.6.3.1, 1,526 bytes without large receive. */
 export const RX_BUFFER_BYTES = 1526;
 /** Descriptors below which transmission stops: 2 + MAX_SKB_FRAGS (start_xmit, drivers/net/virtio_net.c). */
 const TX_STOP_DESCRIPTORS = 19;
+
+/** Words of a transmit queue's shared state: the driver's, then how many of its users wait for a call. */
+export const TX_STATE_WORDS: number = DRIVER_STATE_WORDS + 1;
+const WAITERS_WORD = DRIVER_STATE_WORDS;
 
 /** Where a queue lies in guest memory: the ring, and the driver's tokens (one word a descriptor). */
 export interface GuestQueueRef {
@@ -52,14 +56,14 @@ export class NetRxQueue {
     this.queue = bind(memory, guest, ref, layout, features);
     this.queue.initialise();
     this.buffers = buffers;
-    this.refillBelow = layout.queueSize >> 1;
+    this.refillBelow = (layout.queueSize + 1) >> 1;
   }
 
-  /** Posts buffers when fewer than half of the ring are posted (virtnet_receive's refill). @returns whether to kick. */
+  /** Posts buffers when fewer than half of the ring are posted (virtnet_poll, v3.13). @returns whether to kick. */
   refill(): boolean {
     const queue = this.queue;
     const wanted = queue.freeCount;
-    if (wanted < this.refillBelow) return false;
+    if (!this.starved) return false;
     const n = Math.min(wanted, this.buffers.available(wanted));
     if (n === 0) return false;
     for (let i = 0; i < n; i++) {
@@ -70,9 +74,9 @@ export class NetRxQueue {
     return queue.shouldKick();
   }
 
-  /** True while buffers are so short that the ring could not be refilled. */
+  /** True while fewer than half of the ring are posted; after `refill`, because buffers were short. */
   get starved(): boolean {
-    return this.queue.freeCount >= this.refillBelow;
+    return this.queue.queueSize - this.queue.freeCount < this.refillBelow;
   }
 }
 
@@ -88,6 +92,7 @@ export class NetTxQueue {
   private readonly limit: number;
   private first = 0;
   private count = 0;
+  private waiting = false;
   /** Frames handed to the device since the owner last looked. */
   sent = 0;
   /** Times the lock was found taken by another vCPU. */
@@ -154,11 +159,20 @@ export class NetTxQueue {
       kick = queue.shouldKick();
       this.sent += added;
     }
+    this.wait(this.count > 0);
+    // The ring's other users may wait for a call: only the last one takes the request back.
     if (this.count > 0) queue.enableCallbackDelayed();
-    else queue.disableCallback();
+    else if (this.state[WAITERS_WORD] === 0) queue.disableCallback();
     queue.saveState(this.state, 0);
     this.lock.release();
     return kick;
+  }
+
+  /** Notes under the lock whether this user wants the next call. */
+  private wait(waiting: boolean): void {
+    if (waiting === this.waiting) return;
+    this.waiting = waiting;
+    this.state[WAITERS_WORD] += waiting ? 1 : -1;
   }
 
   /** Frees the buffers of frames the device has sent (free_old_xmit_skbs). */
@@ -180,6 +194,7 @@ export class NetTxQueue {
     const queue = this.queue;
     queue.loadState(this.state, 0);
     const quiet = queue.enableCallbackDelayed();
+    this.wait(quiet);
     if (!quiet) this.reclaim();
     queue.saveState(this.state, 0);
     this.lock.release();

@@ -7,6 +7,9 @@ import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../actors/traff
 import { takeSnapshot } from '../../src/metrics/snapshot.ts';
 import type { Snapshot } from '../../src/metrics/snapshot.ts';
 import type { Host } from '../../src/runtime/host.ts';
+import { sampleCores } from '../../src/runtime/core-use.ts';
+import type { CoreSample } from '../../src/runtime/core-use.ts';
+import { ScheduleReader } from '../../src/runtime/sched-stats.ts';
 import { ThreadHost } from '../../src/runtime/thread-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
@@ -27,6 +30,8 @@ export interface PathPoint {
   /** Sums over all streams, frames/s. */
   readonly sentPps: number;
   readonly deliveredPps: number;
+  /** Share of the cores' time that went to other processes: above a few per cent the point says little. */
+  readonly foreignShare: number;
   readonly threads: readonly { readonly name: string; readonly runShare: number; readonly waitShare: number }[];
 }
 
@@ -35,6 +40,7 @@ const SETTLE_MS = 200;
 
 const order = JSON.parse(process.argv[2]) as PathOrder;
 const host = await ThreadHost.create(buildPlan(loadScenario(order.scenario, { overrides: order.overrides })));
+const schedules = new ScheduleReader();
 try {
   await host.start();
   setRates(host, order.ratesPps[0]);
@@ -42,11 +48,15 @@ try {
   for (const ratePps of order.ratesPps) {
     setRates(host, ratePps);
     await delay(SETTLE_MS);
+    const coresBefore = sampleCores(schedules.read());
     const before = takeSnapshot(host);
     await delay(order.pointMs);
-    console.log(JSON.stringify(pointOf(host, ratePps, before, takeSnapshot(host))));
+    const after = takeSnapshot(host);
+    const foreignShare = foreignShareOf(coresBefore, sampleCores(schedules.read()));
+    console.log(JSON.stringify({ ...pointOf(host, ratePps, before, after), foreignShare } satisfies PathPoint));
   }
 } finally {
+  schedules.close();
   await host.stop();
 }
 
@@ -58,7 +68,15 @@ function setRates({ plan, memory }: Host, ratePps: number): void {
   }
 }
 
-function pointOf(running: Host, ratePps: number, before: Snapshot, after: Snapshot): PathPoint {
+/** What the cores did beyond this process's threads. */
+function foreignShareOf(before: CoreSample, after: CoreSample): number {
+  const busyNs = ({ cores }: CoreSample): number => cores.reduce((sum, core) => sum + core.busyNs + core.stealNs, 0);
+  const ownNs = ({ threads }: CoreSample): number => threads.reduce((sum, { runNs }) => sum + runNs, 0);
+  const foreignNs = busyNs(after) - busyNs(before) - (ownNs(after) - ownNs(before));
+  return Math.max(0, foreignNs) / ((after.atNs - before.atNs) * after.cores.length);
+}
+
+function pointOf(running: Host, ratePps: number, before: Snapshot, after: Snapshot): Omit<PathPoint, 'foreignShare'> {
   const elapsedNs = after.atNs - before.atNs;
   const perSecond = (counter: 'tx' | 'rx', actorOf: (stream: { generator: string; sink: string }) => string): number =>
     running.plan.streams.reduce((sum, stream) => {

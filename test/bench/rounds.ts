@@ -64,7 +64,8 @@ async function undisturbed(contender: PacedContender): Promise<Round> {
 }
 
 /**
- * The same for contenders that give several figures at a time and need no setting of their work.
+ * The same for contenders that give several figures at a time and need no setting of their work. Those that begin afresh
+ * each round need no warm-up rounds.
  *
  * @returns by contender, then by figure.
  */
@@ -72,8 +73,9 @@ export async function interleaveFigures(
   contenders: readonly (() => Promise<readonly number[]>)[],
   figures: number,
   context: BenchContext,
+  warmUpRounds = WARM_UP_ROUNDS,
 ): Promise<Measured[][]> {
-  for (let warmUp = 0; warmUp < WARM_UP_ROUNDS; warmUp++) for (const contender of contenders) await contender();
+  for (let warmUp = 0; warmUp < warmUpRounds; warmUp++) for (const contender of contenders) await contender();
   const rounds: (readonly number[])[][] = contenders.map(() => []);
   for (let round = 0; round < context.rounds; round++) {
     for (const [i, contender] of contenders.entries()) rounds[i].push(await contender());

@@ -5,7 +5,12 @@ import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { FeatureSet } from '../../src/virtio/features.ts';
-import { featureSet, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_VERSION_1 } from '../../src/virtio/features.ts';
+import {
+  featureSet,
+  VIRTIO_F_EVENT_IDX,
+  VIRTIO_F_INDIRECT_DESC,
+  VIRTIO_F_VERSION_1,
+} from '../../src/virtio/features.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
 import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
@@ -70,7 +75,12 @@ export class VhostBed {
     };
     setup.init();
     finish();
-    const ring = (queue: SplitDriverQueue, index: number) => ({ layout: queue.layout, base: 0, kick: index, call: 2 + index });
+    const ring = (queue: SplitDriverQueue, index: number) => ({
+      layout: queue.layout,
+      base: 0,
+      kick: index,
+      call: 2 + index,
+    });
     setup.start({
       accepted,
       regions: [{ addr: 0, sizeBytes: this.guest.sizeBytes }],

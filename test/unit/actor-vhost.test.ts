@@ -32,9 +32,29 @@ describe('receive', () => {
 
   test.each([
     ['one unaligned buffer', [[1, 100]]],
-    ['a header of its own', [[0, 12], [64, 100]]],
-    ['a header split in two', [[0, 5], [64, 7], [128, 100]]],
-    ['a frame over three buffers', [[0, 20], [65, 3], [130, 100]]],
+    [
+      'a header of its own',
+      [
+        [0, 12],
+        [64, 100],
+      ],
+    ],
+    [
+      'a header split in two',
+      [
+        [0, 5],
+        [64, 7],
+        [128, 100],
+      ],
+    ],
+    [
+      'a frame over three buffers',
+      [
+        [0, 20],
+        [65, 3],
+        [130, 100],
+      ],
+    ],
   ] as [string, [number, number][]][])('chained and unaligned: %s', (_, pieces) => {
     const v = new VhostBed();
     const base = v.buffers[0];
@@ -143,13 +163,23 @@ describe('transmit', () => {
     const v = new VhostBed();
     const base = v.buffers[0];
     const image = [...new Array<number>(HEADER).fill(0), ...frame()];
-    const pieces = [[1, 5], [65, 20], [130, 47]];
+    const pieces = [
+      [1, 5],
+      [65, 20],
+      [130, 47],
+    ];
     let at = 0;
     for (const [offset, bytes] of pieces) {
       v.guest.u8.set(image.slice(at, at + bytes), base + offset);
       at += bytes;
     }
-    v.tx.addChain(Int32Array.from(pieces, ([o]) => base + o), Int32Array.from(pieces, ([, n]) => n), 3, 0, 1);
+    v.tx.addChain(
+      Int32Array.from(pieces, ([o]) => base + o),
+      Int32Array.from(pieces, ([, n]) => n),
+      3,
+      0,
+      1,
+    );
     v.publish(TX);
     v.drain();
     expect(v.bed.frameIn(v.bed.take(v.tap.backlog)[0])).toEqual(frame());

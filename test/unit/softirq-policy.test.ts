@@ -9,6 +9,7 @@ const LINUX_3_13: SoftirqLimits = {
   sweepTimeNs: 8e6,
   visitSweepsMax: 10,
   visitTimeNs: 4e6,
+  repollList: false,
   ksoftirqdGuard: false,
 };
 const WEIGHT = 64;
@@ -22,15 +23,15 @@ function policyOf(limits: Partial<SoftirqLimits> = {}): SoftirqPolicy {
 function flood(
   policy: SoftirqPolicy,
   context: SoftirqContext,
-  { startNs = 0, pollNs = WEIGHT * FRAME_NS, needResched = false } = {},
+  { startNs = 0, pollNs = WEIGHT * FRAME_NS, needResched = false, scheduled = 1 } = {},
 ): { verdict: SoftirqVerdict; frames: number; endNs: number } {
-  expect(policy.begin(context, startNs)).toBe(true);
+  expect(policy.begin(context, scheduled, startNs)).toBe(true);
   let frames = 0;
   let endNs = startNs;
   for (;;) {
     frames += WEIGHT;
     endNs += pollNs;
-    const verdict = policy.afterPoll(WEIGHT, true, needResched, endNs);
+    const verdict = policy.afterPoll(WEIGHT, scheduled, needResched, endNs);
     if (verdict !== 'continue') return { verdict, frames, endNs };
   }
 }
@@ -40,6 +41,17 @@ describe('one sweep (net_rx_action)', () => {
     const policy = policyOf({ visitSweepsMax: 1 });
     expect(flood(policy, 'interrupt').frames).toBe(320);
     expect(policy.timeSqueeze).toBe(1);
+  });
+
+  it('polls each scheduled instance once since v3.19, and that is no squeeze', () => {
+    const policy = policyOf({ visitSweepsMax: 1, repollList: true });
+    expect(flood(policy, 'interrupt').frames).toBe(64);
+    const two = policyOf({ visitSweepsMax: 1, repollList: true });
+    expect(flood(two, 'interrupt', { scheduled: 2 }).frames).toBe(128);
+    expect(two.timeSqueeze).toBe(0);
+    const ten = policyOf({ visitSweepsMax: 1, repollList: true });
+    expect(flood(ten, 'interrupt', { scheduled: 10 }).frames).toBe(320);
+    expect(ten.timeSqueeze).toBe(1);
   });
 
   it('ends after the second tick', () => {
@@ -83,21 +95,21 @@ describe('one visit (__do_softirq)', () => {
   it('ends idle when nothing is left, and then ksoftirqd has nothing to do', () => {
     const policy = policyOf();
     flood(policy, 'interrupt');
-    expect(policy.begin('ksoftirqd', 5e6)).toBe(true);
-    expect(policy.afterPoll(10, false, true, 5.1e6)).toBe('idle');
+    expect(policy.begin('ksoftirqd', 1, 5e6)).toBe(true);
+    expect(policy.afterPoll(10, 0, true, 5.1e6)).toBe('idle');
     expect(policy.ksoftirqdRunnable).toBe(false);
     expect(policy.timeSqueeze).toBe(10);
   });
 
   it('cannot begin within another', () => {
     const policy = policyOf();
-    policy.begin('interrupt', 0);
-    expect(() => policy.begin('bh-enable', 1)).toThrow(/begun within another/);
+    policy.begin('interrupt', 1, 0);
+    expect(() => policy.begin('bh-enable', 1, 1)).toThrow(/begun within another/);
   });
 
   it('that the host breaks off leaves its work to ksoftirqd', () => {
     const policy = policyOf();
-    policy.begin('interrupt', 0);
+    policy.begin('interrupt', 1, 0);
     policy.abandon();
     expect(policy.visiting).toBe(false);
     expect(policy.ksoftirqdRunnable).toBe(true);
@@ -116,20 +128,20 @@ describe('ksoftirqd', () => {
   it('does not keep softirq from running inline in v3.13 or v6.5', () => {
     const policy = policyOf();
     flood(policy, 'interrupt');
-    expect(policy.begin('interrupt', 9e6)).toBe(true);
+    expect(policy.begin('interrupt', 1, 9e6)).toBe(true);
     expect(policy.refusals).toBe(0);
   });
 
   it('keeps softirq from running inline under the guard of v4.9, until all is done', () => {
     const policy = policyOf({ ksoftirqdGuard: true });
     flood(policy, 'interrupt');
-    expect(policy.begin('interrupt', 9e6)).toBe(false);
-    expect(policy.begin('bh-enable', 9e6)).toBe(false);
+    expect(policy.begin('interrupt', 1, 9e6)).toBe(false);
+    expect(policy.begin('bh-enable', 1, 9e6)).toBe(false);
     expect(policy.refusals).toBe(2);
     expect(policy.visiting).toBe(false);
-    expect(policy.begin('ksoftirqd', 9e6)).toBe(true);
-    policy.afterPoll(0, false, false, 9.1e6);
-    expect(policy.begin('interrupt', 10e6)).toBe(true);
+    expect(policy.begin('ksoftirqd', 1, 9e6)).toBe(true);
+    policy.afterPoll(0, 0, false, 9.1e6);
+    expect(policy.begin('interrupt', 1, 10e6)).toBe(true);
   });
 
   it('is lifted by the next tick', () => {
@@ -143,9 +155,9 @@ describe('ksoftirqd', () => {
 describe('threaded NAPI', () => {
   it('knows no budget and makes way between any two polls', () => {
     const policy = policyOf();
-    policy.begin('threaded', 0);
-    for (let i = 1; i <= 1000; i++) expect(policy.afterPoll(WEIGHT, true, false, i * 1e6)).toBe('continue');
-    expect(policy.afterPoll(WEIGHT, true, true, 2e9)).toBe('yield');
+    policy.begin('threaded', 1, 0);
+    for (let i = 1; i <= 1000; i++) expect(policy.afterPoll(WEIGHT, 1, false, i * 1e6)).toBe('continue');
+    expect(policy.afterPoll(WEIGHT, 1, true, 2e9)).toBe('yield');
     expect(policy.timeSqueeze).toBe(0);
     expect(policy.handovers).toBe(0);
   });

@@ -25,7 +25,7 @@ const STATIONS = [
   { label: 'nic tx', kind: 'nic' },
   { label: 'sink', kind: 'sink' },
 ] as const;
-const FIGURES = ['batch', 'poll', 'frame', 'size'] as const;
+const FIGURES = ['batch', 'poll', 'frame'] as const;
 const BATCH = 0;
 const POLL = 1;
 const FRAME = 2;
@@ -51,7 +51,7 @@ export const actorsBench: Bench = {
         await thread.end();
       }
     };
-    const [figures] = await interleaveFigures([measure], STATIONS.length * FIGURES.length, context);
+    const [figures] = await interleaveFigures([measure], STATIONS.length * FIGURES.length, context, 0);
     const at = (station: number, figure: number): Measured => figures[station * FIGURES.length + figure];
     const rows = STATIONS.map(({ label }, s) => row(label, at(s, BATCH)));
     return {

@@ -34,6 +34,8 @@ const RATES_PPS = [200e3, 300e3, 400e3, 500e3, 600e3, 700e3, 800e3, 1000e3];
 const WARM_UP_MS = 1000;
 const SEARCH_MS = 1500;
 const POINT_MS = 2000;
+const FOREIGN_SHARE_MAX = 0.05;
+const ATTEMPTS = 3;
 
 const run = promisify(execFile);
 
@@ -53,17 +55,31 @@ export const pathBench: Bench = {
       notes.push(`${name}: offered 2 x kpps to delivered kpps: ${points.map(pointText).join(', ')}`);
       notes.push(`${name}, at 2 x ${found.ratePps / 1e3} kpps: ${sharesText(found)}`);
     }
+    const foreign: number[][] = VARIANTS.map(() => []);
     const contenders = VARIANTS.map(({ overrides }, v) => async () => {
-      const [point] = await measure({ overrides, ratesPps: [best[v].ratePps], pointMs: POINT_MS }, context);
+      const point = await undisturbedPoint({ overrides, ratesPps: [best[v].ratePps], pointMs: POINT_MS }, context);
+      foreign[v].push(point.foreignShare);
       return [point.deliveredPps / 1e6];
     });
-    const measured = await interleaveFigures(contenders, 1, context);
+    const measured = await interleaveFigures(contenders, 1, context, 0);
     const rows = VARIANTS.map(({ name }, v) =>
       rowOf({ name: `path, ${name}`, unit: 'Mpps', better: 'higher', floor: FLOOR_MPPS }, measured[v][0], null),
     );
+    const shares = foreign.map((each) => `${(100 * Math.max(...each)).toFixed(0)} %`);
+    notes.push(`most that other processes took of the cores in a measured round, by variant: ${shares.join(', ')}`);
     return { rows, notes, skipped: null };
   },
 };
+
+/** One load, again when other processes had more of the cores than they may; else the least disturbed attempt. */
+async function undisturbedPoint(order: Parameters<typeof measure>[0], context: BenchContext): Promise<PathPoint> {
+  let [best] = await measure(order, context);
+  for (let attempt = 1; attempt < ATTEMPTS && best.foreignShare > FOREIGN_SHARE_MAX; attempt++) {
+    const [point] = await measure(order, context);
+    if (point.foreignShare < best.foreignShare) best = point;
+  }
+  return best;
+}
 
 async function measure(
   { overrides, ratesPps, pointMs }: Pick<PathOrder, 'overrides' | 'ratesPps' | 'pointMs'>,

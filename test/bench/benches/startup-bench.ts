@@ -19,7 +19,7 @@ export const startupBench: Bench = {
   usesBothCores: false,
   run: async (context: BenchContext): Promise<BenchResult> => {
     if (!existsSync(MAIN)) return { rows: [], notes: [], skipped: 'there is no src/cli/main.ts to run' };
-    const [[seconds]] = await interleaveFigures([async () => [await secondsToFirstFrame()]], 1, context);
+    const [[seconds]] = await interleaveFigures([async () => [await secondsToFirstFrame()]], 1, context, 1);
     const meaning = {
       name: 'command to first delivered frame',
       unit: 's',

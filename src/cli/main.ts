@@ -1,0 +1,24 @@
+/** The command line: one verb a file. Each loads what it needs when it is called, so that the first frame is soon sent. */
+import { Command } from 'commander';
+import { toolVersion } from '../experiment/tool-version.ts';
+import { addDoctor } from './doctor.ts';
+import { reportError } from './errors.ts';
+import { addList } from './list.ts';
+import { addRun } from './run.ts';
+import { addSchema } from './schema.ts';
+import { addValidate } from './validate.ts';
+
+const program = new Command('vhostlab')
+  .description('A laboratory for the virtio/vhost-net data path on real threads')
+  .version(toolVersion())
+  .showSuggestionAfterError()
+  .showHelpAfterError('(--help lists what is allowed)')
+  .exitOverride();
+
+for (const add of [addRun, addValidate, addList, addSchema, addDoctor]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error);
+}

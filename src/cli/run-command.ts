@@ -1,0 +1,119 @@
+/** What `run` does, once its flags are known to be well formed. */
+import { hdrBase64 } from '../metrics/hdr-export.ts';
+import { createLog } from '../metrics/logger.ts';
+import { reserveResult, writeResult } from '../experiment/result-file.ts';
+import { runScenario } from '../experiment/run.ts';
+import type { RunResult } from '../experiment/run-result.ts';
+import { EXIT_INTERRUPTED } from '../experiment/exit-codes.ts';
+import type { Host } from '../runtime/host.ts';
+import { buildPlan } from '../topology/build-plan.ts';
+import { parseDurationNs } from '../topology/quantities.ts';
+import { loadScenario } from '../topology/scenario-file.ts';
+import type { Scenario } from '../topology/scenario.ts';
+import { UsageError, exitCodeFor, messageOf } from './errors.ts';
+import { openHost } from './open-host.ts';
+import { HumanOutput, RecordOutput } from './run-output.ts';
+import type { RunOutput, SetupReport } from './run-output.ts';
+import type { RunFlags } from './run.ts';
+
+/** Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
+export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
+  const scenario = readScenario(nameOrPath, flags);
+  if (flags.json !== undefined) reserve(flags.json);
+  const log = await createLog(flags.logLevel);
+  const output = flags.jsonStream === true ? new RecordOutput(scenario) : new HumanOutput(flags.quiet === true, log);
+  const interruption = listenForSignals();
+  let host: Host | null = null;
+  try {
+    host = await openHost(flags.host, buildPlan(scenario), scenario);
+    const opened = host;
+    const result = await runScenario(scenario, opened, {
+      signal: interruption.signal,
+      encodeHistogram: flags.json === undefined ? null : hdrBase64,
+      ready: async (readyAfterNs) => {
+        log.logger.info({ readyAfterMs: readyAfterNs / 1e6 }, 'the guest is up');
+        if (flags.showSetup === true) output.setup(await readSetup(opened));
+      },
+      watch: (live) => output.watch(live),
+    });
+    await conclude(result, flags, output);
+    return result.exitCode;
+  } catch (error) {
+    output.fail(messageOf(error), exitCodeFor(error), host?.nowNs() ?? 0);
+    throw error;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+function readScenario(nameOrPath: string, { set, pcap, duration }: RunFlags): Scenario {
+  const overrides = pcap === undefined ? set : [...set, `traffic.pcap=${pcap}`];
+  const scenario = loadScenario(nameOrPath, { overrides });
+  if (duration === undefined) return scenario;
+  const durationNs = flagDurationNs(duration);
+  const phases = scenario.run.phases.map((phase) => ({ ...phase, durationNs }));
+  return { ...scenario, run: { ...scenario.run, phases } };
+}
+
+function flagDurationNs(duration: string): number {
+  try {
+    const durationNs = parseDurationNs(duration);
+    if (durationNs > 0) return durationNs;
+  } catch (error) {
+    throw new UsageError(`--duration: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  throw new UsageError(`--duration: found "${duration}", allowed: more than nothing`);
+}
+
+function reserve(file: string): void {
+  try {
+    reserveResult(file);
+  } catch (error) {
+    throw new UsageError(`--json ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** How the VMM of each machine set its vNICs up, and what the vhost devices have to say. */
+async function readSetup(host: Host): Promise<SetupReport[]> {
+  const actors = host.plan.threads.flatMap((thread) => thread.actors);
+  const reports: SetupReport[] = [];
+  for (const { name, spec } of actors) {
+    if (spec.kind === 'vmm') reports.push({ actor: name, lines: await host.report(name) });
+  }
+  return reports;
+}
+
+async function conclude(result: RunResult, flags: RunFlags, output: RunOutput): Promise<void> {
+  // The file first: whatever happens to the terminal, the result is kept.
+  if (flags.json !== undefined) writeResult(flags.json, result);
+  await output.finish(result);
+}
+
+interface Interruption {
+  readonly signal: AbortSignal;
+  dispose(): void;
+}
+
+/** The first signal ends the run in good order, with its ledger; a second one ends the program. */
+function listenForSignals(): Interruption {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    controller.abort();
+  };
+  // Whoever read our output has gone: nothing more can be shown, but threads and files still end well.
+  const onOutputError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error;
+    controller.abort();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  process.stdout.on('error', onOutputError);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    },
+  };
+}

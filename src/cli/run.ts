@@ -1,0 +1,51 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { LOG_LEVELS } from '../metrics/logger.ts';
+import type { LogLevel } from '../metrics/logger.ts';
+import { HOST_KINDS } from './open-host.ts';
+import type { HostKind } from './open-host.ts';
+import { collectSetting } from './option-parsers.ts';
+
+/** Flags of `run`, as commander names them. */
+export interface RunFlags {
+  readonly set: readonly string[];
+  readonly host: HostKind;
+  readonly duration?: string;
+  readonly pcap?: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly showSetup?: true;
+  readonly quiet?: true;
+  readonly logLevel: LogLevel;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 ok, 1 internal error, 99 an expectation was not met, 104 bad scenario or flag,
+110 invalid run (generator behind, or cores taken by others), 111 the ledger does not balance, 130 interrupted`;
+
+/** `run`: one run of one scenario. */
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('run a scenario and say where its frames went')
+    .argument('<scenario>', 'name of a shipped scenario, or path of a file')
+    .option(
+      '--set <path=value>',
+      'change one key of the scenario, such as traffic.rate=2Mpps; may be repeated',
+      collectSetting,
+      [],
+    )
+    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .option('--duration <time>', 'length of every phase, such as 5s')
+    .option('--pcap <file>', 'replay this capture instead of generated frames')
+    .option('--json <file>', 'write the whole result to a file')
+    .option('--json-stream', 'write a record for each interval to stdout, one JSON object a line')
+    .option('--show-setup', 'print how the VMM set up each vNIC')
+    .option('--quiet', 'nothing while it runs; only the summary')
+    .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
+    .addHelpText('after', EXIT_CODES)
+    .action(async (nameOrPath: string, flags: RunFlags) => {
+      const { runCommand } = await import('./run-command.ts');
+      process.exitCode = await runCommand(nameOrPath, flags);
+    });
+}

@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { collectSetting } from './option-parsers.ts';
+
+interface ValidateOptions {
+  readonly set: readonly string[];
+  readonly resolved?: true;
+}
+
+/** `validate`: checks scenario files, and shows what a run would use. */
+export function addValidate(program: Command): void {
+  program
+    .command('validate')
+    .description('check a scenario without running it')
+    .argument('<scenario>', 'name of a shipped scenario, or path of a file')
+    .option('--set <path=value>', 'change one key, as run does; may be repeated', collectSetting, [])
+    .option('--resolved', 'print the scenario as JSON with every default filled in')
+    .action(async (nameOrPath: string, options: ValidateOptions) => {
+      const { loadScenario } = await import('../topology/scenario-file.ts');
+      const { buildPlan } = await import('../topology/build-plan.ts');
+      const scenario = loadScenario(nameOrPath, { overrides: options.set });
+      const { threads, buffers } = buildPlan(scenario);
+      if (options.resolved === true) {
+        process.stdout.write(`${JSON.stringify(scenario, null, 2)}\n`);
+        return;
+      }
+      const mebibytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
+      const names = threads.map(({ name }) => name).join(', ');
+      process.stdout.write(
+        `${scenario.name} is valid: ${threads.length} threads (${names}), ${mebibytes.toFixed(0)} MiB\n`,
+      );
+    });
+}

@@ -1,0 +1,117 @@
+/** A guest's vCPUs, brought up through the VMM actor; the test is the vhost device behind each vNIC, byte for byte. */
+import type { GuestVcpu, GuestVcpuConfig, GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { Vmm, VmmNicLink } from '../../actors/vmm.ts';
+import { Doorbell, EventWord } from '../../src/memory/doorbell.ts';
+import { depotEntries } from '../../src/memory/magazine.ts';
+import { buildFrame } from '../../src/net/frame-template.ts';
+import { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net-header.ts';
+import type { SplitDeviceQueue } from '../../src/virtio/split-device.ts';
+import { VhostBackend } from '../../src/virtio/vhost-backend.ts';
+import { ActorBed, sorted } from './actor-bed.ts';
+
+const RX = 0;
+const TX = 1;
+
+export class GuestBed {
+  readonly bed: ActorBed;
+  readonly vmm: Vmm;
+  readonly vcpus: readonly GuestVcpu[];
+  readonly guest: GuestMemory;
+  readonly devices: readonly VhostBackend[];
+  /** By vNIC: kick eventfds by vring. */
+  readonly kicks: readonly (readonly EventWord[])[];
+  /** The doorbell of each vCPU's thread. */
+  readonly bells: readonly Doorbell[];
+
+  constructor(overrides: readonly string[] = [], config: Partial<GuestVcpuConfig> = {}) {
+    this.bed = new ActorBed(overrides);
+    const { bed } = this;
+    this.vmm = bed.create<Vmm>('vm0/vmm');
+    this.vcpus = [0, 1].map((i) => bed.create<GuestVcpu>(`vm0/vcpu${i}`, { ...config }));
+    this.guest = new GuestMemory(bed.memory.buffer('guest:vm0'));
+    const links = bed.planOf('vm0/vmm').attachments.map(({ link }) => link as VmmNicLink);
+    this.devices = links.map(({ mailbox }) => new VhostBackend(bed.memory, mailbox, this.guest));
+    this.kicks = links.map((_, v) =>
+      bed.link<GuestVcpuNicLink>('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
+    );
+    this.bells = [0, 1].map((i) => {
+      const thread = bed.plan.threads.find(({ name }) => name === `vm0/vcpu${i}`)!;
+      return new Doorbell(bed.memory, thread.doorbell);
+    });
+  }
+
+  /** Everybody takes a turn until both vNICs are up on both vCPUs. */
+  bringUp(): this {
+    for (let turn = 0; turn < 5000; turn++) {
+      this.vmm.poll(64, 0);
+      for (const device of this.devices) device.serveIoctl();
+      for (const vcpu of this.vcpus) vcpu.poll(64, 0);
+      if (this.isUp) return this;
+    }
+    throw new Error('the vNICs never came up');
+  }
+
+  private get isUp(): boolean {
+    const served = this.devices.every((device) => device.queue(RX) !== null && device.queue(TX) !== null);
+    return (
+      served &&
+      [0, 1].every((v) => this.bed.word(this.bed.link<GuestVcpuNicLink>('vm0/vcpu0', v).nic.published)[0] === 1)
+    );
+  }
+
+  queue(vnic: number, index: number): SplitDeviceQueue {
+    return this.devices[vnic].queue(index)!;
+  }
+
+  /** A frame that the router forwards from `vnic` out of the other one. */
+  frame(vnic: number, seq = 0, ttl = 64): Uint8Array {
+    const { spec } = this.bed.planOf(`generator-eth${vnic}`);
+    if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
+    return buildFrame({ ...spec.sources[0].flows, ttl }, 64, seq, 0);
+  }
+
+  /** The device receives frames for the guest; how many found a buffer. */
+  deliver(vnic: number, frames: readonly Uint8Array[]): number {
+    const queue = this.queue(vnic, RX);
+    let delivered = 0;
+    for (const frame of frames) {
+      if (queue.availCount() <= 0) break;
+      const head = queue.pop();
+      const addr = queue.chainAddr[0];
+      writeNetHeader(this.guest, addr);
+      this.guest.u8.set(frame, addr + NET_HEADER_BYTES);
+      queue.pushUsed(head, frame.length + NET_HEADER_BYTES);
+      delivered++;
+    }
+    queue.publishUsed();
+    if (queue.shouldCall()) this.bells[vnic].unpark();
+    return delivered;
+  }
+
+  /** The device takes up to `most` frames the guest transmitted, with their headers; whether it then calls. */
+  collect(vnic: number, most = 1e9): { frames: Uint8Array[]; call: boolean } {
+    const queue = this.queue(vnic, TX);
+    const frames: Uint8Array[] = [];
+    for (let n = Math.min(most, queue.availCount()); n > 0; n--) {
+      const head = queue.pop();
+      frames.push(this.guest.u8.slice(queue.chainAddr[0], queue.chainAddr[0] + queue.readableBytes));
+      queue.pushUsed(head, 0);
+    }
+    queue.publishUsed();
+    return { frames, call: queue.shouldCall() };
+  }
+
+  /** Every guest buffer is in exactly one place. */
+  get buffers(): number[] {
+    const [{ depot }] = this.bed.plan.guests;
+    return sorted([
+      ...depotEntries(this.bed.memory, depot),
+      ...this.vcpus.flatMap((vcpu) => this.bed.census(vcpu).guestBuffers),
+    ]);
+  }
+
+  get allBuffers(): number[] {
+    return sorted(this.bed.plan.guests[0].addresses);
+  }
+}
