@@ -78,6 +78,8 @@ export class IpForward implements NetworkFunction {
     this.ports = config.ports;
     this.routes = config.routes;
     config.routes.forEach((route, i) => this.table.insert(route.prefix, route.length, i));
+    // Its own addresses, whatever port a packet for them comes by (RFC 1812 section 5.2.3).
+    for (const { address } of config.ports) this.table.insert(address, 32, config.routes.length);
   }
 
   process(bytes: Uint8Array, offset: number, length: number, port: number): number {
@@ -95,11 +97,11 @@ export class IpForward implements NetworkFunction {
     const verdict = this.validate(bytes, ip, length - ETH_HEADER_BYTES);
     if (verdict !== VALID) return verdict;
     const destination = ipv4Dst(bytes, ip);
-    if (destination === own.address) return LOCAL;
     // 224.0.0.0/4 and above: not for this function (RFC 1812 section 5.2.1.2).
     if (destination >>> 28 >= 0xe) return MULTICAST;
     const found = this.table.lookup(destination);
     if (found === LPM_NO_ROUTE) return NO_ROUTE;
+    if (found === this.routes.length) return LOCAL;
     if (ipv4Ttl(bytes, ip) <= 1) return TTL_EXCEEDED;
     decrementTtl(bytes, ip);
     const route = this.routes[found];

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 
+const TEXT_CHARS = 98;
+
 /** `list`: the scenarios that come with the program. */
 export function addList(program: Command): void {
   program
@@ -7,18 +9,13 @@ export function addList(program: Command): void {
     .description('list the scenarios that come with the program')
     .action(async () => {
       const { loadScenario, shippedScenarios } = await import('../topology/scenario-file.ts');
-      const { formatDuration } = await import('../topology/quantities.ts');
+      const { formatSeconds } = await import('../metrics/number-format.ts');
+      const { wrapWords } = await import('../metrics/text-table.ts');
       for (const name of shippedScenarios()) {
         const { description, run } = loadScenario(name);
         const durationNs = run.warmupNs + run.settleNs + run.phases.reduce((sum, phase) => sum + phase.durationNs, 0);
-        process.stdout.write(`${name}, ${formatDuration(durationNs)}\n${indented(description)}\n`);
+        const about = wrapWords(description, TEXT_CHARS).map((line) => `  ${line}\n`);
+        process.stdout.write(`${name}, ${formatSeconds(durationNs)}\n${about.join('')}`);
       }
     });
-}
-
-function indented(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `  ${line}`)
-    .join('\n');
 }

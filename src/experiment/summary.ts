@@ -8,7 +8,7 @@ import {
   formatTime,
 } from '../metrics/number-format.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
-import { barText, dividedBar, shorten, styled, tableLines } from '../metrics/text-table.ts';
+import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { DropCount, ExpectationResult, Ledger, PhaseResult, RunResult } from './run-result.ts';
 import { stateOf } from './thread-story.ts';
@@ -193,15 +193,4 @@ function validityLines({ validity }: RunResult, width: number, paint: Paint): st
       wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
     ),
   ];
-}
-
-/** Lines of at most `width` characters, broken between words. */
-function wrapWords(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines[lines.length - 1];
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else if (word !== '') lines.push(word);
-  }
-  return lines;
 }

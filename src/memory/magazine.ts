@@ -50,7 +50,7 @@ export class Magazine {
 
   /** Entries that `take` can give now, after a visit to the depot when fewer than `wanted` are at hand. */
   available(wanted: number): number {
-    if (this.count < wanted) this.exchange(this.size >> 1);
+    if (this.count < wanted) this.exchange(Math.max(this.size >> 1, wanted));
     return this.count;
   }
 

@@ -83,3 +83,14 @@ export function dividedBar(full: number, shaded: number, width: number): string 
 function textOf(cell: Cell): string {
   return typeof cell === 'string' ? cell : cell.text;
 }
+
+/** Lines of at most `width` characters, broken between words. */
+export function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1];
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else if (word !== '') lines.push(word);
+  }
+  return lines;
+}

@@ -1,0 +1,46 @@
+/** Most loss at which a rate still counts as loss-free. */
+export const LOSS_FREE_RATIO_MAX = 0.005;
+
+export interface LossFreeSearch {
+  /** Where to begin, and the least and the most that is tried, frames/s. */
+  readonly startFps: number;
+  readonly minFps: number;
+  readonly maxFps: number;
+  /** How near the answer must be to a rate that loses frames: 1.05 is 5 %. */
+  readonly precision: number;
+}
+
+/** One rate that was tried. */
+export interface LossProbe {
+  readonly fps: number;
+  readonly lossRatio: number;
+}
+
+/**
+ * Looks for the highest loss-free rate: doubling or halving until it is bracketed, then bisecting on a logarithmic
+ * scale. `measure` gives the loss at a rate, or null to end the search.
+ * @returns null when the search was ended, or when even the least rate loses frames.
+ */
+export async function searchLossFreeFps(
+  { startFps, minFps, maxFps, precision }: LossFreeSearch,
+  measure: (fps: number) => Promise<number | null>,
+): Promise<number | null> {
+  let [good, bad] = [0, Infinity];
+  let fps = Math.min(maxFps, Math.max(minFps, startFps));
+  for (;;) {
+    const lossRatio = await measure(fps);
+    if (lossRatio === null) return null;
+    if (lossRatio <= LOSS_FREE_RATIO_MAX) good = Math.max(good, fps);
+    else bad = Math.min(bad, fps);
+    if (good >= maxFps || bad <= minFps) break;
+    if (good > 0 && bad / good <= precision) break;
+    fps = nextFps(good, bad, minFps, maxFps);
+  }
+  return good > 0 ? good : null;
+}
+
+function nextFps(good: number, bad: number, minFps: number, maxFps: number): number {
+  if (bad === Infinity) return Math.min(maxFps, good * 2);
+  if (good === 0) return Math.max(minFps, bad / 2);
+  return Math.sqrt(good * bad);
+}

@@ -1,0 +1,103 @@
+/** The rates that a sweep offers. */
+import { formatAmount } from '../../metrics/number-format.ts';
+import { QuantityError, formatRate, parseRate } from '../../topology/quantities.ts';
+import type { Rate } from '../../topology/quantities.ts';
+import type { Scenario } from '../../topology/scenario.ts';
+import { portLoads, streamRatesFps } from '../../topology/stream-rates.ts';
+
+/** Rates as they are given, or multiples of the loss-free rate of the first variant, which is measured first. */
+export type RateChoice =
+  | { readonly kind: 'rates'; readonly rates: readonly Rate[] }
+  | { readonly kind: 'multiples'; readonly multiples: readonly number[] };
+
+export interface OfferedRate {
+  readonly rate: Rate;
+  /** Of all streams together. */
+  readonly fps: number;
+  /** Of the loss-free rate; null where rates were given. */
+  readonly multiple: number | null;
+}
+
+export const DEFAULT_MULTIPLES: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
+
+const STEPS_MAX = 1000;
+const STEPS_ALLOWED = 'FIRST..LAST/STEP in the same unit, such as 10%..100%/10% or 50kpps..400kpps/50kpps';
+
+/** Reads `10%..100%/10%`. @throws QuantityError */
+export function parseSteps(text: string): Rate[] {
+  const [, ...parts] = /^(.+)\.\.(.+)\/(.+)$/.exec(text) ?? [];
+  if (parts.length !== 3) throw new QuantityError(text, STEPS_ALLOWED);
+  const [first, last, step] = parts.map(parseRate);
+  const [from, to, by] = [first, last, step].map(amountOf);
+  const alike = [last, step].every((rate) => unitOf(rate) === unitOf(first));
+  const count = Math.floor((to - from) / by + 1e-9) + 1;
+  if (!alike || !(by > 0) || !(count >= 1) || count > STEPS_MAX) throw new QuantityError(text, STEPS_ALLOWED);
+  // Twelve digits, so that three steps of 10 % are 30 % exactly.
+  return Array.from({ length: count }, (_, i) => withAmount(first, Number((from + i * by).toPrecision(12))));
+}
+
+function amountOf(rate: Rate): number {
+  return rate.kind === 'lineRate' ? rate.share : rate.perSecond;
+}
+
+function unitOf(rate: Rate): string {
+  return rate.kind === 'bits' ? `bits${rate.layer}` : rate.kind;
+}
+
+function withAmount(rate: Rate, amount: number): Rate {
+  return rate.kind === 'lineRate' ? { ...rate, share: amount } : { ...rate, perSecond: amount };
+}
+
+/** Frames/s of all streams together at a rate. */
+export function offeredFps({ ports, traffic }: Scenario, rate: Rate): number {
+  return streamRatesFps({ ports, streams: traffic.streams }, rate).reduce((sum, fps) => sum + fps, 0);
+}
+
+/** Most frames/s for the streams that share a rate before some port's line is full. */
+export function carriedFpsMax({ ports, traffic }: Scenario): number {
+  const loadsAt = (perSecond: number): Map<string, number> =>
+    portLoads({ ports, streams: traffic.streams }, { kind: 'frames', perSecond });
+  const idle = loadsAt(0);
+  const limits = [...loadsAt(1)].map(([port, load]) => {
+    const own = idle.get(port) ?? 0;
+    return load > own ? (1 - own) / (load - own) : Infinity;
+  });
+  return Math.max(0, Math.min(...limits));
+}
+
+/** The first of `rates` that some port's line cannot carry; null when all can be sent. */
+export function firstBeyondLine({ ports, traffic }: Scenario, rates: readonly Rate[]): Rate | null {
+  const fits = (rate: Rate): boolean =>
+    [...portLoads({ ports, streams: traffic.streams }, rate).values()].every((load) => load <= 1 + 1e-9);
+  return rates.find((rate) => !fits(rate)) ?? null;
+}
+
+export function givenRates(scenario: Scenario, rates: readonly Rate[]): OfferedRate[] {
+  return rates
+    .map((rate) => ({ rate, fps: offeredFps(scenario, rate), multiple: null }))
+    .sort((a, b) => a.fps - b.fps);
+}
+
+/** Multiples of `lossFreeFps`; those beyond the line are replaced by one at line rate. */
+export function multipliedRates(scenario: Scenario, multiples: readonly number[], lossFreeFps: number): OfferedRate[] {
+  const maxFps = carriedFpsMax(scenario);
+  const ascending = [...multiples].sort((a, b) => a - b);
+  const beyond = ascending.findIndex((multiple) => multiple * lossFreeFps > maxFps);
+  const within = beyond < 0 ? ascending : [...ascending.slice(0, beyond), maxFps / lossFreeFps];
+  return within.map((multiple) => {
+    const rate: Rate = { kind: 'frames', perSecond: Math.round(multiple * lossFreeFps) };
+    return { rate, fps: offeredFps(scenario, rate), multiple };
+  });
+}
+
+/** `1.5 x (223 k/s)`, `30% (893 k/s)`. */
+export function describeOffered({ rate, fps, multiple }: OfferedRate): string {
+  const amount = `${formatAmount(fps)}/s`;
+  if (multiple !== null) return `${formatMultiple(multiple)} (${amount})`;
+  return rate.kind === 'frames' ? amount : `${formatRate(rate)} (${amount})`;
+}
+
+/** `1.5 x`. */
+export function formatMultiple(multiple: number): string {
+  return `${Number(multiple.toFixed(2))} x`;
+}

@@ -1,0 +1,119 @@
+/** From single trials to one figure for each variant and rate. */
+import { mean, median } from 'simple-statistics';
+import type { Plan, ThreadPlan } from '../../runtime/plan.ts';
+import type { TotalResult } from '../run-result.ts';
+import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
+import type { OfferedRate } from './offered-rates.ts';
+import type { KindShares, PointResult, Spread, StreamPoint, TrialResult } from './sweep-result.ts';
+
+/** @param values at least one. */
+export function spreadOf(values: readonly number[]): Spread {
+  return { median: median([...values]), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** One point for each rate of a variant at which a trial was made, in the order of the rates. */
+export function variantPoints(
+  variant: string,
+  plan: Pick<Plan, 'threads'>,
+  rates: readonly OfferedRate[],
+  trials: readonly TrialResult[],
+): PointResult[] {
+  const own = trials.filter((trial) => trial.variant === variant);
+  return rates.flatMap((rate, rateIndex) => {
+    const made = own.filter((trial) => trial.rateIndex === rateIndex);
+    return made.length === 0 ? [] : [pointOf(variant, plan, rate, rateIndex, made)];
+  });
+}
+
+function pointOf(
+  variant: string,
+  plan: Pick<Plan, 'threads'>,
+  { fps, multiple }: OfferedRate,
+  rateIndex: number,
+  made: readonly TrialResult[],
+): PointResult {
+  const usable = made.filter(({ validity }) => validity.status !== 'invalid');
+  const used = usable.length > 0 ? usable : made;
+  return {
+    variant,
+    rateIndex,
+    offeredFps: fps,
+    multiple,
+    trials: made.length,
+    validTrials: usable.length,
+    status: usable.length > 0 ? usable[0].validity.status : 'invalid',
+    egressFps: spreadOf(used.map((trial) => perSecond(trial, trial.phase.total.deliveredFrames))),
+    lossRatio: spreadOf(used.map(({ phase }) => phase.total.lossRatio ?? 0)),
+    streams: streamPoints(used),
+    lostAt: lostAt(used),
+    threads: kindShares(plan, used),
+  };
+}
+
+/** Frames/s of a count in a trial's phase. */
+function perSecond({ phase }: TrialResult, frames: number): number {
+  return (frames * 1e9) / phase.elapsedNs;
+}
+
+function streamPoints(trials: readonly TrialResult[]): StreamPoint[] {
+  return trials[0].phase.streams.map(({ name, from, to }, i) => ({
+    name,
+    from,
+    to,
+    egressFps: spreadOf(trials.map((trial) => perSecond(trial, trial.phase.streams[i].deliveredFrames))),
+  }));
+}
+
+function lostAt(trials: readonly TrialResult[]): PointResult['lostAt'] {
+  const places = new Set(trials.flatMap(({ phase }) => phase.drops.map(({ place }) => place)));
+  return [...places]
+    .map((place) => ({ place, ratio: median(trials.map(({ phase }) => droppedShare(phase, place))) }))
+    .filter(({ ratio }) => ratio > 0)
+    .sort((a, b) => b.ratio - a.ratio);
+}
+
+function droppedShare({ total, drops }: { total: TotalResult; drops: TrialResult['phase']['drops'] }, place: string) {
+  const frames = drops.reduce((sum, drop) => (drop.place === place ? sum + drop.frames : sum), 0);
+  return total.sentFrames === 0 ? 0 : Math.min(1, frames / total.sentFrames);
+}
+
+function kindShares({ threads }: Pick<Plan, 'threads'>, trials: readonly TrialResult[]): KindShares[] {
+  const kinds = [...new Set(threads.map(({ kind }) => kind))];
+  return kinds.map((kind) => {
+    const names = threads.filter((thread) => thread.kind === kind).map(({ name }) => name);
+    const rowsOf = ({ phase }: TrialResult) => phase.threads.filter(({ name }) => names.includes(name));
+    const running = trials.map((trial) => rowsOf(trial).reduce((sum, { runningRatio }) => sum + runningRatio, 0));
+    const waiting = trials.map((trial) => meanWaiting(rowsOf(trial).map(({ waitingRatio }) => waitingRatio)));
+    const known = waiting.filter((ratio) => ratio !== null);
+    return {
+      kind,
+      threads: names.length,
+      runningCores: median(running),
+      waitingRatio: known.length === 0 ? null : median(known),
+    };
+  });
+}
+
+function meanWaiting(ratios: readonly (number | null)[]): number | null {
+  const known = ratios.filter((ratio) => ratio !== null);
+  return known.length === 0 ? null : mean(known);
+}
+
+/** The shares of one kind of thread at a point. */
+export function sharesOf({ threads }: PointResult, kind: ThreadPlan['kind']): KindShares | null {
+  return threads.find((shares) => shares.kind === kind) ?? null;
+}
+
+/** Highest offered rate with a median loss of at most 0.5 %; null when no point has so little. */
+export function lossFreeFpsOf(points: readonly PointResult[]): number | null {
+  const carried = points.filter(({ lossRatio }) => lossRatio.median <= LOSS_FREE_RATIO_MAX);
+  return carried.length === 0 ? null : Math.max(...carried.map((point) => point.offeredFps));
+}
+
+/** The point with the highest median egress; null when there is none. */
+export function peakOf(points: readonly PointResult[]): PointResult | null {
+  return points.reduce<PointResult | null>(
+    (best, point) => (best === null || point.egressFps.median > best.egressFps.median ? point : best),
+    null,
+  );
+}

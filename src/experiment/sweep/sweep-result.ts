@@ -1,0 +1,105 @@
+/**
+ * The document a sweep leaves behind: plain data. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is
+ * not defined or not known.
+ */
+import type { DropPlace } from '../../metrics/lanes.ts';
+import type { ThreadPlan } from '../../runtime/plan.ts';
+import type { Scenario } from '../../topology/scenario.ts';
+import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
+import type { LossProbe } from './loss-free-search.ts';
+import type { OfferedRate } from './offered-rates.ts';
+import type { PlannedTrial } from './trial-queue.ts';
+
+export const SWEEP_SCHEMA_VERSION = 1;
+
+/** One trial: what a phase of a run reports, and whether it may be believed. */
+export interface TrialResult extends PlannedTrial {
+  readonly variant: string;
+  readonly phase: PhaseResult;
+  readonly validity: Validity;
+}
+
+/** The middle of the trials, and the least and the most. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** All threads of one kind. */
+export interface KindShares {
+  readonly kind: ThreadPlan['kind'];
+  readonly threads: number;
+  /** Cores in use by all of them together: 1 is one whole core. */
+  readonly runningCores: number;
+  /** Mean over the threads of the share of time runnable and not running; null where the kernel does not say. */
+  readonly waitingRatio: number | null;
+}
+
+export interface StreamPoint {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  readonly egressFps: Spread;
+}
+
+/** One variant at one offered rate, over its trials. */
+export interface PointResult {
+  readonly variant: string;
+  readonly rateIndex: number;
+  readonly offeredFps: number;
+  readonly multiple: number | null;
+  /** Trials made, and those among them that were valid. Where any was, the others are left out of what follows. */
+  readonly trials: number;
+  readonly validTrials: number;
+  readonly status: Validity['status'];
+  /** All streams together. */
+  readonly egressFps: Spread;
+  readonly lossRatio: Spread;
+  readonly streams: readonly StreamPoint[];
+  /** Dropped frames as shares of those sent, medians, most first. */
+  readonly lostAt: readonly { readonly place: DropPlace; readonly ratio: number }[];
+  readonly threads: readonly KindShares[];
+}
+
+export interface VariantResult {
+  readonly name: string;
+  readonly overrides: readonly string[];
+  readonly scenario: Scenario;
+  /** Machine, placement and scheduling classes, of its host. */
+  readonly header: readonly string[];
+  readonly oversubscribed: readonly string[];
+  readonly threads: RunResult['threads'];
+  /** Highest rate carried without loss in the course of its warm-up: where to start, not a result. */
+  readonly warmedUpAtFps: number | null;
+  /** Highest offered rate of the sweep with a median loss of at most 0.5 %; null when there is none. */
+  readonly lossFreeFps: number | null;
+  /** Median egress where it is highest. */
+  readonly peak: { readonly egressFps: number; readonly offeredFps: number } | null;
+  /** What limited it at the highest rate, in words. */
+  readonly verdict: string;
+  /** Taken when all trials were over. */
+  readonly ledger: Ledger;
+}
+
+export interface SweepResult {
+  readonly schemaVersion: typeof SWEEP_SCHEMA_VERSION;
+  readonly kind: 'sweep';
+  readonly tool: RunResult['tool'];
+  readonly machine: string;
+  readonly startedAt: string;
+  readonly elapsedMs: number;
+  readonly scenario: string;
+  readonly hostKind: 'threads' | 'virtual';
+  readonly lineRateFps: number;
+  readonly trialsPerPoint: number;
+  readonly durationNs: number;
+  readonly interrupted: boolean;
+  /** The loss-free rate of the first variant, if it was searched for. */
+  readonly search: { readonly lossFreeFps: number | null; readonly probes: readonly LossProbe[] } | null;
+  readonly rates: readonly OfferedRate[];
+  readonly variants: readonly VariantResult[];
+  readonly points: readonly PointResult[];
+  readonly trials: readonly TrialResult[];
+  readonly exitCode: number;
+}

@@ -1,0 +1,41 @@
+/** What a sweep compares: one scenario, each time with something else changed. */
+import { loadScenario } from '../../topology/scenario-file.ts';
+import type { Scenario } from '../../topology/scenario.ts';
+
+export interface VariantChange {
+  readonly name: string;
+  /** `dotted.path=value` each. */
+  readonly overrides: readonly string[];
+}
+
+export interface SweepVariant extends VariantChange {
+  readonly scenario: Scenario;
+}
+
+/** The scenario with every vNIC in one mode. */
+export function modeChange({ vms }: Pick<Scenario, 'vms'>, mode: string): VariantChange {
+  const overrides = vms.flatMap(({ nics }, vm) => nics.map((_, nic) => `vms.${vm}.nics.${nic}.mode=${mode}`));
+  return { name: mode, overrides };
+}
+
+/**
+ * Reads `NAME=path=value,path=value`. A comma ends a change only where another path and an equals sign follow, so that
+ * values may be lists. Null when it is not of that form.
+ */
+export function parseVariant(text: string): VariantChange | null {
+  const [, name, changes] = /^([^=,\s]+)=([\w.[\]-]+=.*)$/.exec(text) ?? [];
+  if (name === undefined) return null;
+  return { name, overrides: changes.split(/,(?=[\w.[\]-]+=)/) };
+}
+
+/** Loads each variant; `overrides` hold for all of them. @throws ScenarioError for the first that is wrong. */
+export function loadVariants(
+  nameOrPath: string,
+  overrides: readonly string[],
+  changes: readonly VariantChange[],
+): SweepVariant[] {
+  return changes.map((change) => ({
+    ...change,
+    scenario: loadScenario(nameOrPath, { overrides: [...overrides, ...change.overrides] }),
+  }));
+}

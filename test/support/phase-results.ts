@@ -1,0 +1,82 @@
+import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run-result.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+/** Phases of kvm-forum-2014 as a run could have left them, for what is told and judged from them. */
+const THREAD_ACTORS: Readonly<Record<string, readonly string[]>> = {
+  hardware0: ['generator-eth0', 'generator-eth1', 'eth0', 'eth1', 'sink-eth0', 'sink-eth1'],
+  softirq0: ['softirq0', 'br0', 'br1', 'tap0', 'tap1'],
+  'vhost-vnic0': ['vhost-vnic0'],
+  'vhost-vnic1': ['vhost-vnic1'],
+  'vm0/vcpu0': ['vm0/vcpu0'],
+  'vm0/vcpu1': ['vm0/vcpu1'],
+};
+
+/** The part of a result that phases are told with. */
+export function resultOf(phases: readonly PhaseResult[]): Pick<RunResult, 'scenario' | 'threads' | 'phases'> {
+  const threads = Object.entries(THREAD_ACTORS).map(([name, actors]) => {
+    return { name, core: name === 'hardware0' ? 1 : 0, policy: 'nice 0', actors };
+  });
+  return { scenario: loadScenario('kvm-forum-2014'), threads, phases };
+}
+
+export interface PhaseChanges {
+  readonly name?: string;
+  readonly complete?: boolean;
+  readonly sentFrames?: number;
+  readonly offeredFrames?: number;
+  readonly drops?: readonly DropCount[];
+  /** Running and waiting shares by thread; a null waiting share is a kernel without schedstat. */
+  readonly threads?: Readonly<Record<string, readonly [running: number, waiting: number | null]>>;
+  readonly counters?: PhaseResult['counters'];
+  readonly lateness?: PhaseResult['lateness'];
+  readonly cores?: PhaseResult['cores'];
+}
+
+/** Ten seconds in which two streams sent `sentFrames` each, and all but the drops arrived. */
+export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
+  const { name = 'flood', sentFrames = 1_000_000, offeredFrames = sentFrames, drops = [], threads = {} } = changes;
+  const droppedFrames = drops.reduce((sum, { frames }) => sum + frames, 0);
+  const stream = (from: string, to: string): PhaseResult['streams'][number] => ({
+    name: `${from}-to-${to}`,
+    from,
+    to,
+    requestedFps: offeredFrames / 10,
+    offeredFrames,
+    sentFrames,
+    deliveredFrames: sentFrames - droppedFrames / 2,
+    lossRatio: sentFrames === 0 ? null : droppedFrames / 2 / sentFrames,
+  });
+  return {
+    name,
+    rate: '100%',
+    elapsedNs: 10e9,
+    complete: changes.complete ?? true,
+    streams: [stream('eth0', 'eth1'), stream('eth1', 'eth0')],
+    total: {
+      offeredFrames: 2 * offeredFrames,
+      sentFrames: 2 * sentFrames,
+      deliveredFrames: 2 * sentFrames - droppedFrames,
+      droppedFrames,
+      lossRatio: sentFrames === 0 ? null : droppedFrames / (2 * sentFrames),
+    },
+    drops,
+    latency: ['eth0', 'eth1'].map((port) => ({ sink: `sink-${port}`, port, summary: null, hdr: null })),
+    latencyAll: { count: 10, minNs: 1e4, p50Ns: 1e5, p90Ns: 2e5, p99Ns: 3e5, p999Ns: 4e5, maxNs: 5e5 },
+    lateness: changes.lateness ?? [],
+    threads: Object.entries(threads).map(([thread, [runningRatio, waitingRatio]]) => ({
+      name: thread,
+      core: thread === 'hardware0' ? 1 : 0,
+      policy: 'nice 0',
+      runningRatio,
+      waitingRatio,
+      asleepRatio: waitingRatio === null ? null : 1 - runningRatio - waitingRatio,
+      switchesPerSecond: waitingRatio === null ? null : 100,
+    })),
+    cores: changes.cores ?? null,
+    counters: changes.counters ?? {},
+  };
+}
+
+export const tapFull = (actor: string, frames: number): DropCount => {
+  return { place: 'tap', actor, counter: 'tx_dropped', reason: 'tap queue full', frames };
+};
