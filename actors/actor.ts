@@ -4,7 +4,10 @@
  * that is the business of the host that runs it (src/runtime).
  */
 
-/** How a counter enters the sums: `in` and `out` of the hop, frames that end here by reason (`drop`), copies made (`clone`). */
+/**
+ * How a counter enters the sums: `in` and `out` of the hop, frames that end here by reason (`drop`), frames that begin
+ * here (`clone`): copies made by flooding, and what a guest sends of its own.
+ */
 export type CounterRole = 'in' | 'out' | 'drop' | 'clone' | 'event';
 
 /** One counter, named as `ethtool -S` would. For drops `reason` says in words what happened. */

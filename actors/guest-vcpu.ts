@@ -4,10 +4,11 @@ import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import { Magazine } from '../src/memory/magazine.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
+import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
 import type { GuestNicRef } from '../src/virtio/guest-nic.ts';
 import { GuestNic } from '../src/virtio/guest-nic.ts';
 import { RX_BUFFER_BYTES } from '../src/virtio/net-queues.ts';
+import { ARP_FRAME_BYTES, writeAnnouncement } from '../src/net/arp.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import type { NetworkFunction } from './network-functions/network-function.ts';
@@ -18,6 +19,7 @@ const DRIVER_COUNTERS = [
   { name: 'tx_packets', role: 'out' },
   { name: 'tx_qdisc_dropped', role: 'drop', reason: 'guest transmit queue discipline full' },
   { name: 'rx_length_errors', role: 'drop', reason: 'device returned an impossible length' },
+  { name: 'announcements', role: 'clone' },
   { name: 'rx_kicks', role: 'event' },
   { name: 'tx_kicks', role: 'event' },
   { name: 'tx_lock_contended', role: 'event' },
@@ -29,6 +31,7 @@ const {
   tx_packets: TX_PACKETS,
   tx_qdisc_dropped: TX_QDISC_DROPPED,
   rx_length_errors: RX_LENGTH_ERRORS,
+  announcements: ANNOUNCEMENTS,
   rx_kicks: RX_KICKS,
   tx_kicks: TX_KICKS,
   tx_lock_contended: TX_LOCK_CONTENDED,
@@ -61,11 +64,18 @@ export interface GuestVcpuConfig {
 export interface GuestVcpuNicLink {
   readonly nic: GuestNicRef;
   readonly owner: boolean;
+  readonly macHigh: number;
+  readonly macLow: number;
+  /** Its IPv4 address. */
+  readonly address: number;
   readonly kicks: readonly Region[];
   readonly vhostDoorbell: Region;
   readonly pci: Region;
   readonly vmmDoorbell: Region;
 }
+
+/** Well within the bridges' ageing time of 300 s: about the pace at which neighbours confirm each other. */
+const ANNOUNCE_PERIOD_NS = 60e9;
 
 const RX = 0;
 const TX = 1;
@@ -76,11 +86,20 @@ const NAPI_WEIGHT = 64;
 
 class VcpuNic {
   readonly nic: GuestNic;
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly address: number;
+  /** When it is announced next; only its owner does. */
+  announceNs: number;
   readonly kicks: readonly EventWord[];
   readonly vhost: Ringer;
   readonly vmm: Ringer;
 
   constructor(memory: Memory, guest: GuestMemory, buffers: Magazine, link: GuestVcpuNicLink) {
+    this.macHigh = link.macHigh;
+    this.macLow = link.macLow;
+    this.address = link.address;
+    this.announceNs = link.owner ? 0 : Infinity;
     this.nic = new GuestNic(memory, guest, buffers, link.nic, link.owner ? memory.words(link.pci) : null);
     this.kicks = link.kicks.map((region) => new EventWord(memory, region));
     this.vhost = new Ringer(memory, link.vhostDoorbell);
@@ -138,7 +157,9 @@ export class GuestVcpu implements Actor {
     }
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port !== null && port.nic.up && port.nic.tx.backlog > 0) this.transmit(port);
+      if (port === null || !port.nic.up) continue;
+      if (nowNs >= port.announceNs) this.announce(port, nowNs);
+      if (port.nic.tx.backlog > 0) this.transmit(port);
     }
     if (received > 0 && this.halted) {
       this.halted = false;
@@ -154,6 +175,18 @@ export class GuestVcpu implements Actor {
       return;
     }
     this.refill(port);
+  }
+
+  /** Gratuitous ARP: bridges on the way learn where this address is, before anybody sends to it and again and again. */
+  private announce(port: VcpuNic, nowNs: number): void {
+    port.announceNs = nowNs + ANNOUNCE_PERIOD_NS;
+    if (this.buffers.available(1) === 0) return;
+    const addr = this.buffers.take();
+    const at = addr + NET_HEADER_BYTES;
+    writeNetHeader(this.guest, addr);
+    writeAnnouncement(this.guest.u8, at, port.macHigh, port.macLow, port.address);
+    if (!port.nic.tx.enqueue(addr, ARP_FRAME_BYTES)) return this.buffers.put(addr);
+    this.counters.values[ANNOUNCEMENTS]++;
   }
 
   /** virtnet_poll: used receive buffers, each through the network function to a transmit queue. */

@@ -3,6 +3,7 @@ import { CounterPage } from '../src/memory/counter-page.ts';
 import { Histogram } from '../src/memory/histogram.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver } from '../src/memory/wire-ring.ts';
+import { ETHERTYPE_ARP, etherType } from '../src/net/ethernet.ts';
 import type { TrafficCheck } from '../src/net/traffic-check.ts';
 import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../src/net/traffic-check.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
@@ -11,6 +12,7 @@ import { indexCounters } from './actor.ts';
 const PORT_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_bytes', role: 'event' },
+  { name: 'rx_arp', role: 'event' },
   { name: 'rx_foreign', role: 'event' },
   { name: 'rx_corrupt', role: 'event' },
   { name: 'rx_duplicate', role: 'event' },
@@ -19,6 +21,7 @@ const PORT_COUNTERS = [
 const {
   rx_packets: RX_PACKETS,
   rx_bytes: RX_BYTES,
+  rx_arp: RX_ARP,
   rx_foreign: RX_FOREIGN,
   rx_corrupt: RX_CORRUPT,
   rx_duplicate: RX_DUPLICATE,
@@ -85,7 +88,7 @@ export class TrafficSink implements Actor {
       const verdict = check.verify(wire.bytes, wire.words, wire.frameByte(), length);
       bytes += length;
       if (verdict === FRAME_FOREIGN) {
-        counts[RX_FOREIGN]++;
+        counts[etherType(wire.bytes, wire.frameByte()) === ETHERTYPE_ARP ? RX_ARP : RX_FOREIGN]++;
       } else if (verdict === FRAME_CORRUPT) {
         counts[RX_CORRUPT]++;
       } else {

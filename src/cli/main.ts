@@ -6,6 +6,7 @@ import { reportError } from './errors.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
+import { addSweep } from './sweep.ts';
 import { addValidate } from './validate.ts';
 
 const program = new Command('vhostlab')
@@ -15,7 +16,7 @@ const program = new Command('vhostlab')
   .showHelpAfterError('(--help lists what is allowed)')
   .exitOverride();
 
-for (const add of [addRun, addValidate, addList, addSchema, addDoctor]) add(program);
+for (const add of [addRun, addSweep, addValidate, addList, addSchema, addDoctor]) add(program);
 
 try {
   await program.parseAsync();

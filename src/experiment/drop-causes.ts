@@ -14,7 +14,7 @@ export type CausedRun = Pick<RunResult, 'scenario' | 'threads'>;
 /** Share of a worker's passes, or of polls, that met a lack before the lack is the cause. */
 const LACKING_RATIO = 0.5;
 /** A wire that is used this much is full. */
-const WIRE_FULL_RATIO = 0.95;
+export const WIRE_FULL_RATIO = 0.95;
 
 /** What stood in the way. */
 export interface DropCause {
@@ -26,30 +26,23 @@ export interface DropCause {
 
 /** Null where the drop's own reason says it all. */
 export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
-  const text = tellCause(run, phase, drop);
-  if (text === '') return null;
-  // Names and numbers apart, the words are the kind.
-  return { text, kind: text.replaceAll(/\S*\d\S*/g, '') };
-}
-
-function tellCause(run: CausedRun, phase: PhaseResult, drop: DropCount): string {
   switch (drop.counter) {
-    case 'tx_dropped': {
-      const owner = ownerOfTap(run, drop.actor);
-      return owner === null ? '' : tellVhostReceive(run, phase, owner);
-    }
+    case 'tx_dropped':
+      return tellVhostReceive(run, phase, drop.actor);
     case 'rx_missed_errors':
       return tellSoftirq(run, phase, 'must empty receive rings');
+    case 'rx_pool_depleted':
+      return tellPool(run, phase, drop.actor);
     case 'backlog_dropped':
       return tellSoftirq(run, phase, 'must empty the backlog');
     case 'rx_bridge_queue_full':
-      return tellBridges(run, phase);
+      return tellSlowest(run, phase, 'which must keep up with softirq,', namesOf(run.scenario.bridges));
     case 'drop_tx_queue_full':
       return tellTransmitQueue(run, phase, drop.actor);
     case 'tx_qdisc_dropped':
       return tellVhostTransmit(run, phase, drop.actor);
     default:
-      return '';
+      return null;
   }
 }
 
@@ -67,58 +60,77 @@ function ownerOfTap({ scenario }: CausedRun, tap: string): TapOwner | null {
 }
 
 /** Nobody emptied the tap: no CPU for vhost, no buffers from the guest, or more work than one worker does. */
-function tellVhostReceive(run: CausedRun, phase: PhaseResult, { vm, nic }: TapOwner): string {
-  const vhost = vhostName(nic.name);
-  const counters = phase.counters[vhost] ?? {};
+function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): DropCause | null {
+  const owner = ownerOfTap(run, tap);
+  if (owner === null) return null;
+  const vhost = vhostName(owner.nic.name);
   const row = threadRowOf(run, phase, vhost);
-  const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0, rx_packets: rx = 0, tx_packets: tx = 0 } = counters;
-  const worker = `${vhost}, which empties ${nic.tap.name},`;
+  const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0 } = phase.counters[vhost] ?? {};
+  const worker = `${vhost}, which empties ${tap},`;
   const state = stateOf(row);
   if (passes > 0 && dry >= passes * LACKING_RATIO) {
-    const vcpu = vcpuName(vm, nic.vcpu);
+    const vcpu = vcpuName(owner.vm, owner.nic.vcpu);
+    const vcpuRow = threadRowOf(run, phase, vcpu);
     const lack = `found no receive buffer from the guest in ${formatShare(dry / passes)} of its passes`;
     const starved = state === 'starved' ? `${tellThread(phase, row)}, and when it ran it ` : '';
-    return `${worker} ${starved}${lack}: ${vcpu}, which posts them, ${tellThread(phase, threadRowOf(run, phase, vcpu))}`;
+    const text = `${worker} ${starved}${lack}: ${vcpu}, which posts them, ${tellThread(phase, vcpuRow)}`;
+    return { text, kind: `no buffers, ${state} before ${stateOf(vcpuRow)}` };
   }
   const told = `${worker} ${tellThread(phase, row)}`;
-  if (state !== 'busy') return told;
-  const both = `${formatAmount(rx)} frames to the guest and ${formatAmount(tx)} from it`;
-  return tx > rx ? `${told}, most of it on transmission: ${both}` : `${told}, for ${both}`;
+  return { text: state === 'busy' ? `${told}${tellWork(phase, vhost)}` : told, kind: `vhost ${state}` };
 }
 
-function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): string {
+/** What a busy worker was busy with. */
+function tellWork(phase: PhaseResult, vhost: string): string {
+  const { rx_packets: rx = 0, tx_packets: tx = 0 } = phase.counters[vhost] ?? {};
+  const both = `${formatAmount(rx)} frames to the guest and ${formatAmount(tx)} from it`;
+  return tx > rx ? `, most of it on transmission: ${both}` : `, for ${both}`;
+}
+
+function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): DropCause | null {
   const vm = run.scenario.vms.find(({ name }) => vcpu.startsWith(`${name}/`));
   const workers = (vm?.nics ?? []).map(({ name }) => vhostName(name));
-  const slowest = mostDemanding(run, phase, workers);
-  if (slowest === null) return '';
-  return `${slowest}, which takes frames from the guest, ${tellThread(phase, threadRowOf(run, phase, slowest))}`;
+  return tellSlowest(run, phase, 'which takes frames from the guest,', workers);
 }
 
-function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string): string {
+function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string): DropCause | null {
   const softirqs = run.threads.flatMap(({ actors }) => actors.filter((actor) => /^softirq\d+$/.test(actor)));
   const softirq = mostDemanding(run, phase, softirqs);
-  if (softirq === null) return '';
+  const told = tellSlowest(run, phase, `which ${duty},`, softirqs);
+  if (softirq === null || told === null) return null;
   const { napi_polls: polls = 0, rx_no_buffer: dry = 0 } = phase.counters[softirq] ?? {};
-  const told = `${softirq}, which ${duty}, ${tellThread(phase, threadRowOf(run, phase, softirq))}`;
   if (polls === 0 || dry < polls * LACKING_RATIO) return told;
-  return `${told}, and had no free buffer for the ring in ${formatShare(dry / polls)} of its polls`;
+  const text = `${told.text}, and had no free buffer for the ring in ${formatShare(dry / polls)} of its polls`;
+  return { text, kind: `${told.kind} without buffers` };
 }
 
-function tellBridges(run: CausedRun, phase: PhaseResult): string {
-  const bridge = mostDemanding(
-    run,
-    phase,
-    run.scenario.bridges.map(({ name }) => name),
+/** A vNIC's pool is filled by its guest, and by nobody else. */
+function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
+  const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
+  const vcpus = run.scenario.vms.flatMap(({ name, nics }) =>
+    nics.filter((nic) => bridges.includes(nic.bridge)).map((nic) => vcpuName(name, nic.vcpu)),
   );
-  return bridge === null ? '' : `the thread of ${bridge} ${tellThread(phase, threadRowOf(run, phase, bridge))}`;
+  return tellSlowest(run, phase, 'which gives the hardware its buffers,', vcpus);
 }
 
 /** A transmit ring fills when the wire is full, or when nobody cleans it. */
-function tellTransmitQueue(run: CausedRun, phase: PhaseResult, bridge: string): string {
+function tellTransmitQueue(run: CausedRun, phase: PhaseResult, bridge: string): DropCause | null {
   const members = run.scenario.bridges.find(({ name }) => name === bridge)?.ports ?? [];
   const full = members.find((port) => wireShare(run, phase, port) >= WIRE_FULL_RATIO);
-  if (full !== undefined) return `the wire of ${full} was ${formatShare(wireShare(run, phase, full))} full`;
+  if (full !== undefined) return { text: `${full} sent at line rate, which is all its wire carries`, kind: 'wire' };
   return tellSoftirq(run, phase, 'cleans transmit rings');
+}
+
+/** Of several components that share a duty, the one whose thread wanted a core most. */
+function tellSlowest(run: CausedRun, phase: PhaseResult, duty: string, actors: readonly string[]): DropCause | null {
+  const slowest = mostDemanding(run, phase, actors);
+  if (slowest === null) return null;
+  const row = threadRowOf(run, phase, slowest);
+  return { text: `${slowest}, ${duty} ${tellThread(phase, row)}`, kind: `${duty} ${stateOf(row)}` };
+}
+
+function namesOf(components: readonly { readonly name: string }[]): string[] {
+  return components.map(({ name }) => name);
 }
 
 /** Share of a port's line that its transmissions used: preamble, gap and FCS included. */

@@ -120,16 +120,20 @@ function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, sto
   // A NIC that serves a guest's queues itself puts frames there too, and its share cannot be told from here.
   const kinds = new Set(plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec.kind)));
   if (!kinds.has('vhost') || kinds.has('vhost-accelerated') || kinds.has('vhost-control')) return [];
-  let [entered, left, dropped] = [0, 0, 0];
+  let [entered, begun, left, dropped] = [0, 0, 0, 0];
   for (const lane of lanes) {
     const flow = flowOf(lane, snapshot);
     if (lane.place === 'vhost' && lane.name === 'rx') entered += flow.outFrames;
     if (lane.place === 'vhost' && lane.name === 'tx') left += flow.inFrames;
-    if (lane.place === 'guest') dropped += flow.droppedFrames;
+    if (lane.place === 'guest') {
+      begun += flow.copiedFrames;
+      dropped += flow.droppedFrames;
+    }
   }
-  if (entered === left + dropped + stock.frames) return [];
+  if (entered + begun === left + dropped + stock.frames) return [];
   return [
-    `guests do not balance: ${entered} frames entered, ${left} left, ${dropped} were dropped, ${stock.frames} found inside`,
+    `guests do not balance: ${entered} frames entered, ${begun} began there, ${left} left, ${dropped} were dropped, ` +
+      `${stock.frames} found inside`,
   ];
 }
 
@@ -145,7 +149,7 @@ function streamFaults(plan: Plan, snapshot: Snapshot): string[] {
     const streams = plan.streams.filter((stream) => stream[spec.kind] === name);
     const parts = [
       ...streams.map((stream) => `${prefix}_${stream.name}`),
-      ...(spec.kind === 'sink' ? ['rx_foreign', 'rx_corrupt', 'rx_duplicate'] : []),
+      ...(spec.kind === 'sink' ? ['rx_arp', 'rx_foreign', 'rx_corrupt', 'rx_duplicate'] : []),
     ];
     const [total, attributed] = [sumOf([`${prefix}_packets`]), sumOf(parts)];
     return total === attributed ? [] : [`${name} counted ${total} frames and attributed ${attributed}`];

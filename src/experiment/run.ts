@@ -97,6 +97,7 @@ class Traffic {
       await this.passPart(WARM_UP, warmupNs, options.signal);
       for (const phase of phases) await this.passPhase(phase);
       stopTraffic(host);
+      for (const { name } of scenario.vms) await host.setStopped(name, false);
       const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
       await this.passPart(SETTLE, restNs, new AbortController().signal);
       this.ticks.complete();
@@ -126,6 +127,7 @@ class Traffic {
     const { host, scenario, options } = this;
     if (options.signal.aborted) return;
     const before = this.latest;
+    for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     setRates(host, requestedFps(scenario, spec));
     const coresBefore = this.watch?.sample() ?? null;
     const complete = await this.passPart(spec.name, spec.durationNs, options.signal);

@@ -1,7 +1,7 @@
 /** One paragraph in words: what limited this run. It knows counters and thread shares, and no scenario by name. */
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import type { CausedRun } from './drop-causes.ts';
-import { causeOf, wireShare } from './drop-causes.ts';
+import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
 import type { DropCount, PhaseResult } from './run-result.ts';
 import { tellThread } from './thread-story.ts';
 
@@ -11,7 +11,6 @@ export type VerdictRun = CausedRun & { readonly phases: readonly PhaseResult[] }
 const NOTABLE_RATIO = 0.1;
 const SENTENCES_MAX = 3;
 const CAUSES_MAX = 2;
-const WIRE_FULL_RATIO = 0.95;
 
 /** Starts from the phase that lost most. */
 export function verdictText(run: VerdictRun): string {

@@ -48,10 +48,10 @@ export function tableLines(
       if (room <= 0) break;
       const text = shorten(textOf(row[i]), room);
       const isLast = i === row.length - 1;
-      const padding = ' '.repeat(Math.max(0, widths[i] - text.length));
+      const padding = ' '.repeat(room - text.length);
       const painted = typeof row[i] === 'string' ? text : paint((row[i] as StyledText).style, text);
       line += gap + (columns[i].align === 'right' ? padding + painted : painted + (isLast ? '' : padding));
-      used += gap.length + (isLast && columns[i].align === 'left' ? text.length : widths[i]);
+      used += gap.length + room;
     }
     return line.trimEnd();
   });

@@ -54,6 +54,8 @@ export interface Host {
   /** Connects or disconnects one port of an actor while the rest of the run goes on. */
   attach(actor: string, port: number, link: object): Promise<void>;
   detach(actor: string, port: number): Promise<void>;
+  /** Stops a VM's vCPUs between two polls, or lets them go on: `stop` and `cont` of the QEMU monitor. */
+  setStopped(vm: string, stopped: boolean): Promise<void>;
   /** What an actor has to say about its control path. */
   report(actor: string): Promise<readonly string[]>;
   /** Ends the threads. Nothing is left running. */

@@ -10,6 +10,7 @@ import { fillDepot } from '../memory/magazine.ts';
 import { probeCapabilities } from './capabilities.ts';
 import type { ThreadCapabilities } from './capabilities.ts';
 import { nowNs } from './clock.ts';
+import { formatCoreList } from './core-list.ts';
 import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
@@ -57,10 +58,12 @@ export class ThreadHost implements Host {
   private readonly abort = new AbortController();
   private readonly threads: HostedThread[];
   private readonly schedules = new ScheduleReader();
+  private readonly stoppedVms = new Set<string>();
 
   /** Starts the threads, idle. @throws when the machine cannot place them as the scenario insists. */
   static async create(plan: Plan): Promise<ThreadHost> {
     const means = probeCapabilities();
+    requireCores(plan, means.coresAllowed);
     const placement = placeThreads(plan.threads.map(needOf), means);
     const bundle = await ensureWorkerBundle();
     return new ThreadHost(plan, means, placement, bundle);
@@ -164,17 +167,35 @@ export class ThreadHost implements Host {
     return uses;
   }
 
-  async pause(): Promise<void> {
-    for (const { control, bell } of this.threads) {
+  pause(): Promise<void> {
+    return this.callOut(this.threads);
+  }
+
+  private async callOut(threads: readonly HostedThread[]): Promise<void> {
+    for (const { control, bell } of threads) {
       control.running = false;
       bell.ring();
     }
     // Any call is answered only out of the loop.
-    await Promise.all(this.threads.map((thread) => this.answer(thread, thread.calls.report(thread.plan.actors[0].name))));
+    await Promise.all(threads.map((thread) => this.answer(thread, thread.calls.report(thread.plan.actors[0].name))));
   }
 
   async resume(): Promise<void> {
-    await Promise.all(this.threads.map((thread) => this.enterLoop(thread)));
+    const going = this.threads.filter(({ plan }) => !this.isStopped(plan));
+    await Promise.all(going.map((thread) => this.enterLoop(thread)));
+  }
+
+  private isStopped({ kind, vm }: ThreadPlan): boolean {
+    return kind === 'vcpu' && vm !== null && this.stoppedVms.has(vm);
+  }
+
+  async setStopped(vm: string, stopped: boolean): Promise<void> {
+    if (this.stoppedVms.has(vm) === stopped) return;
+    if (stopped) this.stoppedVms.add(vm);
+    else this.stoppedVms.delete(vm);
+    const vcpus = this.threads.filter(({ plan }) => plan.kind === 'vcpu' && plan.vm === vm);
+    if (stopped) await this.callOut(vcpus);
+    else await Promise.all(vcpus.map((thread) => this.enterLoop(thread)));
   }
 
   private async enterLoop(thread: HostedThread): Promise<void> {
@@ -242,6 +263,24 @@ export class ThreadHost implements Host {
     await this.pool.destroy();
     this.schedules.close();
   }
+}
+
+/** A run that cannot be placed on this machine, in words for its user. */
+export class PlacementError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'PlacementError';
+  }
+}
+
+/** A scenario that gives threads cores of their own means it: without those cores it would be another experiment. */
+function requireCores(plan: Plan, allowed: readonly number[]): void {
+  const asked = [...new Set(plan.threads.flatMap(({ core }) => core ?? []))].sort((a, b) => a - b);
+  if (asked.every((core) => allowed.includes(core))) return;
+  throw new PlacementError(
+    `needs ${asked[asked.length - 1] + 1} cores: it places threads on cores ${formatCoreList(asked)}, and this process ` +
+      `may use ${formatCoreList(allowed)}; --host virtual needs none of them`,
+  );
 }
 
 const NEVER = new Promise<never>(() => undefined);

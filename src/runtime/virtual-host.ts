@@ -144,6 +144,17 @@ export class VirtualHost implements Host {
     return this.onActor(actor, ({ actors }, at) => actors[at].detach(port));
   }
 
+  setStopped(vm: string, stopped: boolean): Promise<void> {
+    return settled(() => {
+      const machine = this.running();
+      for (const thread of machine.threads) {
+        if (thread.plan.kind !== 'vcpu' || thread.plan.vm !== vm) continue;
+        thread.stopped = stopped;
+        machine.rouse(thread);
+      }
+    });
+  }
+
   report(actor: string): Promise<readonly string[]> {
     return this.onActor(actor, ({ actors }, at) => actors[at].report?.() ?? []);
   }

@@ -102,6 +102,8 @@ export class VirtualThread {
   parking = false;
   /** Frames moved in the last turn, and those among them that NAPI polls moved. */
   moved = 0;
+  /** Its VM is stopped: whatever wakes it, it does nothing. */
+  stopped = false;
   /** It has woken a thread of its own CPU in this softirq visit. */
   wokePeer = false;
   napiFrames = 0;
@@ -142,6 +144,12 @@ export class VirtualThread {
 
   /** One pass over the actors, as on the thread host; returns what it costs, ns. */
   turn(nowNs: number): number {
+    if (this.stopped) {
+      this.moved = 0;
+      this.doorbell.park();
+      this.parking = true;
+      return 0;
+    }
     let costNs = this.pollAll(nowNs);
     if (this.moved > 0 || this.softirq !== null) return costNs;
     this.doorbell.park();

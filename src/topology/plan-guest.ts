@@ -87,8 +87,11 @@ export function planGuest(draft: PlanDraft, scenario: Scenario, vm: VmSpec, doma
     const kernel = domains.flatMap(({ vnics, hardwareVnics }) => [...vnics, ...hardwareVnics]).find((k) => k.nic === nic)!;
     const vhostDoorbell = kernel.vhost.thread.doorbell;
     const vmmDoorbell = vmmThread.doorbell;
+    const mac = parseMac(nic.mac);
+    const identity = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
+    const signals = { kicks, vhostDoorbell, pci, vmmDoorbell };
     for (const each of vcpus) {
-      const link: GuestVcpuNicLink = { nic: refs[port], owner: each === vcpu, kicks, vhostDoorbell, pci, vmmDoorbell };
+      const link: GuestVcpuNicLink = { nic: refs[port], owner: each === vcpu, ...identity, ...signals };
       each.attachments.push({ port, link });
     }
     const link: VmmNicLink = {

@@ -56,6 +56,9 @@ export function checkReferences(scenario: ParsedScenario): Fault[] {
       ...(via === undefined ? [] : unknownName(['traffic', 'streams', i, 'via'], via, 'vNIC', nicNames(scenario))),
     ]),
     ...vms.flatMap((_, v) => checkVm(scenario, v)),
+    ...(run.phases ?? []).flatMap(({ stopped }, i) =>
+      stopped.flatMap((name, k) => unknownName(['run', 'phases', i, 'stopped', k], name, 'VM', vmNames)),
+    ),
   ];
 }
 

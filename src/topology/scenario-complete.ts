@@ -228,8 +228,8 @@ function completeRun({ run, traffic }: ParsedScenario): RunSpec {
     warmupNs: run.warmup,
     settleNs: run.settle,
     sampleIntervalNs: run.sampleInterval,
-    phases: (run.phases ?? []).map(({ name, rate, duration }) => {
-      return { name, rate: rate ?? traffic.rate, durationNs: duration };
+    phases: (run.phases ?? []).map(({ name, rate, duration, stopped }) => {
+      return { name, rate: rate ?? traffic.rate, durationNs: duration, stoppedVms: stopped };
     }),
   };
 }

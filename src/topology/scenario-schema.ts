@@ -348,6 +348,10 @@ const phaseSchema = z.strictObject({
   name: labelName().describe('Name, such as flood.'),
   rate: rate().describe('Offered in this phase, read as traffic.rate. Default traffic.rate.').optional(),
   duration: positiveDuration().describe('Length of the phase.'),
+  stopped: z
+    .array(componentName())
+    .prefault([])
+    .describe('VMs whose vCPUs do not run in this phase, as after stop in the QEMU monitor. Default none.'),
 });
 
 const runSchema = z.strictObject({

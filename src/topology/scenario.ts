@@ -164,4 +164,6 @@ export interface PhaseSpec {
   readonly name: string;
   readonly rate: Rate;
   readonly durationNs: number;
+  /** VMs whose vCPUs do not run meanwhile. */
+  readonly stoppedVms: readonly string[];
 }

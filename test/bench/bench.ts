@@ -22,7 +22,7 @@ export interface Row {
   readonly floor: number | null;
   /** What `ratio` has to reach. */
   readonly reach: number | null;
-  /** Share of the rounds' time in which a measured thread was runnable without a core: the machine's noise. */
+  /** The machine's noise: share of the rounds' time in which a measured thread was runnable without its core. */
   readonly waitShare: number | null;
 }
 

@@ -25,10 +25,14 @@ export function resultTable(results: readonly BenchResult[]): string {
   return table.toString();
 }
 
+/** Above this, others had so much of the cores that a miss says nothing about us. */
+const DISTURBED_SHARE = 0.1;
+
 /** Whether the medians hold what was asked of them: `pass`, `MISS`, or a word each for floor and reach. */
-export function verdictOf({ better, ours, ratio, floor, reach }: Row): string {
+export function verdictOf({ better, ours, ratio, floor, reach, waitShare }: Row): string {
+  const miss = waitShare !== null && waitShare > DISTURBED_SHARE ? 'disturbed' : 'MISS';
   const judge = (found: number, asked: number): string =>
-    (better === 'higher' ? found >= asked : found <= asked) ? 'pass' : 'MISS';
+    (better === 'higher' ? found >= asked : found <= asked) ? 'pass' : miss;
   return [
     ...(floor === null ? [] : [judge(ours.median, floor)]),
     ...(reach === null || ratio === null ? [] : [judge(ratio.median, reach)]),

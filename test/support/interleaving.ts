@@ -11,6 +11,7 @@
  * It finds faults of order. It takes Atomics for granted: a plain access where an atomic one is needed is invisible here,
  * and the tidy test looks for those.
  */
+import { createHash } from 'node:crypto';
 import { Memory } from '../../src/memory/arena.ts';
 
 /** What a body gets: memory through which every access is seen, and a way to wait without a doorbell. */
@@ -21,13 +22,13 @@ export interface Context {
   /** 32-bit words of the whole buffer. */
   readonly words: Int32Array;
   /** Nothing to do: goes on once another thread has changed the memory since the last pause. A poller's way to wait. */
-  pause(): void;
+  readonly pause: () => void;
 }
 
 export interface ModelThread {
   readonly name: string;
   /** Its answer is handed to `atEnd`. Throwing anything is a fault of the code under test. */
-  body(context: Context): unknown;
+  readonly body: (context: Context) => unknown;
 }
 
 export interface Model {
@@ -46,7 +47,8 @@ type View = Int32Array | Uint16Array;
 type Operation = (array: View, index: number, ...rest: number[]) => number;
 const OPERATIONS = ['load', 'store', 'add', 'sub', 'and', 'or', 'xor', 'exchange', 'compareExchange', 'wait', 'notify'];
 
-const SUSPEND = Symbol('suspend');
+/** Thrown to leave a body at its next access; one for all, since making an error takes longer than the access. */
+const SUSPEND = new Error('suspended');
 const RUNNABLE = -1;
 const PAUSED = -2;
 const ENDED = -3;
@@ -274,7 +276,11 @@ class Explorer {
   }
 }
 
-/** Two states are the same when memory and every thread's past are: the past decides all that a body holds. */
+/** Two states are the same when memory and every thread's past are: the past decides all that a body holds. Digested, for room. */
 function keyOf({ memory, threads }: State): string {
-  return `${threads.map(({ log, waits, news }) => `${waits}${news ? '!' : ':'}${log.join()}`).join('|')}/${memory.join()}`;
+  const pasts = threads.map(({ log, waits, news, answer }) =>
+    waits === ENDED ? `ended ${JSON.stringify(answer)}` : `${waits}${news ? '!' : ':'}${log.join()}`,
+  );
+  const key = `${pasts.join('|')}/${memory.join()}`;
+  return createHash('sha1').update(key).digest('base64');
 }

@@ -53,6 +53,9 @@ export class StillHost implements Host {
   takeStock(): Promise<Stock> {
     return Promise.resolve({ slots: this.slots, frames: this.frames, guestBuffers: this.guestBuffers });
   }
+  setStopped(): Promise<void> {
+    return Promise.resolve();
+  }
   report(actor: string): Promise<readonly string[]> {
     return Promise.resolve([`${actor} has stood still`]);
   }

@@ -20,13 +20,13 @@ function bench(config: Partial<BridgeConfig> = {}, overrides: readonly string[] 
     bridge,
     links,
     /** One frame in by `port`; the ids that came out, by port. */
-    forward(port: number, dst: string, src: string, nowNs = 0): number[][] {
+    forward: (port: number, dst: string, src: string, nowNs = 0): number[][] => {
       inputs[port].put(bed.fill(next++, ethernet(dst, src)));
       inputs[port].publish();
       expect(bridge.poll(64, nowNs)).toBe(1);
       return links.map(({ tx }) => bed.take(tx));
     },
-    put(port: number, dst: string, src: string): number {
+    put: (port: number, dst: string, src: string): number => {
       const id = bed.fill(next++, ethernet(dst, src));
       inputs[port].put(id);
       inputs[port].publish();

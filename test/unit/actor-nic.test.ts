@@ -27,18 +27,18 @@ function bench(interruptGapNs = 0) {
     nic,
     host,
     irq,
-    arrive(frame: Uint8Array, length = frame.length) {
+    arrive: (frame: Uint8Array, length = frame.length) => {
       wire.bytes.set(frame, wire.frameByte());
       wire.send(length, 0, 0);
       wire.publish();
     },
-    post(n: number): number[] {
+    post: (n: number): number[] => {
       const ids = Array.from({ length: n }, () => next++);
       ids.forEach((id) => free.put(id));
       free.publish();
       return ids;
     },
-    send(ids: readonly number[]) {
+    send: (ids: readonly number[]) => {
       ids.forEach((id) => tx.put(bed.fill(id, ethernet(DST, SRC))));
       tx.publish();
     },

@@ -63,7 +63,7 @@ function bench(config: Partial<SoftirqConfig> = {}, overrides: readonly string[]
     return {
       link,
       port,
-      put(ids: readonly number[]) {
+      put: (ids: readonly number[]) => {
         ids.forEach((id) => ring.put(id));
         ring.publish();
       },

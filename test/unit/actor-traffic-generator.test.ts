@@ -26,7 +26,7 @@ function bench(pacing: Partial<StreamPacing> = {}, speedBps = 1e9) {
     generator,
     counts,
     lateness: bed.memory.doubles(planned.lateness),
-    rate(fps: number) {
+    rate: (fps: number) => {
       rates[THROTTLE_RATES_DOUBLE] = fps;
       changes[THROTTLE_CHANGES_WORD]++;
     },

@@ -79,7 +79,7 @@ describe('what limited a run, in words', () => {
     } as const;
     // 1.488 M frames of 60 bytes without FCS a second fill 1 Gbit/s.
     const counters = { eth1: { tx_packets: 14_880_000, tx_bytes: 14_880_000 * 60 } };
-    expect(lossy(drop, { counters })).toContain('the wire of eth1 was 99.99 % full');
+    expect(lossy(drop, { counters })).toContain('eth1 sent at line rate, which is all its wire carries');
   });
 
   it('a guest that cannot send fast enough', () => {

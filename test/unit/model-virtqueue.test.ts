@@ -16,7 +16,7 @@ test.each(MODES)('no kick and no call is lost (%s)', (_, features) => {
 });
 
 test.each(MODES)('a side that ignores its second look is found (%s)', (_, features) => {
-  const base = { queueSize: 1, chains: 1, startIdx: 0, features };
+  const base = { queueSize: 1, chains: 2, startIdx: 0, features };
   const deaf = virtqueueSleepModel({ ...base, fault: 'device ignores its second look' });
   expect(() => explore(deaf)).toThrow(/waiting for ever: .*device/);
   const blind = virtqueueSleepModel({ ...base, fault: 'driver ignores its second look' });

@@ -73,9 +73,7 @@ export function firstBeyondLine({ ports, traffic }: Scenario, rates: readonly Ra
 }
 
 export function givenRates(scenario: Scenario, rates: readonly Rate[]): OfferedRate[] {
-  return rates
-    .map((rate) => ({ rate, fps: offeredFps(scenario, rate), multiple: null }))
-    .sort((a, b) => a.fps - b.fps);
+  return rates.map((rate) => ({ rate, fps: offeredFps(scenario, rate), multiple: null })).sort((a, b) => a.fps - b.fps);
 }
 
 /** Multiples of `lossFreeFps`; those beyond the line are replaced by one at line rate. */

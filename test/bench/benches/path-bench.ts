@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { median } from 'simple-statistics';
 import type { Bench, BenchContext, BenchResult } from '../bench.ts';
 import type { PathOrder, PathPoint } from '../path-child.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
@@ -35,7 +36,7 @@ const WARM_UP_MS = 1000;
 const SEARCH_MS = 1500;
 const POINT_MS = 2000;
 const FOREIGN_SHARE_MAX = 0.05;
-const ATTEMPTS = 3;
+const ATTEMPTS = 2;
 
 const run = promisify(execFile);
 
@@ -63,10 +64,13 @@ export const pathBench: Bench = {
     });
     const measured = await interleaveFigures(contenders, 1, context, 0);
     const rows = VARIANTS.map(({ name }, v) =>
-      rowOf({ name: `path, ${name}`, unit: 'Mpps', better: 'higher', floor: FLOOR_MPPS }, measured[v][0], null),
+      rowOf(
+        { name: `path, ${name}`, unit: 'Mpps', better: 'higher', floor: FLOOR_MPPS },
+        { ...measured[v][0], waitShare: median(foreign[v]) },
+        null,
+      ),
     );
-    const shares = foreign.map((each) => `${(100 * Math.max(...each)).toFixed(0)} %`);
-    notes.push(`most that other processes took of the cores in a measured round, by variant: ${shares.join(', ')}`);
+    notes.push('waiting, for these rows: share of the cores that other processes took');
     return { rows, notes, skipped: null };
   },
 };

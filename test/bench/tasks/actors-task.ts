@@ -162,7 +162,7 @@ class ActorLab {
         account.idleNs += ns;
         account.idlePolls++;
         // A softirq poll serves one instance of its list, and that one may have nothing while the next one has.
-        if (!(actor instanceof Softirq) || actor.scheduled === 0) return;
+        if (!(actor instanceof Softirq) || actor.arm()) return;
       }
     }
   }

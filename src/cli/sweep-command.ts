@@ -1,0 +1,125 @@
+/** What `sweep` does, once its flags are known to be well formed. */
+import { renameSync, writeFileSync } from 'node:fs';
+import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
+import { reserveResult } from '../experiment/result-file.ts';
+import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps } from '../experiment/sweep/offered-rates.ts';
+import type { RateChoice } from '../experiment/sweep/offered-rates.ts';
+import { runSweep } from '../experiment/sweep/sweep.ts';
+import type { SweepPlan } from '../experiment/sweep/sweep.ts';
+import type { SweepResult } from '../experiment/sweep/sweep-result.ts';
+import { loadVariants, modeChange, parseVariant } from '../experiment/sweep/variants.ts';
+import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
+import { buildPlan } from '../topology/build-plan.ts';
+import { formatRate, parseDurationNs, parseRate } from '../topology/quantities.ts';
+import { loadScenario } from '../topology/scenario-file.ts';
+import type { Scenario } from '../topology/scenario.ts';
+import { VNIC_MODES } from '../topology/scenario-schema.ts';
+import { UsageError, exitCodeFor, messageOf } from './errors.ts';
+import { listenForSignals } from './interruption.ts';
+import { openHost } from './open-host.ts';
+import { SweepLines, SweepRecords } from './sweep-output.ts';
+import type { SweepOutput } from './sweep-output.ts';
+import type { SweepFlags } from './sweep.ts';
+
+const DEFAULT_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
+
+/** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
+export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
+  const plan = readPlan(nameOrPath, flags);
+  for (const flag of ['json', 'svg'] as const) reserve(flag, flags[flag]);
+  const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan);
+  const interruption = listenForSignals();
+  try {
+    const result = await runSweep(plan, {
+      openHost: ({ scenario }) => openHost(flags.host, buildPlan(scenario), scenario),
+      signal: interruption.signal,
+      watcher: output,
+    });
+    // Files first: whatever happens to the terminal, the result is kept.
+    writeFiles(result, flags);
+    output.finish(result);
+    return result.exitCode;
+  } catch (error) {
+    output.fail(messageOf(error), exitCodeFor(error));
+    throw error;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
+  const base = loadScenario(nameOrPath, { overrides: flags.set });
+  const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags));
+  return {
+    hostKind: flags.host,
+    variants,
+    offered: readRates(variants, flags),
+    trials: flags.trials,
+    durationNs: readDuration('duration', flags.duration, 1),
+    warmupNs: readDuration('warmup', flags.warmup, 0),
+  };
+}
+
+function readChanges(base: Scenario, { modes, variant }: SweepFlags): VariantChange[] {
+  const chosen = modes ?? (variant.length > 0 ? [] : DEFAULT_MODES);
+  const unknown = chosen.find((mode) => !(VNIC_MODES as readonly string[]).includes(mode));
+  if (unknown !== undefined) throw new UsageError(`--modes: found "${unknown}", allowed: ${VNIC_MODES.join(', ')}`);
+  const changes = [...chosen.map((mode) => modeChange(base, mode)), ...variant.map(readVariant)];
+  const names = changes.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`found "${twice}" twice among modes and variants, allowed: once`);
+  return changes;
+}
+
+function readVariant(text: string): VariantChange {
+  const change = parseVariant(text);
+  if (change !== null) return change;
+  throw new UsageError(`--variant: found "${text}", allowed: NAME=path=value,path=value`);
+}
+
+function readRates(variants: readonly SweepVariant[], { rates, steps, multiples }: SweepFlags): RateChoice {
+  if (rates === undefined && steps === undefined) {
+    return { kind: 'multiples', multiples: multiples ?? DEFAULT_MULTIPLES };
+  }
+  const given =
+    steps === undefined ? named('rates', () => (rates ?? []).map(parseRate)) : named('steps', () => parseSteps(steps));
+  for (const { name, scenario } of variants) {
+    const beyond = firstBeyondLine(scenario, given);
+    if (beyond !== null)
+      throw new UsageError(`${formatRate(beyond)} is more than the line of a port of ${name} carries`);
+  }
+  return { kind: 'rates', rates: given };
+}
+
+function readDuration(flag: string, text: string, leastNs: number): number {
+  const durationNs = named(flag, () => parseDurationNs(text));
+  if (durationNs >= leastNs) return durationNs;
+  throw new UsageError(`--${flag}: found "${text}", allowed: more than nothing`);
+}
+
+function named<T>(flag: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new UsageError(`--${flag}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function reserve(flag: string, file: string | undefined): void {
+  if (file === undefined) return;
+  try {
+    reserveResult(file);
+  } catch (error) {
+    throw new UsageError(`--${flag} ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function writeFiles(result: SweepResult, { json, svg }: SweepFlags): void {
+  if (json !== undefined) writeWhole(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (svg !== undefined) writeWhole(svg, sweepSvg(result));
+}
+
+function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.partial`, text);
+  renameSync(`${file}.partial`, file);
+}

@@ -1,0 +1,131 @@
+/** What a sweep shows on stdout: lines for people, records for programs. One writer, chosen once. */
+import { formatAmount, formatShare } from '../metrics/number-format.ts';
+import { paintFor } from '../metrics/text-table.ts';
+import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';
+import { describeOffered } from '../experiment/sweep/offered-rates.ts';
+import type { OfferedRate } from '../experiment/sweep/offered-rates.ts';
+import type { SweepPlan, SweepWatcher } from '../experiment/sweep/sweep.ts';
+import type { SweepResult, TrialResult } from '../experiment/sweep/sweep-result.ts';
+import { sweepLines } from '../experiment/sweep/sweep-summary.ts';
+import type { SweptHost } from '../experiment/sweep/swept-host.ts';
+
+const COLUMNS_MIN = 80;
+const COLUMNS_MAX = 140;
+const FILE_COLUMNS = 120;
+
+export interface SweepOutput extends SweepWatcher {
+  finish(result: SweepResult): void;
+  fail(message: string, exitCode: number): void;
+}
+
+/** For people: a line for each rate of each round, then tables and words. */
+export class SweepLines implements SweepOutput {
+  private readonly plan: SweepPlan;
+  /** Trials of the line being gathered. */
+  private row: TrialResult[] = [];
+  private rowRate: OfferedRate | null = null;
+
+  constructor(plan: SweepPlan) {
+    this.plan = plan;
+    const names = plan.variants.map(({ name }) => name).join(', ');
+    writeLine(`sweep of ${plan.variants[0].scenario.name}: ${names}`);
+  }
+
+  started(hosts: readonly SweptHost[]): void {
+    for (const line of hosts[0]?.host.header ?? []) writeLine(line);
+  }
+
+  probed({ fps, lossRatio }: LossProbe): void {
+    writeLine(
+      `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(fps)}/s loses ${formatShare(lossRatio)}`,
+    );
+  }
+
+  offering(rates: readonly OfferedRate[], lossFreeFps: number | null): void {
+    if (lossFreeFps !== null)
+      writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreeFps)}/s`);
+    const count = rates.length * this.plan.variants.length * this.plan.trials;
+    writeLine(
+      `${count} trials: ${rates.length} rates, ${this.plan.variants.length} variants, ${this.plan.trials} each`,
+    );
+  }
+
+  tried(trial: TrialResult, rate: OfferedRate): void {
+    const [first] = this.row;
+    if (first !== undefined && (first.rateIndex !== trial.rateIndex || first.attempt !== trial.attempt)) this.endRow();
+    this.row.push(trial);
+    this.rowRate = rate;
+    if (this.row.length === this.plan.variants.length) this.endRow();
+  }
+
+  finish(result: SweepResult): void {
+    this.endRow();
+    const { isTTY, columns } = process.stdout;
+    const width = isTTY ? Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns)) : FILE_COLUMNS;
+    for (const line of sweepLines(result, width, paintFor(isTTY && process.stdout.hasColors()))) writeLine(line);
+  }
+
+  fail(): void {
+    this.endRow();
+  }
+
+  private endRow(): void {
+    const [first] = this.row;
+    if (first === undefined || this.rowRate === null) return;
+    const again = first.attempt === 0 ? '' : ', again';
+    const cells = this.row.map(({ variant, phase, validity }) => {
+      const egress = formatAmount((phase.total.deliveredFrames * 1e9) / phase.elapsedNs);
+      return `${variant} ${egress}/s${validity.status === 'invalid' ? ' (invalid)' : ''}`;
+    });
+    writeLine(`round ${first.round + 1}${again}, ${describeOffered(this.rowRate)}: ${cells.join(', ')}`);
+    this.row = [];
+  }
+}
+
+type RecordName = 'start' | 'search' | 'rates' | 'trial' | 'point' | 'end' | 'error';
+
+/** For programs: NDJSON, from the first byte to the last. */
+export class SweepRecords implements SweepOutput {
+  private readonly plan: SweepPlan;
+
+  constructor(plan: SweepPlan) {
+    this.plan = plan;
+  }
+
+  started(hosts: readonly SweptHost[]): void {
+    const variants = hosts.map(({ variant, host }) => ({ ...variant, header: host.header, threads: host.places }));
+    const { hostKind, trials, durationNs, warmupNs } = this.plan;
+    writeRecord('start', { hostKind, trials, durationNs, warmupNs, variants });
+  }
+
+  probed(probe: LossProbe): void {
+    writeRecord('search', probe);
+  }
+
+  offering(rates: readonly OfferedRate[], lossFreeFps: number | null): void {
+    writeRecord('rates', { lossFreeFps, rates });
+  }
+
+  tried(trial: TrialResult): void {
+    writeRecord('trial', trial);
+  }
+
+  finish(result: SweepResult): void {
+    const { trials, points, ...rest } = result;
+    for (const point of points) writeRecord('point', point);
+    writeRecord('end', { ...rest, trials: trials.length, points: points.length });
+  }
+
+  fail(message: string, exitCode: number): void {
+    writeRecord('error', { message, exitCode });
+  }
+}
+
+/** The envelope of every record of this program: see metrics/ndjson.ts. */
+function writeRecord(event: RecordName, data: object): void {
+  writeLine(JSON.stringify({ event, data: { time: new Date().toISOString(), ...data } }));
+}
+
+function writeLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

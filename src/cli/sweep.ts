@@ -1,0 +1,92 @@
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { HOST_KINDS } from './open-host.ts';
+import type { HostKind } from './open-host.ts';
+import { collect, collectSetting } from './option-parsers.ts';
+
+/** Flags of `sweep`, as commander names them. */
+export interface SweepFlags {
+  readonly modes?: readonly string[];
+  readonly variant: readonly string[];
+  readonly set: readonly string[];
+  readonly rates?: readonly string[];
+  readonly steps?: string;
+  readonly multiples?: readonly number[];
+  readonly trials: number;
+  readonly duration: string;
+  readonly warmup: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly svg?: string;
+  readonly host: HostKind;
+}
+
+const TRIALS_MAX = 1000;
+const NOTES = `
+Without --modes and --variant the modes vhost, vhost-feedback, accelerated and direct are compared. Without rates, the
+loss-free rate L of the first of them is measured, and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L.
+Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 110 a point without a valid trial,
+111 a ledger does not balance, 130 interrupted`;
+
+/** `sweep`: several variants of a scenario at several loads. */
+export function addSweep(program: Command): void {
+  program
+    .command('sweep')
+    .description('compare modes or other changes over a range of offered loads')
+    .argument('<scenario>', 'name of a shipped scenario, or path of a file')
+    .option('--modes <list>', 'modes of all vNICs to compare, such as vhost,accelerated', commaList)
+    .option(
+      '--variant <name=path=value,...>',
+      'compare any change, such as guard=host.kernel=linux-4.9; may be repeated',
+      collect,
+      [],
+    )
+    .option('--set <path=value>', 'change one key in all of them; may be repeated', collectSetting, [])
+    .addOption(
+      new Option('--rates <list>', 'loads to offer, such as 50kpps,100kpps')
+        .argParser(commaList)
+        .conflicts(['steps', 'multiples']),
+    )
+    .addOption(
+      new Option('--steps <range>', 'loads in equal steps, such as 10%..100%/10%').conflicts(['rates', 'multiples']),
+    )
+    .addOption(
+      new Option('--multiples <list>', 'loads in multiples of the loss-free rate of the first, such as 0.5,1,2,4')
+        .argParser(multipleList)
+        .conflicts(['rates', 'steps']),
+    )
+    .option('--trials <count>', 'trials of each at each load', trialCount, 5)
+    .option('--duration <time>', 'what is measured of each trial', '2s')
+    .option('--warmup <time>', 'traffic through each, before the first trial', '2s')
+    .option('--json <file>', 'write the whole result to a file')
+    .option('--json-stream', 'write a record for each trial and point to stdout, one JSON object a line')
+    .option('--svg <file>', 'draw the graph to a file')
+    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .addHelpText('after', NOTES)
+    .action(async (nameOrPath: string, flags: SweepFlags) => {
+      const { sweepCommand } = await import('./sweep-command.ts');
+      process.exitCode = await sweepCommand(nameOrPath, flags);
+    });
+}
+
+function commaList(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new InvalidArgumentError('expected values with commas between them.');
+  return items;
+}
+
+function multipleList(text: string): number[] {
+  return commaList(text).map((item) => {
+    const multiple = Number(item);
+    if (!(multiple > 0 && multiple < Infinity)) throw new InvalidArgumentError('expected numbers above 0.');
+    return multiple;
+  });
+}
+
+function trialCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > TRIALS_MAX) {
+    throw new InvalidArgumentError(`expected a whole number from 1 to ${TRIALS_MAX}.`);
+  }
+  return count;
+}

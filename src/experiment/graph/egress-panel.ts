@@ -1,0 +1,165 @@
+/** Egress against ingress: the talk's graph. */
+import { area, line, symbol } from 'd3-shape';
+import { formatAmount } from '../../metrics/number-format.ts';
+import type { PointResult, SweepResult } from '../sweep/sweep-result.ts';
+import { FAINT, INK, LABEL_PX, TICK_PX, variantStyle } from './graph-style.ts';
+import { bottomAxis, leftAxis, topAxis, uprightLabel } from './panel.ts';
+import type { AxisTick, PanelSize } from './panel.ts';
+import { rateAxis } from './rate-scale.ts';
+import type { RateAxis, Scale } from './rate-scale.ts';
+import { element, groupAt, lineElement, pathElement, textElement } from './svg-text.ts';
+
+const MARKER_AREA_PX2 = 52;
+const BOLD_PX = 2.4;
+/** Each variant's line is this much wider than the next one's, so that it shows where they coincide. */
+const BOLDER_PX = 0.7;
+const THIN_PX = 1;
+/** One dash pattern a direction. */
+const DASHES: readonly string[] = ['5 3', '2 3', '8 3 2 3', '1 3'];
+const LEGEND_ROW_PX = 22;
+const HEADROOM_RATIO = 1.08;
+
+/** The panel alone; its axes reach about 70 px to the left and 45 px below, its legend `legendPx` to the right. */
+export function egressPanel(result: SweepResult, size: PanelSize): string {
+  const x = rateAxis(Math.max(...result.points.map(({ offeredFps }) => offeredFps)) * 1.02, size.widthPx, 8);
+  const topFps = Math.max(...result.points.map(({ egressFps }) => egressFps.max));
+  const y = rateAxis(topFps * HEADROOM_RATIO, -size.heightPx, 6);
+  const yTicks = y.ticks.map((at): AxisTick => ({ at, text: y.write(at) }));
+  return [
+    leftAxis(size, y.scale, yTicks, true),
+    bottomAxis(size, x, `offered load, ${directionsPhrase(result)}${x.unit}`),
+    uprightLabel(size, `egress, ${y.unit}`, 50),
+    topAxis(size, x.scale, multipleTicks(result, x)),
+    referenceLines(result, size, x, y),
+    ...result.variants.map(({ name }, i) =>
+      variantCurves(
+        result.points.filter(({ variant }) => variant === name),
+        i,
+        boldPx(result, i),
+        x.scale,
+        y.scale,
+      ),
+    ),
+    groupAt(size.widthPx + 22, 4, legend(result, x)),
+  ].join('');
+}
+
+function directionsPhrase({ points }: SweepResult): string {
+  const count = points[0].streams.length;
+  return count < 2 ? '' : count === 2 ? 'both directions together, ' : `all ${count} streams together, `;
+}
+
+/** Ticks at whole multiples of the loss-free rate, where it was searched for. */
+function multipleTicks({ rates, search }: SweepResult, x: RateAxis): AxisTick[] {
+  const lossFreeFps = rates.find(({ multiple }) => multiple !== null) ?? null;
+  if (search === null || lossFreeFps === null || lossFreeFps.multiple === null) return [];
+  const unitFps = lossFreeFps.fps / lossFreeFps.multiple;
+  const [, endFps] = x.scale.domain();
+  const count = Math.min(12, Math.floor(endFps / unitFps));
+  return Array.from({ length: count }, (_, i) => ({ at: (i + 1) * unitFps, text: i === 0 ? 'L' : `${i + 1} L` }));
+}
+
+/** Where nothing is lost, and where the line ends. */
+function referenceLines({ lineRateFps }: SweepResult, { heightPx }: PanelSize, x: RateAxis, y: RateAxis): string {
+  const reachFps = Math.min(x.scale.domain()[1], y.scale.domain()[1]);
+  const diagonal = lineElement(x.scale(0), y.scale(0), x.scale(reachFps), y.scale(reachFps), {
+    stroke: FAINT,
+    'stroke-dasharray': '6 4',
+  });
+  if (lineRateFps > x.scale.domain()[1]) return diagonal;
+  const at = x.scale(lineRateFps);
+  const mark = lineElement(at, 0, at, heightPx, { stroke: FAINT, 'stroke-width': 1.5 });
+  const label = element(
+    'g',
+    { transform: `translate(${at - 5},8) rotate(-90)` },
+    textElement('line rate', 0, 0, { 'font-size': TICK_PX, 'text-anchor': 'end', fill: FAINT }),
+  );
+  return diagonal + mark + label;
+}
+
+function boldPx({ variants }: SweepResult, index: number): number {
+  return BOLD_PX + (variants.length - 1 - index) * BOLDER_PX;
+}
+
+function variantCurves(points: readonly PointResult[], index: number, widthPx: number, x: Scale, y: Scale): string {
+  if (points.length === 0) return '';
+  const { colour, symbol: marker } = variantStyle(index);
+  const band = area<PointResult>()
+    .x(({ offeredFps }) => x(offeredFps))
+    .y0(({ egressFps }) => y(egressFps.min))
+    .y1(({ egressFps }) => y(egressFps.max));
+  const middle = line<PointResult>()
+    .x(({ offeredFps }) => x(offeredFps))
+    .y(({ egressFps }) => y(egressFps.median));
+  const draw = symbol(marker, MARKER_AREA_PX2);
+  const markers = points.map(({ offeredFps, egressFps, status }) =>
+    groupAt(
+      x(offeredFps),
+      y(egressFps.median),
+      pathElement(draw(), {
+        // Hollow where no trial was valid.
+        fill: status === 'invalid' ? '#ffffff' : colour,
+        stroke: colour,
+        'stroke-width': 1.4,
+      }),
+    ),
+  );
+  return [
+    pathElement(band(points), { fill: colour, opacity: 0.16 }),
+    ...directionLines(points, colour, x, y),
+    pathElement(middle(points), { fill: 'none', stroke: colour, 'stroke-width': widthPx, 'stroke-linejoin': 'round' }),
+    ...markers,
+  ].join('');
+}
+
+/** Thin lines of each stream alone, where there are several. */
+function directionLines(points: readonly PointResult[], colour: string, x: Scale, y: Scale): string[] {
+  const { streams } = points[0];
+  if (streams.length < 2) return [];
+  return streams.map((_, i) => {
+    const alone = line<PointResult>()
+      .x(({ offeredFps }) => x(offeredFps))
+      .y((point) => y(point.streams[i].egressFps.median));
+    return pathElement(alone(points), {
+      fill: 'none',
+      stroke: colour,
+      'stroke-width': THIN_PX,
+      'stroke-dasharray': DASHES[i % DASHES.length],
+    });
+  });
+}
+
+function legend(result: SweepResult, x: RateAxis): string {
+  const { variants, points, lineRateFps } = result;
+  const [{ streams }] = points;
+  const entries = variants.map(({ name }, i) => {
+    const { colour, symbol: marker } = variantStyle(i);
+    const sample = lineElement(0, 0, 30, 0, { stroke: colour, 'stroke-width': boldPx(result, i) });
+    return { sample: sample + groupAt(15, 0, pathElement(symbol(marker, MARKER_AREA_PX2)(), { fill: colour })), name };
+  });
+  const directions = streams.length < 2 ? [] : streams.slice(0, DASHES.length);
+  const others = [
+    ...directions.map(({ name }, i) => ({
+      sample: lineElement(0, 0, 30, 0, { stroke: INK, 'stroke-width': THIN_PX, 'stroke-dasharray': DASHES[i] }),
+      name,
+    })),
+    {
+      sample: element('rect', { x: 0, y: -6, width: 30, height: 12, fill: INK, opacity: 0.16 }),
+      name: 'least to most of trials',
+    },
+    { sample: lineElement(0, 0, 30, 0, { stroke: FAINT, 'stroke-dasharray': '6 4' }), name: 'nothing lost' },
+  ];
+  const rows = [...entries, ...others].map(({ sample, name }, i) =>
+    groupAt(
+      0,
+      8 + i * LEGEND_ROW_PX,
+      sample + textElement(name, 38, LABEL_PX * 0.35, { 'font-size': i < entries.length ? LABEL_PX : TICK_PX }),
+    ),
+  );
+  const beyond = lineRateFps > x.scale.domain()[1];
+  const note = textElement(`line rate: ${formatAmount(lineRateFps)} frames/s`, 0, 14 + rows.length * LEGEND_ROW_PX, {
+    'font-size': TICK_PX,
+    fill: FAINT,
+  });
+  return [...rows, ...(beyond ? [note] : [])].join('');
+}

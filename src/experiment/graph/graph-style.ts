@@ -1,0 +1,69 @@
+/** How the graph looks: sizes in px, and colours that are told apart without red and green, and in print. */
+import { symbolCircle, symbolDiamond, symbolSquare, symbolStar, symbolTriangle, symbolWye } from 'd3-shape';
+import type { SymbolType } from 'd3-shape';
+import type { DropPlace } from '../../metrics/lanes.ts';
+import type { ThreadKind } from '../../runtime/core-plan.ts';
+
+export const WIDTH_PX = 980;
+export const MARGIN_PX = 28;
+export const TITLE_PX = 17;
+export const LABEL_PX = 13;
+export const TICK_PX = 12;
+export const CAPTION_PX = 11.5;
+/** Mean width of a character as a share of its size, in the fonts named below. */
+export const CHARACTER_RATIO = 0.52;
+export const FONTS = 'Helvetica, Arial, Liberation Sans, sans-serif';
+
+export const INK = '#222222';
+export const FAINT = '#8a8a8a';
+export const GRID = '#e3e3e3';
+
+/** Okabe and Ito, Color Universal Design, 2008. */
+const ORANGE = '#E69F00';
+const SKY = '#56B4E9';
+const GREEN = '#009E73';
+const YELLOW = '#F0E442';
+const BLUE = '#0072B2';
+const VERMILLION = '#D55E00';
+const PURPLE = '#CC79A7';
+
+interface VariantStyle {
+  readonly colour: string;
+  readonly symbol: SymbolType;
+}
+
+const VARIANT_STYLES: readonly VariantStyle[] = [
+  { colour: VERMILLION, symbol: symbolCircle },
+  { colour: BLUE, symbol: symbolSquare },
+  { colour: GREEN, symbol: symbolTriangle },
+  { colour: PURPLE, symbol: symbolDiamond },
+  { colour: ORANGE, symbol: symbolStar },
+  { colour: SKY, symbol: symbolWye },
+];
+
+/** Colour and marker of a variant; a seventh looks like the first. */
+export function variantStyle(index: number): VariantStyle {
+  return VARIANT_STYLES[index % VARIANT_STYLES.length];
+}
+
+/** In the order of the path, from the wire to the guest and back: the order in which they are stacked. */
+export const PLACE_STYLES: readonly { readonly place: DropPlace; readonly label: string; readonly colour: string }[] = [
+  { place: 'nic', label: 'NIC ring', colour: SKY },
+  { place: 'pool', label: 'buffer pool', colour: BLUE },
+  { place: 'softirq', label: 'softirq, backlog', colour: YELLOW },
+  { place: 'bridge', label: 'bridge', colour: FAINT },
+  { place: 'tap', label: 'tap', colour: VERMILLION },
+  { place: 'vhost', label: 'vhost', colour: ORANGE },
+  { place: 'guest', label: 'guest', colour: PURPLE },
+  { place: 'vmm', label: 'VMM', colour: '#6b4c9a' },
+  { place: 'generator', label: 'generator', colour: INK },
+  { place: 'sink', label: 'sink', colour: '#bbbbbb' },
+];
+
+/** Threads of the modelled host, as they are stacked. */
+export const THREAD_STYLES: readonly { readonly kind: ThreadKind; readonly label: string; readonly colour: string }[] =
+  [
+    { kind: 'softirq', label: 'softirq runs', colour: ORANGE },
+    { kind: 'vhost', label: 'vhost runs', colour: BLUE },
+    { kind: 'vcpu', label: 'vCPUs run', colour: GREEN },
+  ];

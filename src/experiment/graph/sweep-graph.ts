@@ -1,0 +1,98 @@
+/** The picture of a sweep as an SVG document: egress over loss over threads, with what they depend on beneath. */
+import { formatAmount, formatTime } from '../../metrics/number-format.ts';
+import { wrapWords } from '../sweep/sweep-summary.ts';
+import type { SweepResult } from '../sweep/sweep-result.ts';
+import { egressPanel } from './egress-panel.ts';
+import { CAPTION_PX, CHARACTER_RATIO, FONTS, INK, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';
+import { lossRow, rowHeightPx, shareRow, threadRow } from './share-panels.ts';
+import type { RowLayout } from './share-panels.ts';
+import { element, groupAt, textElement } from './svg-text.ts';
+
+/** Left of the panels, for ticks and labels. */
+const LEFT_PX = 82;
+const LEGEND_PX = 186;
+const HEAD_PX = 74;
+const EGRESS_HEIGHT_PX = 350;
+const EGRESS_FOOT_PX = 70;
+const ROW_GAP_PX = 22;
+const SHARE_HEIGHT_PX = 128;
+const SHARE_GAP_PX = 22;
+const COLUMNS_MAX = 4;
+const CAPTION_LINE_PX = 16;
+
+/** @returns a whole SVG document; one sentence on a small white area where nothing was measured. */
+export function sweepSvg(result: SweepResult): string {
+  if (result.points.length === 0) {
+    return documentOf(60, [textElement(`${result.scenario}: nothing was measured`, MARGIN_PX, 36, {})]);
+  }
+  const caption = captionLines(result);
+  const layout = rowLayout(result.variants.length);
+  const rowPx = rowHeightPx(layout, result.variants.length);
+  const lossTop = HEAD_PX + EGRESS_HEIGHT_PX + EGRESS_FOOT_PX;
+  const threadTop = lossTop + rowPx + ROW_GAP_PX;
+  const captionTop = threadTop + rowPx + ROW_GAP_PX;
+  const egressSize = { widthPx: WIDTH_PX - LEFT_PX - LEGEND_PX - MARGIN_PX, heightPx: EGRESS_HEIGHT_PX };
+  return documentOf(captionTop + caption.length * CAPTION_LINE_PX + MARGIN_PX, [
+    textElement(`Egress against ingress: ${result.scenario}`, LEFT_PX, 32, {
+      'font-size': TITLE_PX,
+      'font-weight': 'bold',
+    }),
+    groupAt(LEFT_PX, HEAD_PX, egressPanel(result, egressSize)),
+    groupAt(LEFT_PX, lossTop, shareRow(result, lossRow(result), layout)),
+    groupAt(LEFT_PX, threadTop, shareRow(result, threadRow(result), layout)),
+    ...caption.map((text, i) =>
+      textElement(text, MARGIN_PX, captionTop + i * CAPTION_LINE_PX, { 'font-size': CAPTION_PX }),
+    ),
+  ]);
+}
+
+function documentOf(heightPx: number, children: readonly string[]): string {
+  const attributes = {
+    xmlns: 'http://www.w3.org/2000/svg',
+    width: WIDTH_PX,
+    height: heightPx,
+    viewBox: `0 0 ${WIDTH_PX} ${Math.ceil(heightPx)}`,
+    'font-family': FONTS,
+    fill: INK,
+  };
+  const paper = element('rect', { width: '100%', height: '100%', fill: '#ffffff' });
+  return `${element('svg', attributes, paper, ...children)}\n`;
+}
+
+function rowLayout(variants: number): RowLayout {
+  const columns = Math.min(COLUMNS_MAX, Math.max(2, variants));
+  const widthPx = (WIDTH_PX - LEFT_PX - MARGIN_PX - (columns - 1) * SHARE_GAP_PX) / columns;
+  return { panel: { widthPx, heightPx: SHARE_HEIGHT_PX }, gapPx: SHARE_GAP_PX, columns };
+}
+
+/** Everything that the curves depend on, and how to read them. */
+function captionLines(result: SweepResult): string[] {
+  const width = Math.floor((WIDTH_PX - 2 * MARGIN_PX) / (CAPTION_PX * CHARACTER_RATIO));
+  const { variants, search, points } = result;
+  const kernels = new Set(variants.map(({ scenario: { host } }) => `${host.kernel}, HZ ${host.hz}`));
+  const costs = new Set(variants.map(({ scenario: { host } }) => host.costs.inherit));
+  const sizes = new Set(variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes)));
+  const invalid = points.filter(({ status }) => status === 'invalid').length;
+  const lossFree = search?.lossFreeFps ?? null;
+  const placement = variants[0].header.filter((text) => /^(core|virtual CPU) \d/.test(text));
+  const oversubscribed = variants.flatMap((variant) => variant.oversubscribed);
+  return [
+    `${result.hostKind === 'threads' ? 'Real threads' : 'Virtual time'} on ${result.machine}; ${result.tool.name} ` +
+      `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
+      `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}; frames of ${describeSizes([...sizes])} bytes.`,
+    `${placement.join('; ')}.`,
+    `Medians of ${result.trialsPerPoint} trials of ${formatTime(result.durationNs)} each, variants interleaved` +
+      `${result.interrupted ? ' (interrupted)' : ''}.` +
+      (lossFree === null
+        ? ''
+        : ` L: highest rate that ${variants[0].name} carries without loss (at most 0.5 %), ${formatAmount(lossFree)}/s.`) +
+      ' Running: cores used by all threads of a kind together; waiting: mean share of time they were runnable and not running.' +
+      (invalid === 0 ? '' : ` Hollow markers: no valid trial (${invalid} of ${points.length} points).`) +
+      (oversubscribed.length === 0 ? '' : ` Oversubscribed: ${[...new Set(oversubscribed)].join('; ')}.`),
+  ].flatMap((text) => wrapWords(text, width));
+}
+
+function describeSizes(sizesBytes: readonly number[]): string {
+  const [least, most] = [Math.min(...sizesBytes), Math.max(...sizesBytes)];
+  return least === most ? String(Math.round(least)) : `${Math.round(least)} to ${Math.round(most)}`;
+}

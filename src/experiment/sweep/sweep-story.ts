@@ -1,0 +1,60 @@
+/** A sweep in words: a paragraph for each variant, from its points alone. */
+import { formatAmount, formatShare } from '../../metrics/number-format.ts';
+import { formatMultiple } from './offered-rates.ts';
+import { sharesOf } from './points.ts';
+import type { PointResult, SweepResult, VariantResult } from './sweep-result.ts';
+
+export function sweepStory(result: SweepResult): string[] {
+  return result.variants.flatMap((variant) => {
+    const points = result.points.filter((point) => point.variant === variant.name);
+    return points.length === 0 || variant.peak === null ? [] : [variantStory(result, variant, points)];
+  });
+}
+
+function variantStory(result: SweepResult, variant: VariantResult, points: readonly PointResult[]): string {
+  const { peak, lossFreeFps, verdict } = variant;
+  const last = points[points.length - 1];
+  const peakFps = peak?.egressFps ?? 0;
+  const [first] = result.variants;
+  const compared =
+    first.peak === null || first.name === variant.name || first.peak.egressFps === 0
+      ? ''
+      : `, ${(peakFps / first.peak.egressFps).toFixed(2)} times that of ${first.name}`;
+  const kept = peakFps === 0 ? 'nothing' : `${formatShare(last.egressFps.median / peakFps)} of the peak`;
+  const carried =
+    lossFreeFps === null
+      ? 'It carried none of the offered rates without loss.'
+      : `The highest rate it carried without loss was ${formatAmount(lossFreeFps)}/s.`;
+  const doubt = points.some(({ status }) => status === 'invalid') ? ' Some of its points have no valid trial.' : '';
+  return [
+    `${variant.name}: peak egress ${formatAmount(peakFps)}/s at ${formatAmount(peak?.offeredFps ?? 0)}/s offered${compared}.`,
+    carried,
+    `At ${rateText(last)} ${formatAmount(last.egressFps.median)}/s were left, ${kept}${directionsText(last)}.`,
+    threadText(last),
+    `${verdict}${doubt}`,
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
+}
+
+function rateText({ multiple, offeredFps }: PointResult): string {
+  return multiple === null ? `${formatAmount(offeredFps)}/s` : formatMultiple(multiple).replace(' x', ' x L');
+}
+
+/** Which share of what is left each direction has, where there are several. */
+function directionsText({ streams, egressFps }: PointResult): string {
+  if (streams.length < 2 || egressFps.median === 0) return '';
+  const parts = streams.map((stream) => `${stream.name} ${formatAmount(stream.egressFps.median)}/s`);
+  return ` (${parts.join(', ')})`;
+}
+
+function threadText(point: PointResult): string {
+  const parts = (['softirq', 'vhost', 'vcpu'] as const).flatMap((kind) => {
+    const shares = sharesOf(point, kind);
+    if (shares === null) return [];
+    const waited = shares.waitingRatio === null ? '' : ` and waited ${formatShare(shares.waitingRatio)} of the time`;
+    return [`${kind === 'vcpu' ? 'vCPUs' : kind} used ${formatShare(shares.runningCores)} of a core${waited}`];
+  });
+  if (parts.length === 0) return '';
+  return `There ${parts.join('; ')}.`;
+}

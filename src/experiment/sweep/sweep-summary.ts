@@ -1,0 +1,157 @@
+/** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
+import { formatAmount, formatCompact, formatShare } from '../../metrics/number-format.ts';
+import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
+import { styled, tableLines } from '../../metrics/text-table.ts';
+import { formatMultiple } from './offered-rates.ts';
+import { sharesOf } from './points.ts';
+import { sweepStory } from './sweep-story.ts';
+import type { KindShares, PointResult, Spread, SweepResult, VariantResult } from './sweep-result.ts';
+
+const INDENT = '  ';
+const RIGHT: Column = { align: 'right' };
+const LEFT: Column = { align: 'left' };
+/** Places of a point's losses that are named. */
+const PLACES_MAX = 2;
+const PLACE_RATIO_MIN = 0.001;
+/** Mean waiting share from which threads of a kind are marked. */
+const STARVED_WAITING_RATIO = 0.5;
+
+export function sweepLines(result: SweepResult, width: number, paint: Paint): string[] {
+  const inner = width - INDENT.length;
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => INDENT + line)];
+  const kind = result.hostKind === 'threads' ? 'real threads' : 'virtual time';
+  const cut = result.interrupted ? ', interrupted' : '';
+  if (result.points.length === 0) return ['', `nothing was measured${cut}`, ...ledgerLines(result, paint)];
+  return [
+    ...section(
+      `${result.scenario} on ${kind}: egress in frames/s, median [least..most]${cut}`,
+      comparison(result, inner, paint),
+    ),
+    ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
+    ...section('Invalid trials', invalidLines(result, inner)),
+    ...section('Ledgers', ledgerLines(result, paint)),
+    ...section(
+      'What it comes to',
+      sweepStory(result).flatMap((text) => [...wrapWords(text, inner), '']),
+    ),
+  ];
+}
+
+function comparison({ rates, variants, points }: SweepResult, width: number, paint: Paint): string[] {
+  const rows = rates.map((rate, rateIndex): Cell[] => [
+    ...offeredCells(rate),
+    ...variants.flatMap(({ name }) => {
+      const point = points.find((each) => each.variant === name && each.rateIndex === rateIndex);
+      return point === undefined ? ['-', ''] : egressCells(point);
+    }),
+  ]);
+  const titles = [...offeredTitles(rates[0].multiple !== null), ...variants.flatMap(({ name }) => [name, ''])];
+  const columns = titles.map((title) => (title === '' ? LEFT : RIGHT));
+  return tableLines(columns, [titles.map((title) => styled('dim', title)), ...rows], width, paint);
+}
+
+function variantLines({ rates, points }: SweepResult, { name }: VariantResult, width: number, paint: Paint): string[] {
+  const rows = points
+    .filter(({ variant }) => variant === name)
+    .map((point): Cell[] => [
+      ...offeredCells(point),
+      ...egressCells(point),
+      lossCell(point),
+      whereLost(point),
+      ...threadCells(point),
+      `${point.validTrials}/${point.trials}`,
+    ]);
+  const titles = [
+    ...offeredTitles(rates[0].multiple !== null),
+    'egress',
+    '',
+    'lost',
+    'where',
+    'softirq run/wait',
+    'vhost run/wait',
+    'vCPU run/wait',
+    'valid',
+  ];
+  const columns = titles.map((title) => (title === '' || title === 'where' ? LEFT : RIGHT));
+  return tableLines(columns, [titles.map((title) => styled('dim', title)), ...rows], width, paint);
+}
+
+function offeredTitles(multiples: boolean): string[] {
+  return multiples ? ['offered', 'L'] : ['offered'];
+}
+
+function offeredCells(rate: { readonly multiple: number | null } & ({ fps: number } | { offeredFps: number })): Cell[] {
+  const fps = formatCompact('fps' in rate ? rate.fps : rate.offeredFps);
+  return rate.multiple === null ? [fps] : [fps, formatMultiple(rate.multiple)];
+}
+
+function egressCells({ egressFps, status }: PointResult): Cell[] {
+  const middle = formatCompact(egressFps.median);
+  return [status === 'invalid' ? styled('red', middle) : styled('bold', middle), spreadText(egressFps)];
+}
+
+function spreadText({ min, max }: Spread): string {
+  const [least, most] = [formatCompact(min), formatCompact(max)];
+  return least === most ? '' : `[${least}..${most}]`;
+}
+
+function lossCell({ lossRatio }: PointResult): Cell {
+  const text = formatShare(lossRatio.median);
+  return lossRatio.median > 0 ? styled('red', text) : text;
+}
+
+function whereLost({ lostAt }: PointResult): string {
+  const notable = lostAt.filter(({ ratio }) => ratio >= PLACE_RATIO_MIN).slice(0, PLACES_MAX);
+  return notable.map(({ place, ratio }) => `${place} ${formatShare(ratio)}`).join(', ');
+}
+
+/** Cores in use by the threads of each kind together, and the mean share of time they waited for one. */
+function threadCells(point: PointResult): Cell[] {
+  return (['softirq', 'vhost', 'vcpu'] as const).flatMap((kind): Cell[] => {
+    const shares: KindShares | null = sharesOf(point, kind);
+    if (shares === null) return ['-'];
+    const text = `${formatShare(shares.runningCores)} / ${formatShare(shares.waitingRatio)}`;
+    return [(shares.waitingRatio ?? 0) > STARVED_WAITING_RATIO ? styled('yellow', text) : text];
+  });
+}
+
+/** Each reason once, with how often it was met. */
+function invalidLines({ trials }: SweepResult, width: number): string[] {
+  const invalid = trials.filter(({ validity }) => validity.status === 'invalid');
+  if (invalid.length === 0) return [];
+  const kinds = new Map<string, { readonly first: string; count: number }>();
+  for (const { variant, validity } of invalid) {
+    for (const reason of validity.reasons) {
+      // Names of phases and numbers apart, the words are the kind.
+      const kind = reason.slice(reason.indexOf(':') + 1).replaceAll(/\S*\d\S*/g, '');
+      const known = kinds.get(kind);
+      if (known === undefined) kinds.set(kind, { first: `${variant} at ${reason}`, count: 1 });
+      else known.count++;
+    }
+  }
+  const lines = [...kinds.values()].sort((a, b) => b.count - a.count).slice(0, 4);
+  return [
+    `${invalid.length} of ${trials.length}`,
+    ...lines.flatMap(({ first, count }) => wrapWords(`- ${count} times as in: ${first}`, width)),
+  ];
+}
+
+function ledgerLines({ variants }: SweepResult, paint: Paint): string[] {
+  return variants.flatMap(({ name, ledger }) =>
+    ledger.balanced
+      ? [`${name}: ${paint('green', 'balances')}, ${formatAmount(ledger.sentFrames)} frames sent`]
+      : [`${name}: ${paint('red', 'DOES NOT BALANCE')}`, ...ledger.faults.map((fault) => INDENT + fault)],
+  );
+}
+
+/** Lines of at most `width` characters, broken between words. */
+export function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1];
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

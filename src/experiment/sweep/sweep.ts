@@ -1,0 +1,246 @@
+/** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
+import { cpus, release } from 'node:os';
+import { median } from 'simple-statistics';
+import type { Host } from '../../runtime/host.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import type { Ledger } from '../run-result.ts';
+import { toolVersion } from '../tool-version.ts';
+import { verdictText } from '../verdict-text.ts';
+import { searchLossFreeFps } from './loss-free-search.ts';
+import type { LossProbe } from './loss-free-search.ts';
+import { carriedFpsMax, describeOffered, givenRates, multipliedRates, offeredFps } from './offered-rates.ts';
+import type { OfferedRate, RateChoice } from './offered-rates.ts';
+import { lossFreeFpsOf, peakOf, variantPoints } from './points.ts';
+import { SweptHost } from './swept-host.ts';
+import type { Trial } from './swept-host.ts';
+import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
+import type { PointResult, SweepResult, TrialResult, VariantResult } from './sweep-result.ts';
+import { TrialQueue } from './trial-queue.ts';
+import type { PlannedTrial } from './trial-queue.ts';
+import type { SweepVariant } from './variants.ts';
+
+export interface SweepPlan {
+  readonly hostKind: Host['kind'];
+  /** At least one; the first is the one whose loss-free rate is searched for. */
+  readonly variants: readonly SweepVariant[];
+  readonly offered: RateChoice;
+  readonly trials: number;
+  readonly durationNs: number;
+  readonly warmupNs: number;
+}
+
+/** What a sweep tells while it goes on. */
+export interface SweepWatcher {
+  /** Every host is up and warm. */
+  started?(hosts: readonly SweptHost[]): void;
+  probed?(probe: LossProbe): void;
+  /** Rates are known; trials begin. */
+  offering?(rates: readonly OfferedRate[], lossFreeFps: number | null): void;
+  tried?(trial: TrialResult, rate: OfferedRate): void;
+}
+
+export interface SweepOptions {
+  /** A host for one variant, not started. */
+  readonly openHost: (variant: SweepVariant) => Promise<Host>;
+  /** Aborting ends the trial at once; what was measured so far is the result. */
+  readonly signal: AbortSignal;
+  readonly watcher?: SweepWatcher;
+}
+
+/** Unmeasured traffic before each trial: queues fill, governors and schedulers settle. */
+const RUN_IN_NS = 3e8;
+const PROBE_RUN_IN_NS = 2e8;
+const PROBE_NS = 5e8;
+const PROBE_TRIALS = 3;
+const PROBE_ATTEMPTS_MAX = 5;
+const SEARCH_PRECISION = 1.05;
+/** The search gives up below this share of what the line carries. */
+const SEARCH_FLOOR_RATIO = 1 / 1024;
+const REPEATS_PER_TRIAL_MAX = 2;
+/** All repeats together, as a share of the trials planned. */
+const REPEATS_RATIO_MAX = 1 / 4;
+
+/** Runs a sweep. All hosts are stopped when this returns, and when it throws. @throws when a host does not work. */
+export async function runSweep(plan: SweepPlan, options: SweepOptions): Promise<SweepResult> {
+  return new Sweep(plan, options).run();
+}
+
+class Sweep {
+  private readonly plan: SweepPlan;
+  private readonly options: SweepOptions;
+  private readonly startedAt = new Date();
+  private readonly hosts: SweptHost[] = [];
+  private readonly warmedUpAtFps: (number | null)[] = [];
+  private readonly probes: LossProbe[] = [];
+  private readonly trials: TrialResult[] = [];
+  private lossFreeFps: number | null = null;
+  private rates: readonly OfferedRate[] = [];
+
+  constructor(plan: SweepPlan, options: SweepOptions) {
+    this.plan = plan;
+    this.options = options;
+  }
+
+  async run(): Promise<SweepResult> {
+    const { watcher, signal } = this.options;
+    try {
+      await this.startAll();
+      watcher?.started?.(this.hosts);
+      this.rates = await this.chooseRates();
+      if (!signal.aborted) watcher?.offering?.(this.rates, this.lossFreeFps);
+      await this.passTrials();
+      const ledgers: Ledger[] = [];
+      for (const host of this.hosts) ledgers.push(await host.ledger());
+      return this.conclude(ledgers);
+    } finally {
+      await Promise.all(this.hosts.map((host) => host.stop().catch(() => undefined)));
+    }
+  }
+
+  private async startAll(): Promise<void> {
+    const { openHost, signal } = this.options;
+    for (const variant of this.plan.variants) {
+      if (signal.aborted) return;
+      this.hosts.push(await SweptHost.start(variant, await openHost(variant), signal));
+    }
+    for (const host of this.hosts) this.warmedUpAtFps.push(await host.warmUp(this.plan.warmupNs, signal));
+  }
+
+  private async chooseRates(): Promise<OfferedRate[]> {
+    const { offered, variants } = this.plan;
+    const { scenario } = variants[0];
+    if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
+    if (this.options.signal.aborted) return [];
+    this.lossFreeFps = await this.searchLossFree(this.hosts[0]);
+    if (this.lossFreeFps !== null) return multipliedRates(scenario, offered.multiples, this.lossFreeFps);
+    if (this.options.signal.aborted) return [];
+    throw new Error(`${variants[0].name} loses frames at every rate that was tried: give rates instead of multiples`);
+  }
+
+  private searchLossFree(host: SweptHost): Promise<number | null> {
+    const maxFps = carriedFpsMax(host.variant.scenario);
+    const minFps = maxFps * SEARCH_FLOOR_RATIO;
+    const startFps = this.warmedUpAtFps[0] ?? minFps;
+    return searchLossFreeFps({ startFps, minFps, maxFps, precision: SEARCH_PRECISION }, async (fps) => {
+      const lossRatio = await this.probe(host, fps);
+      if (lossRatio === null) return null;
+      this.probes.push({ fps, lossRatio });
+      this.options.watcher?.probed?.({ fps, lossRatio });
+      return lossRatio;
+    });
+  }
+
+  /** Median loss of a few short trials; invalid ones are made again while there is patience. */
+  private async probe(host: SweptHost, fps: number): Promise<number | null> {
+    const trials: Trial[] = [];
+    const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
+    while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
+      const rate = { kind: 'frames', perSecond: fps } as const;
+      const request = { name: 'search', rate, runInNs: PROBE_RUN_IN_NS, durationNs: PROBE_NS };
+      const trial = await host.trial(request, this.options.signal);
+      if (trial === null) return null;
+      trials.push(trial);
+    }
+    const judged = usable().length > 0 ? usable() : trials;
+    return median(judged.map(({ phase }) => phase.total.lossRatio ?? 0));
+  }
+
+  private async passTrials(): Promise<void> {
+    const planned = this.rates.length * this.hosts.length * this.plan.trials;
+    const queue = new TrialQueue({
+      rates: this.rates.length,
+      variants: this.hosts.length,
+      rounds: this.plan.trials,
+      repeatsPerTrialMax: REPEATS_PER_TRIAL_MAX,
+      repeatsMax: Math.ceil(planned * REPEATS_RATIO_MAX),
+    });
+    for (let next = queue.next(); next !== null && !this.options.signal.aborted; next = queue.next()) {
+      const trial = await this.passTrial(next);
+      if (trial === null) return;
+      this.trials.push(trial);
+      this.options.watcher?.tried?.(trial, this.rates[next.rateIndex]);
+      if (trial.validity.status === 'invalid') queue.repeat(next);
+    }
+  }
+
+  private async passTrial(planned: PlannedTrial): Promise<TrialResult | null> {
+    const host = this.hosts[planned.variantIndex];
+    const offered = this.rates[planned.rateIndex];
+    const request = {
+      name: describeOffered(offered),
+      rate: offered.rate,
+      runInNs: RUN_IN_NS,
+      durationNs: this.plan.durationNs,
+    };
+    const trial = await host.trial(request, this.options.signal);
+    return trial === null ? null : { ...planned, variant: host.variant.name, ...trial };
+  }
+
+  private conclude(ledgers: readonly Ledger[]): SweepResult {
+    const { plan, rates, trials } = this;
+    const points = this.hosts.flatMap(({ variant, host }) => variantPoints(variant.name, host.plan, rates, trials));
+    const interrupted = this.options.signal.aborted;
+    const { scenario } = plan.variants[0];
+    return {
+      schemaVersion: SWEEP_SCHEMA_VERSION,
+      kind: 'sweep',
+      tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
+      machine: describeMachine(),
+      startedAt: this.startedAt.toISOString(),
+      elapsedMs: Date.now() - this.startedAt.getTime(),
+      scenario: scenario.name,
+      hostKind: plan.hostKind,
+      lineRateFps: offeredFps(scenario, { kind: 'lineRate', share: 1 }),
+      trialsPerPoint: plan.trials,
+      durationNs: plan.durationNs,
+      interrupted,
+      search: plan.offered.kind === 'rates' ? null : { lossFreeFps: this.lossFreeFps, probes: this.probes },
+      rates,
+      variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),
+      points,
+      trials,
+      exitCode: exitCodeOf({
+        balanced: ledgers.every(({ balanced }) => balanced),
+        interrupted,
+        valid: points.every(({ status }) => status !== 'invalid'),
+        expectationsMet: true,
+      }),
+    };
+  }
+
+  private describeVariant(swept: SweptHost, i: number, points: readonly PointResult[], ledger: Ledger): VariantResult {
+    const { variant, host } = swept;
+    const own = points.filter((point) => point.variant === variant.name);
+    const peak = peakOf(own);
+    const threads = swept.threads();
+    const last = this.typicalTrial(own.at(-1) ?? null);
+    return {
+      name: variant.name,
+      overrides: variant.overrides,
+      scenario: variant.scenario,
+      header: host.header,
+      oversubscribed: host.oversubscribed,
+      threads,
+      warmedUpAtFps: this.warmedUpAtFps[i] ?? null,
+      lossFreeFps: lossFreeFpsOf(own),
+      peak: peak === null ? null : { egressFps: peak.egressFps.median, offeredFps: peak.offeredFps },
+      verdict: last === null ? '' : verdictText({ scenario: variant.scenario, threads, phases: [last.phase] }),
+      ledger,
+    };
+  }
+
+  /** The trial of a point whose egress is nearest to the median. */
+  private typicalTrial(point: PointResult | null): TrialResult | null {
+    if (point === null) return null;
+    const distance = ({ phase }: TrialResult): number =>
+      Math.abs((phase.total.deliveredFrames * 1e9) / phase.elapsedNs - point.egressFps.median);
+    return this.trials
+      .filter(({ variant, rateIndex }) => variant === point.variant && rateIndex === point.rateIndex)
+      .reduce((nearest, trial) => (distance(trial) < distance(nearest) ? trial : nearest));
+  }
+}
+
+function describeMachine(): string {
+  const processors = cpus();
+  return `${processors[0]?.model ?? 'unknown processor'}, ${processors.length} CPUs, Linux ${release()}`;
+}

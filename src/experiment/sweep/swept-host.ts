@@ -1,0 +1,183 @@
+/** One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU. */
+import { planLanes } from '../../metrics/lanes.ts';
+import type { Lane } from '../../metrics/lanes.ts';
+import { takeSnapshot } from '../../metrics/snapshot.ts';
+import type { Snapshot } from '../../metrics/snapshot.ts';
+import type { CoreSample } from '../../runtime/core-use.ts';
+import type { Host } from '../../runtime/host.ts';
+import type { Rate } from '../../topology/quantities.ts';
+import { CoreWatch } from '../core-watch.ts';
+import { takeLedger } from '../ledger.ts';
+import { passTime, whenAborted } from '../pacing.ts';
+import { describePhase, requestedFps } from '../phase-result.ts';
+import { waitUntilReady } from '../readiness.ts';
+import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
+import { setRates, stopTraffic } from '../throttle.ts';
+import { judgeValidity } from '../validity.ts';
+import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
+import { carriedFpsMax } from './offered-rates.ts';
+import type { SweepVariant } from './variants.ts';
+
+/** What one trial asks for. */
+export interface TrialRequest {
+  readonly name: string;
+  readonly rate: Rate;
+  /** Traffic flows this long before anything is measured. */
+  readonly runInNs: number;
+  readonly durationNs: number;
+}
+
+export interface Trial {
+  readonly phase: PhaseResult;
+  readonly validity: Validity;
+}
+
+/** After traffic ends nothing may move for three looks, this far apart, and no longer than the bound is waited. */
+const SETTLE_STEP_NS = 1e7;
+const SETTLE_STILL_LOOKS = 3;
+const SETTLE_NS_MAX = 2e9;
+/** Warm-up begins at this share of what the line carries, and is judged this many times. */
+const WARM_UP_FIRST_RATIO = 1 / 128;
+const WARM_UP_STEPS = 8;
+
+export class SweptHost {
+  readonly variant: SweepVariant;
+  readonly host: Host;
+  private readonly watch: CoreWatch | null;
+  private readonly lanes: readonly Lane[];
+
+  /**
+   * Starts a host and pauses it when every vNIC is up.
+   * @throws when the guest does not come up; the host is stopped then.
+   */
+  static async start(variant: SweepVariant, host: Host, signal: AbortSignal): Promise<SweptHost> {
+    const { promise: aborted, dispose } = whenAborted(signal);
+    try {
+      await host.start();
+      await waitUntilReady(host, aborted, () => signal.aborted);
+      await host.pause();
+      return new SweptHost(variant, host);
+    } catch (error) {
+      await host.stop().catch(() => undefined); // The first failure is the one to report.
+      throw error;
+    } finally {
+      dispose();
+    }
+  }
+
+  private constructor(variant: SweepVariant, host: Host) {
+    this.variant = variant;
+    this.host = host;
+    this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.lanes = planLanes(host.plan);
+  }
+
+  /**
+   * Passes traffic through until the code is compiled, at rates that begin low and double for as long as nothing is lost:
+   * threads that starve would stay cold. @returns the highest rate without loss, frames/s; null when there was none.
+   */
+  async warmUp(durationNs: number, signal: AbortSignal): Promise<number | null> {
+    const maxFps = carriedFpsMax(this.variant.scenario);
+    let fps = Math.ceil(maxFps * WARM_UP_FIRST_RATIO);
+    let best: number | null = null;
+    let climbing = true;
+    await this.host.resume();
+    for (let step = 0; step < WARM_UP_STEPS && durationNs > 0 && !signal.aborted; step++) {
+      const rate: Rate = { kind: 'frames', perSecond: fps };
+      setRates(this.host, requestedFps(this.variant.scenario, { rate }));
+      const before = takeSnapshot(this.host);
+      await this.pass(durationNs / WARM_UP_STEPS, signal);
+      const lossless = this.lossBetween(before, takeSnapshot(this.host)) <= LOSS_FREE_RATIO_MAX;
+      climbing &&= lossless;
+      if (lossless) best = Math.max(best ?? 0, fps);
+      if (climbing) fps = Math.min(maxFps, fps * 2);
+      if (!lossless) fps = Math.ceil(fps / 2);
+    }
+    await this.rest();
+    return best;
+  }
+
+  /** One trial on a paused host, which is paused again afterwards. @returns null when it was interrupted. */
+  async trial(request: TrialRequest, signal: AbortSignal): Promise<Trial | null> {
+    const { host } = this;
+    const { scenario } = this.variant;
+    await host.resume();
+    setRates(host, requestedFps(scenario, request));
+    await this.pass(request.runInNs, signal);
+    const before = takeSnapshot(host);
+    const coresBefore = this.watch?.sample() ?? null;
+    const complete = await this.pass(request.durationNs, signal);
+    const after = takeSnapshot(host);
+    const coresAfter = this.watch?.sample() ?? null;
+    await this.rest();
+    if (!complete) return null;
+    const spec = { name: request.name, rate: request.rate, durationNs: request.durationNs, stoppedVms: [] };
+    const cores = this.coresBetween(coresBefore, coresAfter);
+    const phase = await describePhase(host, scenario, { spec, before, after, complete, cores }, null);
+    return { phase, validity: judgeValidity([phase], host.oversubscribed) };
+  }
+
+  /** Takes stock of the paused host. */
+  ledger(): Promise<Ledger> {
+    return takeLedger(this.host);
+  }
+
+  /** Each thread's place and actors. */
+  threads(): RunResult['threads'] {
+    const { places, plan } = this.host;
+    return places.map(({ name, core, policy }) => {
+      const actors = plan.threads.find((thread) => thread.name === name)?.actors ?? [];
+      return { name, core, policy, actors: actors.map((actor) => actor.name) };
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.watch?.close();
+    await this.host.stop();
+  }
+
+  private pass(durationNs: number, signal: AbortSignal): Promise<boolean> {
+    if (durationNs === 0) return Promise.resolve(!signal.aborted);
+    return passTime(this.host, durationNs, durationNs, signal, () => undefined);
+  }
+
+  /** Ends traffic, waits until nothing moves any more, and pauses. Frames that cannot move are the ledger's business. */
+  private async rest(): Promise<void> {
+    const { host } = this;
+    stopTraffic(host);
+    let moved = -1;
+    for (let still = 0, passedNs = 0; still < SETTLE_STILL_LOOKS && passedNs < SETTLE_NS_MAX;) {
+      await host.advance(SETTLE_STEP_NS);
+      passedNs += SETTLE_STEP_NS;
+      const now = this.framesMoved(takeSnapshot(host));
+      still = now === moved ? still + 1 : 0;
+      moved = now;
+    }
+    await host.pause();
+  }
+
+  /** All frames that entered, left or ended in any lane since the beginning. */
+  private framesMoved({ counters }: Snapshot): number {
+    return this.lanes.reduce((sum, { actor, inIndexes, outIndexes, drops }) => {
+      const values = counters.get(actor) ?? new Float64Array(0);
+      const indexes = [...inIndexes, ...outIndexes, ...drops.map(({ index }) => index)];
+      return indexes.reduce((frames, index) => frames + values[index], sum);
+    }, 0);
+  }
+
+  /** Dropped frames as a share of those sent. */
+  private lossBetween(before: Snapshot, after: Snapshot): number {
+    let [sent, dropped] = [0, 0];
+    for (const { actor, place, outIndexes, drops } of this.lanes) {
+      const grown = (index: number): number =>
+        (after.counters.get(actor)?.[index] ?? 0) - (before.counters.get(actor)?.[index] ?? 0);
+      if (place === 'generator') sent += outIndexes.reduce((sum, index) => sum + grown(index), 0);
+      dropped += drops.reduce((sum, { index }) => sum + grown(index), 0);
+    }
+    return sent === 0 ? 0 : dropped / sent;
+  }
+
+  private coresBetween(before: CoreSample | null, after: CoreSample | null): PhaseResult['cores'] {
+    return this.watch === null || before === null || after === null ? null : this.watch.between(before, after);
+  }
+}

@@ -1,0 +1,110 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const TSX = join(ROOT, 'node_modules/.bin/tsx');
+const folder = mkdtempSync(join(tmpdir(), 'vhostlab-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function vhostlab(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(TSX, [join(ROOT, 'src/cli/main.ts'), ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
+  return { status, stdout, stderr };
+}
+
+function scenarioFile(text: string): string {
+  const file = join(folder, 'mine.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('what is right', () => {
+  it('list names the scenarios that come with the program', () => {
+    const { status, stdout, stderr } = vhostlab('list');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^kvm-forum-2014, 25\.5 s$/m);
+    expect(stdout).toMatch(/^kvm-forum-2014-fast, /m);
+  });
+
+  it('validate says what a run would have', () => {
+    const { status, stdout, stderr } = vhostlab('validate', 'kvm-forum-2014');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^kvm-forum-2014 is valid: 7 threads \(hardware0, softirq0, .*\), \d+ MiB\n$/);
+  });
+
+  it('validate --resolved prints the scenario with its overrides, as JSON', () => {
+    const { status, stdout } = vhostlab('validate', 'kvm-forum-2014', '--set', 'traffic.rate=2Mpps', '--resolved');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'kvm-forum-2014',
+      traffic: { rate: { kind: 'frames', perSecond: 2e6 } },
+    });
+  });
+
+  it('schema prints JSON', () => {
+    const { status, stdout } = vhostlab('schema');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ title: 'vhostlab scenario', type: 'object' });
+  });
+
+  it('doctor says what this machine allows', () => {
+    const { status, stdout } = vhostlab('doctor');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^cores: [\d,-]+, /m);
+    expect(stdout).toMatch(/^schedstat: (yes|no), /m);
+  });
+
+  it('help and version are not errors', () => {
+    expect(vhostlab('--version')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+    });
+    const { status, stdout } = vhostlab('run', '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('111 the ledger does not balance');
+  });
+});
+
+describe('what is wrong is said on stderr, without a trace, and ends with 104', () => {
+  it.each([
+    { args: ['rnu', 'x'], says: /unknown command 'rnu'\n\(Did you mean run\?\)/ },
+    { args: ['run'], says: /missing required argument 'scenario'/ },
+    { args: ['run', 'kvm-forum-2014', '--hots', 'x'], says: /unknown option '--hots'\n\(Did you mean --host\?\)/ },
+    { args: ['run', 'kvm-forum-2014', '--host', 'thread'], says: /Allowed choices are threads, virtual/ },
+    { args: ['run', 'kvm-forum-2014', '--set', 'rate'], says: /expected path=value, such as traffic\.rate=2Mpps/ },
+    { args: ['run', 'kvm-forum-2014', '--duration', '5'], says: /^--duration: found "5", allowed: a duration such as/ },
+    { args: ['run', 'kvm-forum-2014', '--duration', '0s'], says: /^--duration: found "0s"/ },
+    { args: ['run', 'kvm-forum-2014', '--json', '/proc/none/x.json'], says: /^--json \/proc\/none\/x\.json: / },
+    { args: ['run', 'kvm-forum-2014', '--pcap', 'none.pcap'], says: /none\.pcap/ },
+    {
+      args: ['run', 'kvm-forum-2014', '--set', 'traffic.rte=5'],
+      says: /unknown key "rte" in traffic.*did you mean "rate"\?/,
+    },
+    {
+      args: ['run', 'kvm-forum-201'],
+      says: /no such scenario, allowed: kvm-forum-2014, .*did you mean "kvm-forum-2014"\?/,
+    },
+    { args: ['validate', './none.yaml'], says: /^\.\/none\.yaml: no such file/ },
+  ])('$args', ({ args, says }) => {
+    const { status, stdout, stderr } = vhostlab(...args);
+    expect(stderr).toMatch(says);
+    expect(stderr).not.toMatch(/^ +at /m);
+    expect({ status, stdout }).toEqual({ status: 104, stdout: '' });
+  });
+
+  it('with the place in the file, for every fault at once', () => {
+    const file = scenarioFile('traffic:\n  rate: 300\nhost:\n  kernal: linux-3.13\n');
+    const { status, stderr } = vhostlab('validate', file);
+    expect(status).toBe(104);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/mine\.yaml:2:9: /);
+    expect(lines[1]).toMatch(/mine\.yaml:4:3: .*did you mean "kernel"\?/);
+  });
+});

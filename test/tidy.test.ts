@@ -1,0 +1,300 @@
+/** The rules that no compiler knows: who may import whom, how long things may be, and what hot code does without. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const WIDTH_MAX = 120;
+const FILE_LINES_MAX = 400;
+const FUNCTION_LINES_MAX = 70;
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+const SOURCES = [...filesBelow('src'), ...filesBelow('actors')];
+const TESTS = filesBelow('test');
+const text = new Map([...SOURCES, ...TESTS].map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
+const parsed = new Map(
+  [...text].map(([file, source]) => [file, ts.createSourceFile(file, source, ts.ScriptTarget.ES2023, true)]),
+);
+
+interface Import {
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+/** Files of this repository that a file imports. */
+function importsOf(file: string): Import[] {
+  const found: Import[] = [];
+  const note = (specifier: ts.Expression | undefined, typeOnly: boolean): void => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier) || !specifier.text.startsWith('.')) return;
+    found.push({ target: normalize(join(dirname(file), specifier.text)), typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) note(node.moduleSpecifier, node.importClause?.isTypeOnly ?? false);
+    if (ts.isExportDeclaration(node)) note(node.moduleSpecifier, node.isTypeOnly);
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      note(node.arguments[0], false);
+    ts.forEachChild(node, visit);
+  };
+  visit(parsed.get(file)!);
+  return found;
+}
+
+/** Lines of `files` that match, as `file:line: text`, unless the function they are in is allowed. */
+function offences(files: readonly string[], pattern: RegExp, allowedIn: readonly string[] = []): string[] {
+  return files.flatMap((file) =>
+    matches(file, pattern)
+      .filter(({ at }) => !allowedIn.includes(enclosing(file, at)))
+      .map(({ line, found }) => `${file}:${line}: ${found}`),
+  );
+}
+
+function matches(file: string, pattern: RegExp): { at: number; line: number; found: string }[] {
+  const source = parsed.get(file)!;
+  const code = withoutComments(file);
+  return [...code.matchAll(new RegExp(pattern, 'g'))].map((match) => ({
+    at: match.index,
+    line: source.getLineAndCharacterOfPosition(match.index).line + 1,
+    found: match[0],
+  }));
+}
+
+const stripped = new Map<string, string>();
+
+/** The text with every comment blanked, offsets kept. */
+function withoutComments(file: string): string {
+  const known = stripped.get(file);
+  if (known !== undefined) return known;
+  const source = text.get(file)!;
+  let code = source;
+  const blank = (start: number, end: number): void => {
+    code = code.slice(0, start) + code.slice(start, end).replace(/[^\n]/g, ' ') + code.slice(end);
+  };
+  const visit = (node: ts.Node): void => {
+    for (const range of ts.getLeadingCommentRanges(source, node.getFullStart()) ?? []) blank(range.pos, range.end);
+    for (const range of ts.getTrailingCommentRanges(source, node.getEnd()) ?? []) blank(range.pos, range.end);
+    node.getChildren().forEach(visit);
+  };
+  visit(parsed.get(file)!);
+  stripped.set(file, code);
+  return code;
+}
+
+/** Name of the innermost named function or method around a position; `''` at top level. */
+function enclosing(file: string, at: number): string {
+  let name = '';
+  const visit = (node: ts.Node): void => {
+    if (at < node.getStart() || at >= node.getEnd()) return;
+    if (ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node)) name = node.name?.getText() ?? '';
+    if (ts.isConstructorDeclaration(node)) name = 'constructor';
+    ts.forEachChild(node, visit);
+  };
+  visit(parsed.get(file)!);
+  return name;
+}
+
+describe('imports point downward', () => {
+  const LAYERS = [
+    ['src/cli/'],
+    ['src/experiment/'],
+    ['src/metrics/', 'src/topology/'],
+    ['src/runtime/'],
+    ['actors/'],
+    ['src/virtio/', 'src/net/'],
+    ['src/memory/'],
+  ];
+  const layerOf = (file: string): number =>
+    LAYERS.findIndex((folders) => folders.some((folder) => file.startsWith(folder)));
+
+  test('every source file belongs to a layer', () => {
+    expect(SOURCES.filter((file) => layerOf(file) < 0)).toEqual([]);
+  });
+
+  test('no file imports from a layer above its own, and no source imports a test', () => {
+    const wrong = SOURCES.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => layerOf(target) < layerOf(file))
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('virtio and net do not import each other', () => {
+    const wrong = SOURCES.flatMap((file) => {
+      const other = file.startsWith('src/virtio/') ? 'src/net/' : file.startsWith('src/net/') ? 'src/virtio/' : null;
+      return importsOf(file).flatMap(({ target }) =>
+        other !== null && target.startsWith(other) ? [`${file}: ${target}`] : [],
+      );
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('components meet in rings: no actor imports the code of another', () => {
+    const components = SOURCES.filter((file) => /^actors\/[\w-]+\.ts$/.test(file) && file !== 'actors/actor.ts');
+    const wrong = components.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target, typeOnly }) => !typeOnly && components.includes(target))
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('size', () => {
+  test(`no line is wider than ${WIDTH_MAX}`, () => {
+    const wide = [...text].flatMap(([file, source]) =>
+      source.split('\n').flatMap((line, i) => ([...line].length > WIDTH_MAX ? [`${file}:${i + 1}`] : [])),
+    );
+    expect(wide).toEqual([]);
+  });
+
+  test(`no file is longer than ${FILE_LINES_MAX} lines`, () => {
+    const long = [...text].flatMap(([file, source]) => {
+      const lines = source.split('\n').length - 1;
+      return lines > FILE_LINES_MAX ? [`${file}: ${lines}`] : [];
+    });
+    expect(long).toEqual([]);
+  });
+
+  test(`no function is longer than ${FUNCTION_LINES_MAX} lines`, () => {
+    const long = SOURCES.flatMap((file) => {
+      const source = parsed.get(file)!;
+      const found: string[] = [];
+      const visit = (node: ts.Node): void => {
+        if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
+          const first = source.getLineAndCharacterOfPosition(node.getStart()).line;
+          const lines = source.getLineAndCharacterOfPosition(node.getEnd()).line - first + 1;
+          if (lines > FUNCTION_LINES_MAX) found.push(`${file}:${first + 1}: ${lines}`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(source);
+      return found;
+    });
+    expect(long).toEqual([]);
+  });
+});
+
+describe('hot code', () => {
+  const ACTORS = SOURCES.filter((file) => file.startsWith('actors/'));
+  const HOT = [...ACTORS, ...SOURCES.filter((file) => file.startsWith('src/memory/'))];
+  /** Set-up and stock-taking: once a run, not once a frame. */
+  const COLD = [
+    'constructor',
+    'bind',
+    'attach',
+    'census',
+    'report',
+    'entries',
+    'freeIds',
+    'depotEntries',
+    'fillDepot',
+    'ringIds',
+  ];
+
+  test('reads no clock', () => {
+    expect(offences(HOT, /Date\.now|performance\.|hrtime|setTimeout|setImmediate/)).toEqual([]);
+  });
+
+  test('knows no BigInt', () => {
+    expect(offences(HOT, /BigInt|\b\d+n\b|BigUint64/)).toEqual([]);
+  });
+
+  test('has no Map or Set in an actor', () => {
+    expect(offences(ACTORS, /new (Weak)?(Map|Set)\b/)).toEqual([]);
+  });
+
+  test('makes no views per frame', () => {
+    expect(offences(HOT, /\.subarray\(|new DataView\(|\.slice\(/, COLD)).toEqual([]);
+  });
+
+  test('has no closures and no for..of in what a poll runs', () => {
+    // The VMM is control plane: once its guest is up it has nothing to do with a frame.
+    const wrong = ACTORS.filter((file) => file !== 'actors/vmm.ts').flatMap((file) => {
+      const found: string[] = [];
+      const visit = (node: ts.Node): void => {
+        const loops = ts.isForOfStatement(node) || ts.isArrowFunction(node) || ts.isFunctionExpression(node);
+        const name = enclosing(file, node.getStart());
+        if (loops && POLLED.has(name)) {
+          found.push(`${file}:${parsed.get(file)!.getLineAndCharacterOfPosition(node.getStart()).line + 1} in ${name}`);
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(parsed.get(file)!);
+      return found;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('touches ring indices, doorbells and masks through Atomics only', () => {
+    const index = /\w*[wW]ords\[\w*(TAIL|HEAD|STATE|RAISED|UNMASKINGS|CONTEXTS|CHANGES|UP)_WORD\]/;
+    expect(offences(HOT, index)).toEqual([]);
+    // Doorbell, event word and lock have one word each: number 0.
+    const single = ['doorbell.ts', 'spin-lock.ts', 'port-mask.ts', 'interrupt-line.ts', 'softirq-line.ts'];
+    const files = single.map((name) => `src/memory/${name}`);
+    expect(offences(files, /\b(words|own)\[/)).toEqual([]);
+  });
+});
+
+/** Methods that run for every batch or frame. */
+const POLLED = new Set(
+  (
+    'poll receive transmit handleRx handleTx handleFrame flood sendCopy drop signal noBuffers collectEvents pollNic ' +
+    'pollBacklog refill cleanTransmitRing release complete takeInterrupts sendDue advance send flush copyToGuest process validate'
+  ).split(' '),
+);
+
+describe('leftovers', () => {
+  test('nothing is left to do', () => {
+    const left = [...text].flatMap(([file, source]) =>
+      source
+        .split('\n')
+        .flatMap((line, i) => (/\b(TO)(DO)\b|\bFIX(ME)\b|\bX{3}\b/.test(line) ? [`${file}:${i + 1}`] : [])),
+    );
+    expect(left).toEqual([]);
+  });
+
+  test('no test is skipped or singled out', () => {
+    const tests = TESTS.filter((file) => file.endsWith('.test.ts') && file !== 'test/tidy.test.ts');
+    expect(offences(tests, /\b(test|it|describe)\.(only|skip|todo)\b/)).toEqual([]);
+  });
+
+  test('every source file is reached from the command line or from a thread', () => {
+    const open = ['src/cli/main.ts', 'src/runtime/thread-main.ts'].filter((file) => text.has(file));
+    const reached = new Set(open);
+    for (let file = open.pop(); file !== undefined; file = open.pop()) {
+      for (const { target } of importsOf(file)) {
+        if (!reached.has(target)) open.push(target);
+        reached.add(target);
+      }
+    }
+    const dead = SOURCES.filter((file) => !reached.has(file) && !file.endsWith('.d.ts'));
+    expect(dead).toEqual([]);
+  });
+
+  test('every test support file is used by a test', () => {
+    const used = new Set(TESTS.flatMap((file) => importsOf(file).map(({ target }) => target)));
+    const named = TESTS.map((file) => text.get(file)!).join('\n');
+    const isNamed = (file: string): boolean => named.includes(`support/${relative('test/support', file)}`);
+    const unused = TESTS.filter((file) => file.startsWith('test/support/') && !used.has(file) && !isNamed(file));
+    expect(unused).toEqual([]);
+  });
+
+  test('dependencies are pinned exactly', () => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+      string,
+      Record<string, string>
+    >;
+    const kinds = ['dependencies', 'optionalDependencies', 'devDependencies'];
+    const all = kinds.flatMap((kind) => Object.entries(manifest[kind] ?? {}));
+    expect(all.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+    expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toContain('engine-strict=true');
+  });
+});

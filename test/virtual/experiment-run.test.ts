@@ -1,0 +1,146 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT_INTERRUPTED, EXIT_OK } from '../../src/experiment/exit-codes.ts';
+import { reserveResult, writeResult } from '../../src/experiment/result-file.ts';
+import type { RunResult } from '../../src/experiment/run-result.ts';
+import { runScenario } from '../../src/experiment/run.ts';
+import { summaryLines } from '../../src/experiment/summary.ts';
+import type { IntervalRecord } from '../../src/metrics/interval-record.ts';
+import type { LiveRun } from '../../src/metrics/live-run.ts';
+import { paintFor } from '../../src/metrics/text-table.ts';
+import { VirtualHost } from '../../src/runtime/virtual-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+/** The default scenario, a few virtual milliseconds of it. */
+const scenario = loadScenario('kvm-forum-2014', {
+  overrides: [
+    'run.warmup=4ms',
+    'run.settle=400ms',
+    'run.sampleInterval=10ms',
+    'run.phases.0.duration=25ms',
+    'run.phases.1.duration=30ms',
+  ],
+});
+const openHost = () => new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
+const NEVER = new AbortController().signal;
+
+describe('a run from end to end', () => {
+  let result: RunResult;
+  let live: LiveRun | null = null;
+  const seen: IntervalRecord[] = [];
+  let readyAfterNs = -1;
+
+  beforeAll(async () => {
+    result = await runScenario(scenario, openHost(), {
+      signal: NEVER,
+      ready: (ns) => {
+        readyAfterNs = ns;
+        return Promise.resolve();
+      },
+      watch: (run) => {
+        live = run;
+        run.intervals.subscribe((record) => seen.push(record));
+      },
+    });
+  });
+
+  it('ends well, with a ledger that balances', () => {
+    expect(result.ledger.faults).toEqual([]);
+    expect(result.validity).toEqual({ status: 'valid', reasons: [] });
+    expect(result).toMatchObject({ exitCode: EXIT_OK, interrupted: false, seed: scenario.seed });
+    expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
+  });
+
+  it('waits for the guest before it sends', () => {
+    expect(readyAfterNs).toBeGreaterThan(0);
+    expect(result.readyAfterNs).toBe(readyAfterNs);
+  });
+
+  it('offers each phase what it asks for, and delivers the comfortable one whole', () => {
+    const [comfortable, flood] = result.phases;
+    expect(comfortable).toMatchObject({
+      name: 'comfortable',
+      rate: '80kpps',
+      elapsedNs: 25e6,
+      complete: true,
+      drops: [],
+    });
+    expect(comfortable.total.lossRatio).toBe(0);
+    expect(Math.abs(comfortable.total.offeredFrames - 2000)).toBeLessThan(20);
+    expect(Math.abs(flood.total.offeredFrames / (2 * 1_488_095 * 0.03) - 1)).toBeLessThan(0.01);
+    expect(flood.total.droppedFrames).toBeGreaterThan(flood.total.sentFrames / 2);
+    expect(flood.latencyAll!.p50Ns).toBeGreaterThan(comfortable.latencyAll!.p50Ns);
+  });
+
+  it('samples every part, in step, without an interval in two phases', () => {
+    const lengths = seen.map(({ phase, elapsedNs }) => `${phase} ${elapsedNs / 1e6}`);
+    expect(lengths.slice(0, 7)).toEqual([
+      'warm-up 4',
+      'comfortable 10',
+      'comfortable 10',
+      'comfortable 5',
+      'flood 10',
+      'flood 10',
+      'flood 10',
+    ]);
+    expect(lengths).toHaveLength(7 + 40);
+    expect(result.samples).toEqual(seen);
+    expect(live!.heading.parts.map(({ name }) => name)).toEqual(['warm-up', 'comfortable', 'flood', 'settle']);
+  });
+
+  it('tells in its summary what was lost and why', () => {
+    const lines = summaryLines(result, 100, paintFor(false));
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+    const text = lines.join('\n');
+    for (const title of [
+      'Traffic, frames/s',
+      'Where frames were lost in phase flood',
+      'Ledger',
+      'Validity',
+      'What limited',
+    ]) {
+      expect(text).toContain(title);
+    }
+    expect(text).not.toContain('in phase comfortable:');
+    expect(result.verdict).toMatch(/^In phase flood .* Phase comfortable lost nothing\.$/);
+  });
+
+  it('is written whole or not at all', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'results', 'run.json');
+    reserveResult(file);
+    expect(existsSync(file)).toBe(false);
+    writeResult(file, result);
+    expect(existsSync(`${file}.partial`)).toBe(false);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schemaVersion: 1, verdict: result.verdict });
+  });
+});
+
+describe('a run that the user ends', () => {
+  it('still takes stock, in the middle of a flood', async () => {
+    const controller = new AbortController();
+    const result = await runScenario(scenario, openHost(), {
+      signal: controller.signal,
+      watch: ({ intervals }) =>
+        intervals.subscribe(({ phase }) => {
+          if (phase === 'flood') controller.abort();
+        }),
+    });
+    expect(result.ledger.faults).toEqual([]);
+    expect(result).toMatchObject({ exitCode: EXIT_INTERRUPTED, interrupted: true });
+    expect(result.phases.map(({ name, complete }) => [name, complete])).toEqual([
+      ['comfortable', true],
+      ['flood', false],
+    ]);
+  });
+
+  it('takes stock before any traffic too', async () => {
+    const result = await runScenario(scenario, openHost(), { signal: AbortSignal.abort() });
+    expect(result.ledger).toMatchObject({ balanced: true, sentFrames: 0 });
+    expect(result).toMatchObject({ exitCode: EXIT_INTERRUPTED, phases: [] });
+  });
+});
