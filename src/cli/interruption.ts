@@ -6,11 +6,20 @@ export interface Interruption {
   dispose(): void;
 }
 
-/** The first signal ends the work in good order, with its ledger; a second one ends the program. */
+/**
+ * A Ctrl-C reaches this process more than once: from the terminal, and again from npm and tsx, which pass on what they
+ * were sent. Signals this close together are one.
+ */
+const ECHO_MS = 1000;
+
+/** The first signal ends the work in good order, with its ledger; a later one ends the program. */
 export function listenForSignals(): Interruption {
   const controller = new AbortController();
+  let firstMs = Infinity;
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    const nowMs = performance.now();
+    if (nowMs - firstMs > ECHO_MS) process.exit(EXIT_INTERRUPTED);
+    firstMs = Math.min(firstMs, nowMs);
     controller.abort();
   };
   // Whoever read our output has gone: nothing more can be shown, but threads and files still end well.

@@ -4,13 +4,13 @@ import { createLog } from '../metrics/logger.ts';
 import { reserveResult, writeResult } from '../experiment/result-file.ts';
 import { runScenario } from '../experiment/run.ts';
 import type { RunResult } from '../experiment/run-result.ts';
-import { EXIT_INTERRUPTED } from '../experiment/exit-codes.ts';
 import type { Host } from '../runtime/host.ts';
 import { buildPlan } from '../topology/build-plan.ts';
 import { parseDurationNs } from '../topology/quantities.ts';
 import { loadScenario } from '../topology/scenario-file.ts';
 import type { Scenario } from '../topology/scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
+import { listenForSignals } from './interruption.ts';
 import { openHost } from './open-host.ts';
 import { HumanOutput, RecordOutput } from './run-output.ts';
 import type { RunOutput, SetupReport } from './run-output.ts';
@@ -87,33 +87,4 @@ async function conclude(result: RunResult, flags: RunFlags, output: RunOutput): 
   // The file first: whatever happens to the terminal, the result is kept.
   if (flags.json !== undefined) writeResult(flags.json, result);
   await output.finish(result);
-}
-
-interface Interruption {
-  readonly signal: AbortSignal;
-  dispose(): void;
-}
-
-/** The first signal ends the run in good order, with its ledger; a second one ends the program. */
-function listenForSignals(): Interruption {
-  const controller = new AbortController();
-  const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
-    controller.abort();
-  };
-  // Whoever read our output has gone: nothing more can be shown, but threads and files still end well.
-  const onOutputError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    controller.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  process.stdout.on('error', onOutputError);
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
-    },
-  };
 }

@@ -21,6 +21,8 @@ import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
 import type { SweepFlags } from './sweep.ts';
 
+const RUN_IN_NS = 3e8;
+const PROBE_NS = 5e8;
 const DEFAULT_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
 
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
@@ -57,6 +59,8 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
     trials: flags.trials,
     durationNs: readDuration('duration', flags.duration, 1),
     warmupNs: readDuration('warmup', flags.warmup, 0),
+    runInNs: RUN_IN_NS,
+    probeNs: PROBE_NS,
   };
 }
 

@@ -16,6 +16,9 @@ const LACKING_RATIO = 0.5;
 /** A wire that is used this much is full. */
 export const WIRE_FULL_RATIO = 0.95;
 
+/** Share of a phase that a port was masked before the mask is the cause. */
+const MASKED_RATIO = 0.05;
+
 /** What stood in the way. */
 export interface DropCause {
   /** A clause, to stand after a colon. */
@@ -30,7 +33,7 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
     case 'tx_dropped':
       return tellVhostReceive(run, phase, drop.actor);
     case 'rx_missed_errors':
-      return tellSoftirq(run, phase, 'must empty receive rings');
+      return tellMask(run, phase, drop.actor) ?? tellSoftirq(run, phase, 'must empty receive rings');
     case 'rx_pool_depleted':
       return tellPool(run, phase, drop.actor);
     case 'backlog_dropped':
@@ -44,6 +47,20 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
     default:
       return null;
   }
+}
+
+/** Feedback: a tap at its high mark had the port masked, so nobody emptied its ring. The cause is behind that tap. */
+function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
+  const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
+  const nics = run.scenario.vms.flatMap((vm) => vm.nics.filter(({ bridge }) => bridges.includes(bridge)));
+  const maskedNs = (nic: VnicSpec): number => phase.counters[vhostName(nic.name)]?.feedback_masked_ns ?? 0;
+  const longest = nics.reduce<VnicSpec | null>((most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic), null);
+  if (longest === null || maskedNs(longest) < phase.elapsedNs * MASKED_RATIO) return null;
+  const tap = longest.tap.name;
+  const masks = phase.counters[tap]?.feedback_masks ?? 0;
+  const told = `${tap} had ${port} masked ${formatShare(maskedNs(longest) / phase.elapsedNs)} of the time, ${masks} times`;
+  const reader = tellVhostReceive(run, phase, tap);
+  return { text: reader === null ? told : `${told}; ${reader.text}`, kind: `masked, ${reader?.kind ?? ''}` };
 }
 
 interface TapOwner {

@@ -15,15 +15,15 @@ export type VirtualCosts = Readonly<Record<ActorSpec['kind'], ActorCost>>;
  * charges it in place of the time that it cannot let pass.
  */
 export const MEASURED_COSTS: VirtualCosts = {
-  generator: { pollNs: 60, frameNs: 35 },
-  sink: { pollNs: 60, frameNs: 60 },
-  nic: { pollNs: 80, frameNs: 45 },
-  softirq: { pollNs: 100, frameNs: 35 },
-  bridge: { pollNs: 60, frameNs: 45 },
-  tap: { pollNs: 60, frameNs: 20 },
-  vhost: { pollNs: 100, frameNs: 80 },
+  generator: { pollNs: 68, frameNs: 46 },
+  sink: { pollNs: 60, frameNs: 125 },
+  nic: { pollNs: 81, frameNs: 44 },
+  softirq: { pollNs: 129, frameNs: 18 },
+  bridge: { pollNs: 67, frameNs: 36 },
+  tap: { pollNs: 46, frameNs: 5 },
+  vhost: { pollNs: 152, frameNs: 91 },
   'vhost-accelerated': { pollNs: 120, frameNs: 40 },
   'vhost-control': { pollNs: 60, frameNs: 1000 },
-  vcpu: { pollNs: 100, frameNs: 130 },
+  vcpu: { pollNs: 110, frameNs: 110 },
   vmm: { pollNs: 100, frameNs: 1000 },
 };

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ function vhostlab(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(TSX, [join(ROOT, 'src/cli/main.ts'), ...args], {
     encoding: 'utf8',
     cwd: folder,
+    timeout: 60_000,
   });
   return { status, stdout, stderr };
 }
@@ -80,7 +81,7 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     { args: ['run', 'kvm-forum-2014', '--set', 'rate'], says: /expected path=value, such as traffic\.rate=2Mpps/ },
     { args: ['run', 'kvm-forum-2014', '--duration', '5'], says: /^--duration: found "5", allowed: a duration such as/ },
     { args: ['run', 'kvm-forum-2014', '--duration', '0s'], says: /^--duration: found "0s"/ },
-    { args: ['run', 'kvm-forum-2014', '--json', '/proc/none/x.json'], says: /^--json \/proc\/none\/x\.json: / },
+    { args: ['run', 'kvm-forum-2014', '--json', '/dev/null/x.json'], says: /^--json \/dev\/null\/x\.json: / },
     { args: ['run', 'kvm-forum-2014', '--pcap', 'none.pcap'], says: /none\.pcap/ },
     {
       args: ['run', 'kvm-forum-2014', '--set', 'traffic.rte=5'],
@@ -88,7 +89,7 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     },
     {
       args: ['run', 'kvm-forum-201'],
-      says: /no such scenario, allowed: kvm-forum-2014, .*did you mean "kvm-forum-2014"\?/,
+      says: /no such scenario, allowed: .*did you mean "kvm-forum-2014"\?/,
     },
     { args: ['validate', './none.yaml'], says: /^\.\/none\.yaml: no such file/ },
   ])('$args', ({ args, says }) => {
@@ -106,5 +107,49 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/mine\.yaml:2:9: /);
     expect(lines[1]).toMatch(/mine\.yaml:4:3: .*did you mean "kernel"\?/);
+  });
+});
+
+/** Starts a run and sends a signal as soon as its stream shows the given phase. */
+function interruptAt(phase: string, ...args: string[]): Promise<{ status: number | null; lines: string[] }> {
+  const child = spawn(TSX, [join(ROOT, 'src/cli/main.ts'), 'run', 'kvm-forum-2014', '--json-stream', ...args], {
+    cwd: folder,
+  });
+  let stdout = '';
+  let sent = false;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    if (sent || !stdout.includes(`"phase":"${phase}"`)) return;
+    sent = true;
+    child.kill('SIGINT');
+  });
+  return new Promise((resolve) => {
+    child.on('close', (status) => resolve({ status, lines: stdout.trimEnd().split('\n') }));
+  });
+}
+
+interface StreamRecord {
+  readonly event: string;
+  readonly data: {
+    readonly time: string;
+    readonly monotonicNs: number;
+    readonly ledger?: { readonly balanced: boolean };
+  };
+}
+
+describe.each(['virtual', 'threads'])('Ctrl-C on host %s', (host) => {
+  it('ends with 130, after the ledger, the last record and the file', async () => {
+    const file = join(folder, `${host}.json`);
+    const flags = ['--host', host, '--json', file, '--set', 'run.warmup=100ms', '--set', 'run.sampleInterval=100ms'];
+    const { status, lines } = await interruptAt('comfortable', ...flags);
+    const records = lines.map((line) => JSON.parse(line) as StreamRecord);
+    expect(records.map(({ event }) => event).filter((event) => event !== 'interval')).toEqual(['start', 'end']);
+    for (const { data } of records) expect(new Date(data.time).toISOString()).toBe(data.time);
+    const moments = records.map(({ data }) => data.monotonicNs);
+    expect(moments).toEqual([...moments].sort((a, b) => a - b));
+    expect(records.at(-1)!.data.ledger).toMatchObject({ balanced: true, faults: [] });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ interrupted: true, exitCode: 130 });
+    expect(existsSync(`${file}.partial`)).toBe(false);
+    expect(status).toBe(130);
   });
 });

@@ -23,6 +23,7 @@ export class GuestBed {
   readonly kicks: readonly (readonly EventWord[])[];
   /** The doorbell of each vCPU's thread. */
   readonly bells: readonly Doorbell[];
+  private before: Record<string, number>[] = [];
 
   constructor(overrides: readonly string[] = [], config: Partial<GuestVcpuConfig> = {}) {
     this.bed = new ActorBed(overrides);
@@ -47,9 +48,26 @@ export class GuestBed {
       this.vmm.poll(64, 0);
       for (const device of this.devices) device.serveIoctl();
       for (const vcpu of this.vcpus) vcpu.poll(64, 0);
-      if (this.isUp) return this;
+      if (this.isUp) return this.begin();
     }
     throw new Error('the vNICs never came up');
+  }
+
+  /** Takes the gratuitous ARPs away that vNICs begin with; what is counted from now on is the test's. */
+  private begin(): this {
+    for (const vnic of [0, 1]) {
+      this.collect(vnic);
+      this.queue(vnic, TX).enableNotify();
+    }
+    this.before = this.vcpus.map((vcpu) => this.bed.counts(vcpu));
+    return this;
+  }
+
+  /** What a vCPU has counted since its vNICs came up; zeros left out. */
+  counts(vcpu: number): Record<string, number> {
+    const now = Object.entries(this.bed.counts(this.vcpus[vcpu]));
+    const since = now.map(([name, n]) => [name, n - (this.before[vcpu][name] ?? 0)] as const);
+    return Object.fromEntries(since.filter(([, n]) => n !== 0));
   }
 
   private get isUp(): boolean {

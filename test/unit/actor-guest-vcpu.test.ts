@@ -38,8 +38,21 @@ describe('probe, through the VMM', () => {
     // vNIC 1 was published by vCPU 1 at its last poll; vCPU 0 has not looked since.
     g.deliver(0, [g.frame(0)]);
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 1, tx_packets: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 1, tx_packets: 1 });
   });
+});
+
+test('a vNIC announces its address when it comes up and again before the bridges forget it', () => {
+  const g = new GuestBed().bringUp();
+  expect(g.bed.counts(g.vcpus[1])).toMatchObject({ announcements: 1, tx_packets: 1 });
+  g.vcpus[1].poll(64, 59e9);
+  g.vcpus[1].poll(64, 61e9);
+  g.vcpus[1].poll(64, 62e9);
+  expect(g.counts(1)).toMatchObject({ announcements: 1, tx_packets: 1 });
+  const [arp] = g.collect(1).frames;
+  expect([...arp.slice(NET_HEADER_BYTES, NET_HEADER_BYTES + 6)]).toEqual(new Array(6).fill(0xff));
+  expect(g.bed.held(g.vcpus[1])).toBe(0);
+  expect(g.buffers).toEqual(g.allBuffers);
 });
 
 describe('forwarding', () => {
@@ -53,7 +66,7 @@ describe('forwarding', () => {
     const frame = out.slice(NET_HEADER_BYTES);
     expect(frame[IP + 8]).toBe(63);
     expect(ipv4ChecksumOk(frame, IP, 20)).toBe(true);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 1, rx_bytes: 60, tx_packets: 1, tx_kicks: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 1, rx_bytes: 60, tx_packets: 1, tx_kicks: 1 });
     expect(g.bed.held(g.vcpus[0])).toBe(0);
     expect(g.buffers).toEqual(g.allBuffers);
   });
@@ -62,7 +75,7 @@ describe('forwarding', () => {
     const g = new GuestBed().bringUp();
     g.deliver(0, [g.frame(0, 0, 1), g.frame(0, 1)]);
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 2, tx_packets: 1, nf_ttl_exceeded: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 2, tx_packets: 1, nf_ttl_exceeded: 1 });
     expect(g.bed.held(g.vcpus[0])).toBe(0);
     expect(g.buffers).toEqual(g.allBuffers);
   });
@@ -72,7 +85,7 @@ describe('forwarding', () => {
     g.vcpus[0].detach(1);
     g.deliver(0, [g.frame(0)]);
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 1, nf_errors: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 1, nf_errors: 1 });
     expect(g.bed.held(g.vcpus[0])).toBe(0);
     expect(g.buffers).toEqual(g.allBuffers);
   });
@@ -88,7 +101,7 @@ describe('forwarding', () => {
     queue.pushUsed(queue.pop(), bytes);
     queue.publishUsed();
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 1, rx_length_errors: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 1, rx_length_errors: 1 });
     expect(g.bed.held(g.vcpus[0])).toBe(0);
     expect(g.buffers).toEqual(g.allBuffers);
   });
@@ -101,7 +114,7 @@ describe('forwarding', () => {
     queue.pushUsed(9999, 72);
     queue.publishUsed();
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])['rx_packets']).toBe(1);
+    expect(g.counts(0)['rx_packets']).toBe(1);
     expect(g.bed.held(g.vcpus[0])).toBe(0);
   });
 });
@@ -143,9 +156,9 @@ describe('transmission', () => {
     const qdisc = nicOf(g, 1).tx.qdiscFrames;
     fillUp(g, inRing + qdisc);
     expect(g.queue(1, TX).availCount()).toBe(inRing);
-    expect(g.bed.counts(g.vcpus[0])['tx_qdisc_dropped']).toBeUndefined();
+    expect(g.counts(0)['tx_qdisc_dropped']).toBeUndefined();
     fillUp(g, 5);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ tx_packets: inRing, tx_qdisc_dropped: 5 });
+    expect(g.counts(0)).toMatchObject({ tx_packets: inRing, tx_qdisc_dropped: 5 });
     expect(g.bed.held(g.vcpus[0])).toBe(qdisc);
     expect(g.bed.census(g.vcpus[0]).frames).toBe(qdisc);
     expect(g.buffers).toEqual(g.allBuffers);
@@ -191,7 +204,7 @@ describe('transmission', () => {
       hairpin.set(g.frame(1).slice(0, 6), 0);
       g.deliver(1, [hairpin]);
       g.vcpus[1].poll(64, 0);
-      expect(g.bed.counts(g.vcpus[1])['tx_packets']).toBe(1);
+      expect(g.counts(1)['tx_packets']).toBe(1);
       expect(g.collect(1).call).toBe(true);
     },
   );
@@ -202,12 +215,12 @@ describe('transmission', () => {
     lock[0] = 1;
     g.deliver(0, [g.frame(0)]);
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])).toMatchObject({ rx_packets: 1, tx_lock_contended: 1 });
+    expect(g.counts(0)).toMatchObject({ rx_packets: 1, tx_lock_contended: 1 });
     expect(g.bed.held(g.vcpus[0])).toBe(1);
     expect(g.vcpus[0].arm()).toBe(false);
     lock[0] = 0;
     g.vcpus[0].poll(64, 0);
-    expect(g.bed.counts(g.vcpus[0])['tx_packets']).toBe(1);
+    expect(g.counts(0)['tx_packets']).toBe(1);
     expect(g.bed.held(g.vcpus[0])).toBe(0);
   });
 });

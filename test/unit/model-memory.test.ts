@@ -14,28 +14,28 @@ import {
 
 describe('holds in every order', () => {
   test.each([0, 0x7fff_fffe, -2])('id ring, indices from %i', (start) => {
-    expect(explore(ringModel({ ids: 4, batch: 2, start })).endings).toBeGreaterThan(0);
+    expect(explore(ringModel({ ids: 4, batch: 2, start })).states).toBeGreaterThan(100);
   });
   test('doorbell with two ringers', () => {
-    expect(explore(doorbellModel({ ringers: 2, events: 1 })).endings).toBeGreaterThan(1);
+    expect(explore(doorbellModel({ ringers: 2, events: 1 })).states).toBeGreaterThan(100);
   });
   test('event word', () => {
-    expect(explore(eventModel({ events: 3 })).endings).toBeGreaterThan(1);
+    expect(explore(eventModel({ events: 3 })).states).toBeGreaterThan(100);
   });
   test('interrupt line', () => {
-    expect(explore(interruptModel({ frames: 2 })).endings).toBeGreaterThan(1);
+    expect(explore(interruptModel({ frames: 2 })).states).toBeGreaterThan(100);
   });
   test('softirq line: parked, awake and ksoftirqd', () => {
-    expect(explore(softirqLineModel({ raisers: 2 })).endings).toBeGreaterThan(1);
+    expect(explore(softirqLineModel({ raisers: 2 })).states).toBeGreaterThan(100);
   });
   test('feedback of a tap', () => {
-    expect(explore(feedbackModel({ frames: 2, highMark: 1 })).endings).toBeGreaterThan(1);
+    expect(explore(feedbackModel({ frames: 2, highMark: 1 })).states).toBeGreaterThan(100);
   });
   test('spin lock', () => {
-    expect(explore(lockModel({ threads: 2, rounds: 2 })).endings).toBeGreaterThan(1);
+    expect(explore(lockModel({ threads: 2, rounds: 2 })).states).toBeGreaterThan(100);
   });
   test('magazines over one depot', () => {
-    expect(explore(magazineModel({ threads: 2, entries: 3 })).endings).toBeGreaterThan(1);
+    expect(explore(magazineModel({ threads: 2, entries: 3 })).states).toBeGreaterThan(100);
   });
 });
 

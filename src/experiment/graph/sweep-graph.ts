@@ -10,7 +10,7 @@ import { element, groupAt, textElement } from './svg-text.ts';
 
 /** Left of the panels, for ticks and labels. */
 const LEFT_PX = 82;
-const LEGEND_PX = 186;
+const LEGEND_PX = 206;
 const HEAD_PX = 74;
 const EGRESS_HEIGHT_PX = 350;
 const EGRESS_FOOT_PX = 70;

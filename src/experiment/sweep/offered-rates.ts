@@ -83,7 +83,7 @@ export function multipliedRates(scenario: Scenario, multiples: readonly number[]
   const beyond = ascending.findIndex((multiple) => multiple * lossFreeFps > maxFps);
   const within = beyond < 0 ? ascending : [...ascending.slice(0, beyond), maxFps / lossFreeFps];
   return within.map((multiple) => {
-    const rate: Rate = { kind: 'frames', perSecond: Math.round(multiple * lossFreeFps) };
+    const rate: Rate = { kind: 'frames', perSecond: Math.floor(multiple * lossFreeFps) };
     return { rate, fps: offeredFps(scenario, rate), multiple };
   });
 }

@@ -47,8 +47,7 @@ function comparison({ rates, variants, points }: SweepResult, width: number, pai
     }),
   ]);
   const titles = [...offeredTitles(rates[0].multiple !== null), ...variants.flatMap(({ name }) => [name, ''])];
-  const columns = titles.map((title) => (title === '' ? LEFT : RIGHT));
-  return tableLines(columns, [titles.map((title) => styled('dim', title)), ...rows], width, paint);
+  return filledTable(titles, rows, width, paint);
 }
 
 function variantLines({ rates, points }: SweepResult, { name }: VariantResult, width: number, paint: Paint): string[] {
@@ -73,8 +72,20 @@ function variantLines({ rates, points }: SweepResult, { name }: VariantResult, w
     'vCPU run/wait',
     'valid',
   ];
+  return filledTable(titles, rows, width, paint);
+}
+
+/** A table without the columns that have nothing in them, such as spreads of single trials. Figures stand at the right. */
+function filledTable(titles: readonly string[], rows: readonly Cell[][], width: number, paint: Paint): string[] {
+  const filled = titles.map((title, i) => title !== '' || rows.some((row) => row[i] !== ''));
   const columns = titles.map((title) => (title === '' || title === 'where' ? LEFT : RIGHT));
-  return tableLines(columns, [titles.map((title) => styled('dim', title)), ...rows], width, paint);
+  const lines = [titles.map((title) => styled('dim', title)), ...rows];
+  return tableLines(
+    columns.filter((_, i) => filled[i]),
+    lines.map((cells) => cells.filter((_, i) => filled[i])),
+    width,
+    paint,
+  );
 }
 
 function offeredTitles(multiples: boolean): string[] {

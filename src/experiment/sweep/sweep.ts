@@ -27,6 +27,10 @@ export interface SweepPlan {
   readonly trials: number;
   readonly durationNs: number;
   readonly warmupNs: number;
+  /** Unmeasured traffic before each trial: queues fill, governors and schedulers settle. */
+  readonly runInNs: number;
+  /** What is measured of each trial of the search for the loss-free rate. */
+  readonly probeNs: number;
 }
 
 /** What a sweep tells while it goes on. */
@@ -47,10 +51,6 @@ export interface SweepOptions {
   readonly watcher?: SweepWatcher;
 }
 
-/** Unmeasured traffic before each trial: queues fill, governors and schedulers settle. */
-const RUN_IN_NS = 3e8;
-const PROBE_RUN_IN_NS = 2e8;
-const PROBE_NS = 5e8;
 const PROBE_TRIALS = 3;
 const PROBE_ATTEMPTS_MAX = 5;
 const SEARCH_PRECISION = 1.05;
@@ -136,7 +136,7 @@ class Sweep {
     const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
     while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
       const rate = { kind: 'frames', perSecond: fps } as const;
-      const request = { name: 'search', rate, runInNs: PROBE_RUN_IN_NS, durationNs: PROBE_NS };
+      const request = { name: 'search', rate, runInNs: this.plan.runInNs, durationNs: this.plan.probeNs };
       const trial = await host.trial(request, this.options.signal);
       if (trial === null) return null;
       trials.push(trial);
@@ -169,7 +169,7 @@ class Sweep {
     const request = {
       name: describeOffered(offered),
       rate: offered.rate,
-      runInNs: RUN_IN_NS,
+      runInNs: this.plan.runInNs,
       durationNs: this.plan.durationNs,
     };
     const trial = await host.trial(request, this.options.signal);

@@ -32,9 +32,13 @@ export interface Trial {
   readonly validity: Validity;
 }
 
-/** After traffic ends nothing may move for three looks, this far apart, and no longer than the bound is waited. */
+/**
+ * After traffic ends this much time passes between two looks. Nothing may have moved for a few of them, or for many where
+ * frames are left in rings: their thread may be waiting for a core. No longer than the bound is waited.
+ */
 const SETTLE_STEP_NS = 1e7;
 const SETTLE_STILL_LOOKS = 3;
+const SETTLE_STUCK_LOOKS = 20;
 const SETTLE_NS_MAX = 2e9;
 /** Warm-up begins at this share of what the line carries, and is judged this many times. */
 const WARM_UP_FIRST_RATIO = 1 / 128;

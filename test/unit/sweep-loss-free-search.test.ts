@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { searchLossFreeFps } from '../../src/experiment/sweep/loss-free-search.ts';
+import type { LossFreeSearch } from '../../src/experiment/sweep/loss-free-search.ts';
+
+const SEARCH: LossFreeSearch = { startFps: 20_000, minFps: 1000, maxFps: 1_488_000, precision: 1.05 };
+
+/** A machine that carries `limitFps` and drops the rest, and the rates it was asked to carry. */
+function machine(limitFps: number): { tried: number[]; measure: (fps: number) => Promise<number> } {
+  const tried: number[] = [];
+  const measure = (fps: number): Promise<number> => {
+    tried.push(fps);
+    return Promise.resolve(Math.max(0, 1 - limitFps / fps));
+  };
+  return { tried, measure };
+}
+
+describe('the search for the loss-free rate', () => {
+  it.each([1500, 19_000, 20_000, 21_000, 133_700, 1_200_000])('finds a limit of %d frames/s', async (limitFps) => {
+    const { tried, measure } = machine(limitFps);
+    const found = await searchLossFreeFps(SEARCH, measure);
+    // Up to half a percent of loss counts as none.
+    expect(found).toBeLessThanOrEqual(limitFps / 0.995);
+    expect(found).toBeGreaterThan(limitFps / 1.05);
+    expect(tried.length).toBeLessThanOrEqual(14);
+  });
+
+  it('doubles, then bisects', async () => {
+    const { tried, measure } = machine(100_000);
+    await searchLossFreeFps(SEARCH, measure);
+    expect(tried.slice(0, 4)).toEqual([20_000, 40_000, 80_000, 160_000]);
+    expect(tried[4]).toBeCloseTo(Math.sqrt(80_000 * 160_000));
+  });
+
+  it('offers no more than the line carries, and finds that rate where nothing is lost', async () => {
+    const { tried, measure } = machine(Infinity);
+    expect(await searchLossFreeFps(SEARCH, measure)).toBe(SEARCH.maxFps);
+    expect(Math.max(...tried)).toBe(SEARCH.maxFps);
+  });
+
+  it('gives up at the least rate', async () => {
+    const { tried, measure } = machine(10);
+    expect(await searchLossFreeFps(SEARCH, measure)).toBeNull();
+    expect(Math.min(...tried)).toBe(SEARCH.minFps);
+  });
+
+  it('ends when measuring ends', async () => {
+    let calls = 0;
+    expect(await searchLossFreeFps(SEARCH, () => Promise.resolve(++calls < 3 ? 0 : null))).toBeNull();
+    expect(calls).toBe(3);
+  });
+});

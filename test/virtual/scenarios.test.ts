@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { runScenario } from '../../src/experiment/run.ts';
+import type { RunResult } from '../../src/experiment/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
+
+/** A second of each phase is enough here: there is no noise to average out. */
+const PHASE_NS = 1e9;
+const OVERRIDES = ['run.warmup=200ms', 'run.settle=200ms', 'run.sampleInterval=500ms'];
+
+function runVirtually(name: string, overrides: readonly string[] = []): Promise<RunResult> {
+  const loaded = loadScenario(name, { overrides: [...OVERRIDES, ...overrides] });
+  const phases = loaded.run.phases.map((phase) => ({ ...phase, durationNs: PHASE_NS }));
+  const scenario = { ...loaded, run: { ...loaded.run, phases } };
+  const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
+  return runScenario(scenario, host, { signal: new AbortController().signal });
+}
+
+function delivered(result: RunResult, phase: string): number {
+  return result.phases.find(({ name }) => name === phase)!.total.deliveredFrames;
+}
+
+function lost(result: RunResult, phase: string): number {
+  return result.phases.find(({ name }) => name === phase)!.total.droppedFrames;
+}
+
+function medianLatencyNs(result: RunResult, phase: string): number {
+  return result.phases.find(({ name }) => name === phase)!.latencyAll!.p50Ns;
+}
+
+describe('each cause, on the virtual host', () => {
+  const experiments = shippedScenarios().filter((name) => loadScenario(name).expect.length > 0);
+
+  it('has a scenario for every row of the table', () => {
+    expect(experiments.length).toBeGreaterThanOrEqual(12);
+  });
+
+  it.each(experiments)('%s: the ledger balances and what is expected comes out', async (name) => {
+    const result = await runVirtually(name);
+    expect(result.ledger.faults).toEqual([]);
+    expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
+    const unmet = result.expectations.filter(({ passed }) => passed !== true).map(({ text }) => text);
+    expect(unmet).toEqual([]);
+  });
+});
+
+describe('changing one thing', () => {
+  it('the guard of 4.9 leaves at least three times as much of a flood as 3.13 does', async () => {
+    const flood = ['run.phases=[{name: flood, rate: 600kpps, duration: 1s}]'];
+    const unguarded = await runVirtually('kvm-forum-2014', flood);
+    const guarded = await runVirtually('kvm-forum-2014', [...flood, 'host.kernel=linux-4.9']);
+    expect(delivered(guarded, 'flood')).toBeGreaterThanOrEqual(3 * delivered(unguarded, 'flood'));
+  });
+
+  it('a longer tap queue loses later, ends at the same floor, and makes frames wait longer', async () => {
+    const phases = 'run.phases=[{name: edge, rate: 140kpps, duration: 1s}, {name: flood, rate: 800kpps, duration: 1s}]';
+    const short = await runVirtually('kvm-forum-2014', [phases]);
+    const long = await runVirtually('long-tap-queue', ['expect=[]', phases]);
+    expect(lost(short, 'edge')).toBeGreaterThan(0);
+    expect(lost(long, 'edge')).toBeLessThan(lost(short, 'edge'));
+    expect(delivered(long, 'flood')).toBeLessThan(2 * delivered(short, 'flood'));
+    expect(medianLatencyNs(long, 'flood')).toBeGreaterThan(medianLatencyNs(short, 'flood'));
+  });
+
+  it('feedback with a stopped guest leaves the port masked, and a timeout opens it again', async () => {
+    const stopped = ['expect=[]', 'run.phases=[{name: stopped, rate: 80kpps, duration: 1s, stopped: [vm0]}]'];
+    const timeout = ['vms.vm0.nics.vnic0.feedback.timeout=50ms', 'vms.vm0.nics.vnic1.feedback.timeout=50ms'];
+    const forEver = await runVirtually('feedback', stopped);
+    const reopened = await runVirtually('feedback', [...stopped, ...timeout]);
+    expect(forEver.counters.eth0.feedback_timeouts).toBe(0);
+    expect(reopened.counters.eth0.feedback_timeouts).toBeGreaterThan(5);
+    expect(forEver.ledger.faults).toEqual([]);
+    expect(reopened.ledger.faults).toEqual([]);
+  });
+
+  it('a vhost vNIC beside an accelerated one: the guest forwards between them all the same', async () => {
+    const result = await runVirtually('kvm-forum-2014', [
+      'run.phases=[{name: mixed, rate: 80kpps, duration: 1s}]',
+      'vms.vm0.nics.vnic1.mode=accelerated',
+    ]);
+    expect(result.phases[0].total.droppedFrames).toBe(0);
+    expect(result.counters['vhost-vnic1'].tx_to_hardware).toBeGreaterThan(0);
+    expect(result.counters['vhost-vnic0'].tx_to_stack).toBeGreaterThan(0);
+    expect(result.ledger.faults).toEqual([]);
+  });
+});

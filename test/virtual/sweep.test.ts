@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { sweepSvg } from '../../src/experiment/graph/sweep-graph.ts';
+import { runSweep } from '../../src/experiment/sweep/sweep.ts';
+import type { SweepPlan, SweepWatcher } from '../../src/experiment/sweep/sweep.ts';
+import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
+import { sweepStory } from '../../src/experiment/sweep/sweep-story.ts';
+import { sweepLines } from '../../src/experiment/sweep/sweep-summary.ts';
+import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
+import type { Host } from '../../src/runtime/host.ts';
+import { VirtualHost } from '../../src/runtime/virtual-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { parseSvg } from '../support/svg-structure.ts';
+
+const SCENARIO = 'kvm-forum-2014';
+const changes = ['vhost', 'accelerated'].map((mode) => modeChange(loadScenario(SCENARIO), mode));
+const PLAN: SweepPlan = {
+  hostKind: 'virtual',
+  variants: loadVariants(SCENARIO, [], changes),
+  offered: {
+    kind: 'rates',
+    rates: [60_000, 500_000].map((perSecond) => ({ kind: 'frames', perSecond })),
+  },
+  trials: 1,
+  durationNs: 5e7,
+  warmupNs: 4e7,
+  runInNs: 2e7,
+  probeNs: 2e7,
+};
+
+/** The hosts that are not stopped yet, and a sweep on them. */
+function sweep(
+  plan: SweepPlan,
+  watcher: SweepWatcher = {},
+  signal = new AbortController().signal,
+): { running: Set<Host>; result: Promise<SweepResult> } {
+  const running = new Set<Host>();
+  const result = runSweep(plan, {
+    signal,
+    watcher,
+    openHost: ({ scenario }) => {
+      const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
+      const stop = host.stop.bind(host);
+      host.stop = () => {
+        running.delete(host);
+        return stop();
+      };
+      running.add(host);
+      return Promise.resolve(host);
+    },
+  });
+  return { running, result };
+}
+
+describe('a sweep on the virtual host', () => {
+  it('measures each variant at each rate, in turn, and balances', async () => {
+    const order: string[] = [];
+    const { running, result: pending } = sweep(PLAN, {
+      tried: ({ variant, rateIndex }) => order.push(`${variant} ${rateIndex}`),
+    });
+    const result = await pending;
+    expect(order).toEqual(['vhost 0', 'accelerated 0', 'vhost 1', 'accelerated 1']);
+    expect(running.size).toBe(0);
+    expect(result).toMatchObject({ exitCode: 0, interrupted: false, search: null });
+    for (const { ledger } of result.variants) {
+      expect(ledger.faults).toEqual([]);
+      expect(ledger.inFlightFrames).toBe(0);
+    }
+    const [vhost, flooded, accelerated, bypassed] = result.points;
+    expect(vhost.lossRatio.median).toBe(0);
+    // 60,000 frames/s for 50 ms, one frame more or less at either end of each direction.
+    expect(Math.abs(vhost.egressFps.median * 0.05 - 3000)).toBeLessThanOrEqual(4);
+    expect(accelerated.lossRatio.median).toBe(0);
+    expect(flooded.egressFps.median).toBeLessThan(0.5 * bypassed.egressFps.median);
+    expect(flooded.lostAt[0].place).toBe('tap');
+    expect(result.variants.map(({ lossFreeFps }) => lossFreeFps)).toContain(60_000);
+  });
+
+  it('gives the same figures again', async () => {
+    const figures = async (): Promise<string> => JSON.stringify((await sweep(PLAN).result).points);
+    expect(await figures()).toBe(await figures());
+  });
+
+  it('can be shown as tables, words and a graph', async () => {
+    const result = await sweep(PLAN).result;
+    const plain = sweepLines(result, 120, (_style, text) => text);
+    expect(plain.every((line) => line.length <= 120)).toBe(true);
+    expect(plain.join('\n')).toMatch(/offered +vhost +accelerated\n +60k +60k +60k/);
+    expect(sweepStory(result).map((text) => text.split(':')[0])).toEqual(['vhost', 'accelerated']);
+    expect(parseSvg(sweepSvg(result).trim()).name).toBe('svg');
+  });
+
+  it('searches the loss-free rate of the first variant, and offers multiples of it to all', async () => {
+    const plan: SweepPlan = { ...PLAN, offered: { kind: 'multiples', multiples: [0.5] }, durationNs: 2e7 };
+    const { search, points, rates } = await sweep(plan).result;
+    const lossFreeFps = search?.lossFreeFps ?? 0;
+    expect(lossFreeFps).toBeGreaterThan(60_000);
+    expect(lossFreeFps).toBeLessThan(250_000);
+    expect(search?.probes.some(({ lossRatio }) => lossRatio > 0.005)).toBe(true);
+    expect(rates[0].fps).toBe(Math.floor(lossFreeFps / 2));
+    expect(points.map(({ lossRatio }) => lossRatio.median)).toEqual([0, 0]);
+  });
+
+  it('gives what was measured so far when it is interrupted, and stops its hosts', async () => {
+    const controller = new AbortController();
+    const { running, result: pending } = sweep(PLAN, { tried: () => controller.abort() }, controller.signal);
+    const result = await pending;
+    expect(result).toMatchObject({ interrupted: true, exitCode: 130 });
+    expect(result.points.map(({ variant }) => variant)).toEqual(['vhost']);
+    expect(result.variants.every(({ ledger }) => ledger.balanced)).toBe(true);
+    expect(running.size).toBe(0);
+  });
+
+  it('stops its hosts when one does not work', async () => {
+    const { running, result } = sweep(PLAN, {
+      tried: () => {
+        throw new Error('a fault');
+      },
+    });
+    await expect(result).rejects.toThrow('a fault');
+    expect(running.size).toBe(0);
+  });
+});
