@@ -18,7 +18,9 @@ export interface CounterSpec {
 }
 
 /** Index of each counter in its actor's page, by name. */
-export function indexCounters<S extends readonly CounterSpec[]>(specs: S): { readonly [K in S[number]['name']]: number } {
+export function indexCounters<S extends readonly CounterSpec[]>(
+  specs: S,
+): { readonly [K in S[number]['name']]: number } {
   return Object.fromEntries(specs.map((spec, i) => [spec.name, i])) as { [K in S[number]['name']]: number };
 }
 
@@ -36,7 +38,9 @@ export interface Census {
 export interface Actor {
   /** Unique in the run: `eth0`, `br0`, `vhost-vnic0`, `vm0/vcpu1`. */
   readonly name: string;
-  /** CPU time declared by the scenario for work done since the host last looked, in ns. The host burns it and sets 0. */
+  /**
+   * CPU time declared by the scenario for work done since the host last looked, in ns. The host burns it and sets 0.
+   */
   debtNs: number;
   /** Moves at most about `budget` frames; returns how many it moved, 0 when there was nothing to do. */
   poll(budget: number, nowNs: number): number;
@@ -44,7 +48,9 @@ export interface Actor {
   arm(): boolean;
   /** Connects a port, before the run or while frames flow. */
   attach(port: number, link: object): void;
-  /** Lets go of a port. Frames already handed to its rings belong to the other side; later ones are dropped and counted. */
+  /**
+   * Lets go of a port. Frames already handed to its rings belong to the other side; later ones are dropped and counted.
+   */
   detach(port: number): void;
   /** Publishes the counters. Once a poll. */
   commit(): void;

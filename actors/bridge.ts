@@ -177,7 +177,8 @@ export class Bridge implements Actor {
     const high = macHigh(bytes, at + ETH_DST_BYTE);
     const low = macLow(bytes, at + ETH_DST_BYTE);
     // 01:80:C2:00:00:0X: pause frames never pass; the others pass only a bridge without STP, and BPDUs do then.
-    if (high === 0x0180 && (low & ~0xf) === (0xc2000000 | 0) && (low & 0xf) !== 0) return this.drop(id, DROP_LINK_LOCAL);
+    if (high === 0x0180 && (low & ~0xf) === (0xc2000000 | 0) && (low & 0xf) !== 0)
+      return this.drop(id, DROP_LINK_LOCAL);
     this.fdb.learn(sourceHigh, sourceLow, ingress, nowNs);
     if (isMulticast(high)) return this.flood(id, ingress);
     const egress = this.fdb.lookup(high, low, nowNs);

@@ -16,7 +16,9 @@ const PORT_COUNTERS = [
 const { tx_packets: TX_PACKETS, tx_bytes: TX_BYTES, wire_full: WIRE_FULL } = indexCounters(PORT_COUNTERS);
 const STREAMS_FIRST = PORT_COUNTERS.length;
 
-/** The port's counters, then for each of its streams the frames due so far and those sent: `offered_NAME`, `tx_NAME`. */
+/**
+ * The port's counters, then for each of its streams the frames due so far and those sent: `offered_NAME`, `tx_NAME`.
+ */
 export function generatorCounters(streams: readonly string[]): readonly CounterSpec[] {
   return [
     ...PORT_COUNTERS,

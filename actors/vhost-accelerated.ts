@@ -126,7 +126,8 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     this.takeEvents();
     const moved = provider.poll(budget);
     if (this.received > 0) this.received = this.complete(RX, this.rxQueue, this.received, this.costs.accelRxNs);
-    if (this.transmitted > 0) this.transmitted = this.complete(TX, this.txQueue, this.transmitted, this.costs.accelTxNs);
+    if (this.transmitted > 0)
+      this.transmitted = this.complete(TX, this.txQueue, this.transmitted, this.costs.accelTxNs);
     this.checkQueue(RX, this.rxQueue);
     this.checkQueue(TX, this.txQueue);
     return moved;

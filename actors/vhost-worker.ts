@@ -3,7 +3,13 @@ import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
-import { FramePool, FrameReturns, SLOT_FRAME_BYTES_MAX, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import {
+  FramePool,
+  FrameReturns,
+  SLOT_FRAME_BYTES_MAX,
+  SLOT_LENGTH_WORD,
+  SlotMemory,
+} from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
@@ -166,8 +172,7 @@ export class VhostWorker implements Actor {
       const tap = link as VhostTapLink;
       this.tapQueue = new IdRingConsumer(this.memory, tap.queue);
       this.tapEvent = new EventWord(this.memory, tap.event);
-      this.feedback =
-        tap.feedback === null ? null : new TapFeedback(this.memory, tap.feedback.own, tap.feedback.ports);
+      this.feedback = tap.feedback === null ? null : new TapFeedback(this.memory, tap.feedback.own, tap.feedback.ports);
       this.lowMark = tap.feedback?.lowMark ?? 0;
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
       this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
@@ -408,7 +413,10 @@ export class VhostWorker implements Actor {
     return moved;
   }
 
-  /** Frames into this CPU's backlog, then whatever softirq is pending: netif_rx_ni, or BH-enable after netif_receive_skb. */
+  /**
+   * Frames into this CPU's backlog, then whatever softirq is pending: netif_rx_ni, or BH-enable after
+   * netif_receive_skb.
+   */
   private enterStack(): void {
     this.backlog.publish();
     this.softirq.raise(CONTEXT_BH_ENABLE);

@@ -159,7 +159,9 @@ export class DirectPort implements AccelerationPort {
   /** Virtqueue errors of either ring, in words. */
   faults(): string[] {
     return [this.rx, this.tx].flatMap((queue, i) =>
-      queue === null || queue.broken === 0 ? [] : [`vring ${i}: ${virtqueueErrorText(queue.broken, queue.brokenDetail)}`],
+      queue === null || queue.broken === 0
+        ? []
+        : [`vring ${i}: ${virtqueueErrorText(queue.broken, queue.brokenDetail)}`],
     );
   }
 }

@@ -10,8 +10,7 @@ import { SriovPort, SriovProvider } from './sriov.ts';
 
 /** Queues that the acceleration interface driver serves under vhost. */
 export type AcceleratedQueuesRef =
-  | { readonly kind: 'dpaa'; readonly ref: DpaaRef }
-  | { readonly kind: 'sriov'; readonly ref: SriovRef };
+  { readonly kind: 'dpaa'; readonly ref: DpaaRef } | { readonly kind: 'sriov'; readonly ref: SriovRef };
 
 /** Queues of a vNIC in hardware: accelerated ones, or the guest's own vrings. */
 export type VnicQueuesRef = AcceleratedQueuesRef | { readonly kind: 'direct'; readonly config: Region };
@@ -22,7 +21,11 @@ export function createProvider(memory: Memory, queues: AcceleratedQueuesRef): Ac
 }
 
 /** The hardware side. */
-export function createPort(memory: Memory, queues: VnicQueuesRef, guest: GuestMemory): DpaaPort | SriovPort | DirectPort {
+export function createPort(
+  memory: Memory,
+  queues: VnicQueuesRef,
+  guest: GuestMemory,
+): DpaaPort | SriovPort | DirectPort {
   switch (queues.kind) {
     case 'dpaa':
       return new DpaaPort(memory, queues.ref);

@@ -66,7 +66,9 @@ const NO_ROUTE = dropped(5);
 const LOCAL = dropped(6);
 const MULTICAST = dropped(7);
 
-/** IPv4 forwarding as RFC 1812 section 5.2 orders it: validate, look up, take one off the TTL, rewrite the neighbour. */
+/**
+ * IPv4 forwarding as RFC 1812 section 5.2 orders it: validate, look up, take one off the TTL, rewrite the neighbour.
+ */
 export class IpForward implements NetworkFunction {
   readonly name = 'ip-forward';
   readonly drops = IP_FORWARD_DROPS;

@@ -16,7 +16,9 @@ import { HumanOutput, RecordOutput } from './run-output.ts';
 import type { RunOutput, SetupReport } from './run-output.ts';
 import type { RunFlags } from './run.ts';
 
-/** Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
+/**
+ * Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started.
+ */
 export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
   const scenario = readScenario(nameOrPath, flags);
   if (flags.json !== undefined) reserve(flags.json);

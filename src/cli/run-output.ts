@@ -1,4 +1,6 @@
-/** What a run shows on stdout: a picture on a terminal, lines elsewhere, records for programs. One writer, chosen once. */
+/**
+ * What a run shows on stdout: a picture on a terminal, lines elsewhere, records for programs. One writer, chosen once.
+ */
 import { ConsoleView } from '../metrics/console-view.ts';
 import type { LiveRun } from '../metrics/live-run.ts';
 import type { Log } from '../metrics/logger.ts';

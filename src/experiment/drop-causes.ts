@@ -54,7 +54,10 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
   const nics = run.scenario.vms.flatMap((vm) => vm.nics.filter(({ bridge }) => bridges.includes(bridge)));
   const maskedNs = (nic: VnicSpec): number => phase.counters[vhostName(nic.name)]?.feedback_masked_ns ?? 0;
-  const longest = nics.reduce<VnicSpec | null>((most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic), null);
+  const longest = nics.reduce<VnicSpec | null>(
+    (most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic),
+    null,
+  );
   if (longest === null || maskedNs(longest) < phase.elapsedNs * MASKED_RATIO) return null;
   const tap = longest.tap.name;
   const masks = phase.counters[tap]?.feedback_masks ?? 0;

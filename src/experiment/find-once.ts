@@ -8,8 +8,8 @@ export interface Holding {
 const NAMED_MAX = 5;
 
 /**
- * Looks for each of `ids` in the holdings. Ids that are nowhere, in more than one place (or twice in one), or in a place
- * without being among `ids` give a sentence for each of the three.
+ * Looks for each of `ids` in the holdings. Ids that are nowhere, in more than one place (or twice in one), or in a
+ * place without being among `ids` give a sentence for each of the three.
  */
 export function findEachOnce(
   what: string,

@@ -1,6 +1,6 @@
 /**
- * Stock-taking: with every thread parked at a batch boundary, each frame and each buffer of a run is found exactly once,
- * or the run has failed.
+ * Stock-taking: with every thread parked at a batch boundary, each frame and each buffer of a run is found exactly
+ * once, or the run has failed.
  */
 import { planLanes } from '../metrics/lanes.ts';
 import type { Lane } from '../metrics/lanes.ts';

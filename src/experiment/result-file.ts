@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import type { RunResult } from './run-result.ts';
 
 /**
- * Makes sure, before a run, that its result can be written: creates FILE.partial, and folders as needed. The file itself
- * appears only when it is complete. @throws what the file system says.
+ * Makes sure, before a run, that its result can be written: creates FILE.partial, and folders as needed. The file
+ * itself appears only when it is complete. @throws what the file system says.
  */
 export function reserveResult(file: string): void {
   mkdirSync(dirname(file), { recursive: true });

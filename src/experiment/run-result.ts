@@ -1,6 +1,7 @@
 /**
  * The document a run leaves behind: plain data, written by `--json` and enough to print the summary, judge expectations
- * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not known.
+ * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not
+ * known.
  */
 import type { DropPlace } from '../metrics/lanes.ts';
 import type { LatencySummary } from '../metrics/latency.ts';

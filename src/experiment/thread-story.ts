@@ -3,7 +3,10 @@ import { formatShare } from '../metrics/number-format.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { PhaseResult, RunResult } from './run-result.ts';
 
-/** `starved`: runnable and kept from running; `busy`: had work nearly all the time; `idle`: slept; `unknown`: no schedstat. */
+/**
+ * `starved`: runnable and kept from running; `busy`: had work nearly all the time; `idle`: slept; `unknown`: no
+ * schedstat.
+ */
 export type ThreadState = 'starved' | 'busy' | 'idle' | 'unknown';
 
 /** Runnable without running this much of the time is starvation, whatever else. */

@@ -28,7 +28,9 @@ function behind({ name, streams }: PhaseResult): string[] {
   });
 }
 
-/** Frames that come later than a receive ring lasts arrive in bursts that the ring cannot take: loss of our own making. */
+/**
+ * Frames that come later than a receive ring lasts arrive in bursts that the ring cannot take: loss of our own making.
+ */
 function late({ name, lateness }: PhaseResult): string[] {
   return lateness.flatMap(({ generator, p999Ns, limitNs }) => {
     if (p999Ns === null || limitNs === null || p999Ns <= limitNs) return [];

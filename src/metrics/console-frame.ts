@@ -1,4 +1,7 @@
-/** The picture of one interval as lines of text: what console-view.ts puts on the screen. Pure, so that it can be tested. */
+/**
+ * The picture of one interval as lines of text: what console-view.ts puts on the screen. Pure, so that it can be
+ * tested.
+ */
 import type { HopRow } from './hops.ts';
 import { mergeLanes } from './hops.ts';
 import type { IntervalRecord, StreamRates } from './interval-record.ts';

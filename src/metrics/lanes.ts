@@ -19,7 +19,9 @@ import type { ActorPlan, ActorSpec, Plan } from '../runtime/plan.ts';
 /** The kind of component a frame is at. */
 export type Place = 'generator' | 'nic' | 'softirq' | 'bridge' | 'tap' | 'vhost' | 'guest' | 'vmm' | 'sink';
 
-/** Where a frame is lost: at a component, or for want of a buffer in a vNIC's pool, whichever component looked there. */
+/**
+ * Where a frame is lost: at a component, or for want of a buffer in a vNIC's pool, whichever component looked there.
+ */
 export type DropPlace = Place | 'pool';
 
 /** A ring or wire that frames wait in before a lane. */

@@ -30,8 +30,8 @@ export interface Log {
 }
 
 /**
- * The program's log, on stderr: for people when stderr is a terminal, JSON lines otherwise. Written synchronously and in
- * this thread (a transport would add one). pino is loaded by this call.
+ * The program's log, on stderr: for people when stderr is a terminal, JSON lines otherwise. Written synchronously and
+ * in this thread (a transport would add one). pino is loaded by this call.
  */
 export async function createLog(level: LogLevel): Promise<Log> {
   const { pino } = await import('pino');

@@ -12,7 +12,9 @@ export function ndjsonLine(event: NdjsonEvent, monotonicNs: number, data: object
   return JSON.stringify({ event, data: { time: at.toISOString(), monotonicNs, ...data } });
 }
 
-/** Writes an `interval` record for each interval. `start`, `end` and `error` are the caller's: it knows how a run ends. */
+/**
+ * Writes an `interval` record for each interval. `start`, `end` and `error` are the caller's: it knows how a run ends.
+ */
 export function streamIntervals(live: LiveRun, writeLine: (line: string) => void): Subscription {
   return live.intervals.subscribe({
     next: (record) => writeLine(ndjsonLine('interval', record.monotonicNs, record)),

@@ -1,4 +1,6 @@
-/** Numbers as people read them: three significant digits and the unit beside them. Tables leave the unit to the heading. */
+/**
+ * Numbers as people read them: three significant digits and the unit beside them. Tables leave the unit to the heading.
+ */
 
 const MISSING = '-';
 const STEPS: readonly (readonly [suffix: string, factor: number])[] = [

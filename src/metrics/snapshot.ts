@@ -12,7 +12,9 @@ export interface Snapshot {
   /** Ids in each ring and frames on each wire, by name. */
   readonly depths: ReadonlyMap<string, number>;
   readonly threads: readonly ThreadUse[];
-  /** Counts of each generator's lateness and of each sink's latency, by actor, in the buckets of memory/histogram.ts. */
+  /**
+   * Counts of each generator's lateness and of each sink's latency, by actor, in the buckets of memory/histogram.ts.
+   */
   readonly histograms: ReadonlyMap<string, Float64Array>;
 }
 

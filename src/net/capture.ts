@@ -19,7 +19,10 @@ export interface Capture {
   readonly lengths: Uint32Array;
   /** Bytes the frame had on the wire without FCS; more than `lengths` where a snap length cut it. */
   readonly originalLengths: Uint32Array;
-  /** Time since `firstTimeNs` in nanoseconds, negative for a frame out of order, NaN where the file has none (pcapng SPB). */
+  /**
+   * Time since `firstTimeNs` in nanoseconds, negative for a frame out of order, NaN where the file has none (pcapng
+   * SPB).
+   */
   readonly timestampsNs: Float64Array;
   /** Capture time of the first frame that has one, nanoseconds since 1970: more than a number can hold exactly. */
   readonly firstTimeNs: bigint;

@@ -12,7 +12,10 @@ export const ETH_MAC_BYTES = 6;
 
 /** Frame check sequence: on the wire and in every stated frame size, never in memory. */
 export const ETH_FCS_BYTES = 4;
-/** Preamble 7, start frame delimiter 1, inter-frame gap 12: on the wire, in no frame size (IEEE 802.3 clauses 3.2, 4.4.2). */
+/**
+ * Preamble 7, start frame delimiter 1, inter-frame gap 12: on the wire, in no frame size (IEEE 802.3 clauses 3.2,
+ * 4.4.2).
+ */
 export const ETH_GAP_BYTES = 20;
 /** Smallest frame including the FCS (minFrameSize, IEEE 802.3 clause 4.4.2); shorter ones are padded by the sender. */
 export const ETH_FRAME_MIN_BYTES = 64;
@@ -49,7 +52,9 @@ export function writeMac(bytes: Uint8Array, at: number, high: number, low: numbe
   writeU32(bytes, at + 2, low);
 }
 
-/** True for group addresses, broadcast included: the I/G bit is the lowest bit of the first octet (IEEE 802 clause 8.2). */
+/**
+ * True for group addresses, broadcast included: the I/G bit is the lowest bit of the first octet (IEEE 802 clause 8.2).
+ */
 export function isMulticast(high: number): boolean {
   return (high & 0x0100) !== 0;
 }

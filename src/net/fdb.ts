@@ -157,7 +157,10 @@ export class Fdb {
     this.seenNs[slot * ENTRY_DOUBLES + 1] = seenNs;
   }
 
-  /** Empties a slot and moves later entries of its cluster back, so that no probe sequence is cut (Knuth 6.4, algorithm R). */
+  /**
+   * Empties a slot and moves later entries of its cluster back, so that no probe sequence is cut (Knuth 6.4, algorithm
+   * R).
+   */
   private removeAt(slot: number): void {
     const words = this.words;
     const mask = this.mask;
@@ -191,8 +194,8 @@ export class Fdb {
 }
 
 /**
- * Fibonacci hashing (Knuth 6.4): the top bits of a product with 2^32 / golden ratio, which spreads consecutive addresses
- * with hardly a collision. Unsalted, so that a seeded run repeats exactly.
+ * Fibonacci hashing (Knuth 6.4): the top bits of a product with 2^32 / golden ratio, which spreads consecutive
+ * addresses with hardly a collision. Unsalted, so that a seeded run repeats exactly.
  */
 function hashMac(macHigh: number, macLow: number): number {
   return Math.imul(macLow ^ Math.imul(macHigh, 0x85ebca6b), 0x9e3779b1);

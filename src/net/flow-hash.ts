@@ -83,8 +83,9 @@ export class ToeplitzHash {
   }
 
   /**
-   * Hash of an Ethernet frame of `frameBytes` bytes: the 4-tuple of an unfragmented TCP or UDP packet, the 2-tuple of any
-   * other IPv4 packet, zero for everything else (hash types IPv4, TCPv4 and UDPv4 enabled). Reads within the frame only.
+   * Hash of an Ethernet frame of `frameBytes` bytes: the 4-tuple of an unfragmented TCP or UDP packet, the 2-tuple of
+   * any other IPv4 packet, zero for everything else (hash types IPv4, TCPv4 and UDPv4 enabled). Reads within the frame
+   * only.
    */
   hashFrame(bytes: Uint8Array, offset: number, frameBytes: number): number {
     const ipOffset = offset + ETH_BYTES;

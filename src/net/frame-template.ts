@@ -1,4 +1,5 @@
-// Builds one complete test frame: Ethernet, IPv4, UDP, test header, pattern. Control path; FlowTemplates is the fast way.
+// Builds one complete test frame: Ethernet, IPv4, UDP, test header, pattern. Control path; FlowTemplates is the fast
+// way.
 import { internetChecksum } from './checksum.ts';
 import {
   ETH_DST_BYTE,
@@ -48,8 +49,9 @@ export const FRAME_IPV4_BYTE: number = ETH_HEADER_BYTES;
 export const FRAME_UDP_BYTE: number = ETH_HEADER_BYTES + IPV4_HEADER_MIN_BYTES;
 
 /**
- * A frame of `sizeBytes` including the FCS, which is not part of the result: 64 gives 60 bytes. Lengths and checksums are
- * right; the datagram is atomic (DF set, identification zero, RFC 6864). Throws when the size or a field is out of range.
+ * A frame of `sizeBytes` including the FCS, which is not part of the result: 64 gives 60 bytes. Lengths and checksums
+ * are right; the datagram is atomic (DF set, identification zero, RFC 6864). Throws when the size or a field is out of
+ * range.
  */
 export function buildFrame(spec: FrameSpec, sizeBytes: number, seq: number, sendNs: number): Uint8Array {
   checkRange('frame size', sizeBytes, ETH_FRAME_MIN_BYTES, FRAME_SIZE_MAX_BYTES);

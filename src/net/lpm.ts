@@ -66,8 +66,8 @@ export class LpmTable {
   }
 
   /**
-   * Stores `entry`, owned by a route of `ownerLength`, in all slots within prefix/length that belong to a route no longer
-   * than `yieldingLength`.
+   * Stores `entry`, owned by a route of `ownerLength`, in all slots within prefix/length that belong to a route no
+   * longer than `yieldingLength`.
    */
   private cover(prefix: number, length: number, entry: number, ownerLength: number, yieldingLength = length): void {
     const address = prefix & prefixMask(length);

@@ -10,8 +10,9 @@ export const FRAME_SIZE_MAX_BYTES = 9018;
 /** Number of windows, a power of two. */
 export const PATTERN_PHASES_COUNT = 16;
 /**
- * Distance between two windows, and where the first one starts. A filling begins at byte 60 of a frame, which is 4 modulo
- * 8 when the frame is aligned to 8; V8 copies into shared memory by 8 bytes only where source and destination agree.
+ * Distance between two windows, and where the first one starts. A filling begins at byte 60 of a frame, which is 4
+ * modulo 8 when the frame is aligned to 8; V8 copies into shared memory by 8 bytes only where source and destination
+ * agree.
  */
 const PATTERN_PHASE_BYTES = 8;
 const PATTERN_FIRST_BYTE = 4;

@@ -1,4 +1,5 @@
-// Block types, options and field offsets of pcapng (draft-ietf-opsawg-pcapng). Offsets count from the block's first byte:
+// Block types, options and field offsets of pcapng (draft-ietf-opsawg-pcapng). Offsets count from the block's first
+// byte:
 //
 //   0           4               8                                     length - 4
 //   | type      | total length  | body, padded to 32 bits, options    | total length again |

@@ -67,7 +67,10 @@ export class PcapngWriter {
     this.endBlock(start, true);
   }
 
-  /** Describes an Ethernet interface and returns its id; empty texts are left out. `snapBytes` is the most that is stored of a frame, 0 for all. */
+  /**
+   * Describes an Ethernet interface and returns its id; empty texts are left out. `snapBytes` is the most that is
+   * stored of a frame, 0 for all.
+   */
   addInterface(name: string, description: string, snapBytes: number): number {
     const nameBytes = this.encoder.encode(name);
     const descriptionBytes = this.encoder.encode(description);

@@ -1,4 +1,5 @@
-// Reads pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order and interfaces.
+// Reads pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order and
+// interfaces.
 import { LINKTYPE_ETHERNET, type CaptureCollector } from './capture.ts';
 import {
   PCAPNG_BODY_BYTE,
@@ -42,7 +43,10 @@ export function isPcapng(view: DataView): boolean {
   return view.byteLength >= 4 && view.getUint32(0, true) === PCAPNG_SECTION_HEADER;
 }
 
-/** Reads every packet block of a pcapng file into the collector and skips blocks of other types. Throws CaptureFileError. */
+/**
+ * Reads every packet block of a pcapng file into the collector and skips blocks of other types. Throws
+ * CaptureFileError.
+ */
 export function readPcapng(view: DataView, collector: CaptureCollector): void {
   const reader = new PcapngReader(view, collector);
   let at = 0;
@@ -152,7 +156,9 @@ class PcapngReader {
     });
   }
 
-  /** A simple packet belongs to the section's first interface, has no time, and is cut at that interface's snap length. */
+  /**
+   * A simple packet belongs to the section's first interface, has no time, and is cut at that interface's snap length.
+   */
   private readSimplePacket(at: number, end: number): void {
     const { view, collector, little } = this;
     collector.need(at, PCAPNG_SPB_DATA_BYTE, end, 'simple packet block');

@@ -66,9 +66,10 @@ export class ReplayAddresser {
   /**
    * Readdresses the frame of bytes `offset` to `end`, which has an Ethernet header. All frames come from the station.
    * One for a single host, whichever it was, is now for the vNIC; a group address stays, since the frame is for
-   * everybody here too. An IPv4 destination that would not be routed to the far end becomes one of its hosts: neighbours
-   * stay apart as long as the network has room. Multicast, loopback and "this network" destinations, which no router
-   * forwards (RFC 1812 section 5.3.7), stay what they are. Checksums are adjusted: right stays right and wrong wrong.
+   * everybody here too. An IPv4 destination that would not be routed to the far end becomes one of its hosts:
+   * neighbours stay apart as long as the network has room. Multicast, loopback and "this network" destinations, which
+   * no router forwards (RFC 1812 section 5.3.7), stay what they are. Checksums are adjusted: right stays right and
+   * wrong wrong.
    */
   apply(bytes: Uint8Array, offset: number, end: number): void {
     const { dstMac, srcMac } = this.addressing;

@@ -63,8 +63,8 @@ class ReplayedStream {
   }
 
   /**
-   * Sets `frame` and `seq` to the frame of that group whose count, modulo `counts` (a power of two), came with the tag: of
-   * all that fit, the latest that has been sent. However many frames were lost this is right, as long as fewer than
+   * Sets `frame` and `seq` to the frame of that group whose count, modulo `counts` (a power of two), came with the tag:
+   * of all that fit, the latest that has been sent. However many frames were lost this is right, as long as fewer than
    * `counts` frames of equal content are in flight. False when none that fits has been sent.
    */
   locate(group: number, count: number, counts: number): boolean {

@@ -165,7 +165,9 @@ function contentHash(words: Int32Array, word: number, length: number): number {
   return hash ^ (hash >>> 15);
 }
 
-/** A multiplication by an odd constant (2^32 divided by the golden ratio) and a rotation, both of which lose nothing. */
+/**
+ * A multiplication by an odd constant (2^32 divided by the golden ratio) and a rotation, both of which lose nothing.
+ */
 function mix(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x9e37_79b1);
   return (product << 15) | (product >>> 17);

@@ -8,7 +8,9 @@
 import type { Memory, Region } from '../memory/arena.ts';
 import type { Arena } from '../memory/arena.ts';
 
-/** Frames that may be sent while one is on its way and its time is still known: 176 ms of 64-byte frames at 1 Gbit/s. */
+/**
+ * Frames that may be sent while one is on its way and its time is still known: 176 ms of 64-byte frames at 1 Gbit/s.
+ */
 export const REPLAY_STAMPS_COUNT = 262_144;
 
 const SENT_DOUBLE = 0;

@@ -29,8 +29,8 @@ export function tcpHeaderBytes(bytes: Uint8Array, offset: number): number {
 }
 
 /**
- * Computes and stores the checksum of the TCP segment in the IPv4 packet at `ipOffset`. The packet is not a fragment and
- * its total length lies within the buffer.
+ * Computes and stores the checksum of the TCP segment in the IPv4 packet at `ipOffset`. The packet is not a fragment
+ * and its total length lies within the buffer.
  */
 export function writeTcpChecksum(bytes: Uint8Array, ipOffset: number): void {
   const at = ipOffset + ipv4HeaderBytes(bytes, ipOffset) + TCP_CHECKSUM_BYTE;

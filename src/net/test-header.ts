@@ -3,9 +3,9 @@
 //   frame byte   42       44        46                     52                        60
 //                | magic  | stream  | sequence, 48 bits    | send time ns, 64 bits   | pattern (longer frames) ...
 //
-// All fields are big-endian and start at an even byte, so each is made of whole checksum words. 48 bits of sequence last
-// 217 days at 15 Mpps. The send time is CLOCK_MONOTONIC; as a JavaScript number it is exact to the nanosecond for the
-// first 104 days of uptime (2^53 ns) and to 2 ns for the next 104.
+// All fields are big-endian and start at an even byte, so each is made of whole checksum words. 48 bits of sequence
+// last 217 days at 15 Mpps. The send time is CLOCK_MONOTONIC; as a JavaScript number it is exact to the nanosecond for
+// the first 104 days of uptime (2^53 ns) and to 2 ns for the next 104.
 import { ETH_HEADER_BYTES, ETH_TYPE_BYTE, ETHERTYPE_IPV4 } from './ethernet.ts';
 import { IP_PROTOCOL_UDP, IPV4_HEADER_MIN_BYTES, IPV4_PROTOCOL_BYTE } from './ipv4.ts';
 import { readU16, readU32, writeU16, writeU32 } from './network-order.ts';
@@ -38,7 +38,9 @@ const MAGIC = TEST_MAGIC;
 const TWO_32 = 4_294_967_296;
 const TWO_32_INVERSE = 1 / TWO_32;
 
-/** True for an IPv4/UDP frame of at least 60 bytes, without options, that carries our magic. `offset` is the frame's. */
+/**
+ * True for an IPv4/UDP frame of at least 60 bytes, without options, that carries our magic. `offset` is the frame's.
+ */
 export function isTestFrame(bytes: Uint8Array, offset: number, frameBytes: number): boolean {
   return (
     frameBytes >= PATTERN &&

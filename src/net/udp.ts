@@ -29,14 +29,17 @@ export function udpChecksumField(bytes: Uint8Array, offset: number): number {
   return readU16(bytes, offset + UDP_CHECKSUM_BYTE);
 }
 
-/** Stored checksum for a folded sum over pseudo header, header and payload: a computed zero is sent as all ones (RFC 768). */
+/**
+ * Stored checksum for a folded sum over pseudo header, header and payload: a computed zero is sent as all ones (RFC
+ * 768).
+ */
 export function udpChecksumFromSum(foldedSum: number): number {
   return foldedSum === 0xffff ? 0xffff : foldedSum ^ 0xffff;
 }
 
 /**
- * Computes and stores the checksum of the UDP datagram in the IPv4 packet at `ipOffset`. The packet is not a fragment and
- * the UDP length field lies within the buffer.
+ * Computes and stores the checksum of the UDP datagram in the IPv4 packet at `ipOffset`. The packet is not a fragment
+ * and the UDP length field lies within the buffer.
  */
 export function writeUdpChecksum(bytes: Uint8Array, ipOffset: number): void {
   const offset = ipOffset + ipv4HeaderBytes(bytes, ipOffset);

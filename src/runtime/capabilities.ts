@@ -29,9 +29,13 @@ export interface ThreadCapabilities {
   readonly perThreadCpuClock: Capability;
   /** Cores this process may use, ascending, after cpusets and taskset. */
   readonly coresAllowed: readonly number[];
-  /** Cores' worth of CPU time the cgroup grants, or null for no limit. Below `coresAllowed` threads will be throttled. */
+  /**
+   * Cores' worth of CPU time the cgroup grants, or null for no limit. Below `coresAllowed` threads will be throttled.
+   */
   readonly cpuQuotaCores: number | null;
-  /** Share of each second that real-time threads may take (/proc/sys/kernel/sched_rt_runtime_us), or null if unknown. */
+  /**
+   * Share of each second that real-time threads may take (/proc/sys/kernel/sched_rt_runtime_us), or null if unknown.
+   */
   readonly realTimeShareMax: number | null;
 }
 
@@ -120,7 +124,9 @@ function coresAllowed(): number[] {
   }
 }
 
-/** Tightest CPU quota of this process's cgroup and its ancestors: cpu.max in version 2, cpu.cfs_quota_us in version 1. */
+/**
+ * Tightest CPU quota of this process's cgroup and its ancestors: cpu.max in version 2, cpu.cfs_quota_us in version 1.
+ */
 function cpuQuotaCores(): number | null {
   let tightest: number | null = null;
   const note = (quota: number, period: number): void => {

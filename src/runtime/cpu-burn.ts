@@ -17,8 +17,8 @@ const WINDOWS_COUNT = 31;
 const ITERATIONS_PER_SPIN_MAX = 2 ** 30;
 
 /**
- * Burns declared nanoseconds of CPU time on the calling thread. The work is a count of loop iterations, so a thread that
- * loses its core in the middle still pays all of it afterwards. One burner for each thread.
+ * Burns declared nanoseconds of CPU time on the calling thread. The work is a count of loop iterations, so a thread
+ * that loses its core in the middle still pays all of it afterwards. One burner for each thread.
  */
 export class CpuBurner {
   private readonly iterationsPerNs: number;

@@ -1,8 +1,13 @@
 import { createRequire } from 'node:module';
 
-/** The part of Linux's sched.h and time.h that setting a thread's place needs; every call returns 0 or a negative errno. */
+/**
+ * The part of Linux's sched.h and time.h that setting a thread's place needs; every call returns 0 or a negative errno.
+ */
 export interface Libc {
-  /** sched_setscheduler(2). `tid` 0 is the calling thread. `param` is struct sched_param: one int, the real-time priority. */
+  /**
+   * sched_setscheduler(2). `tid` 0 is the calling thread. `param` is struct sched_param: one int, the real-time
+   * priority.
+   */
   readonly setScheduler: (tid: number, policy: number, param: Int32Array) => number;
   /** sched_setaffinity(2). `mask` has one bit for each CPU, least significant bit of byte 0 first. */
   readonly setAffinity: (tid: number, mask: Uint8Array) => number;

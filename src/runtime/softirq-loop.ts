@@ -33,8 +33,9 @@ export interface SoftirqLoopParts {
 
 /**
  * The softirq thread of one CPU. Parked or inline it is in interrupt class, above every thread of its CPU. An inline
- * visit that ends with work left hands over to ksoftirqd, which is this same thread at its peers' level; an interrupt, a
- * tick or a BH-enable that comes then lifts it from outside for one more visit. It raises itself again before it parks.
+ * visit that ends with work left hands over to ksoftirqd, which is this same thread at its peers' level; an interrupt,
+ * a tick or a BH-enable that comes then lifts it from outside for one more visit. It raises itself again before it
+ * parks.
  */
 export class SoftirqLoop implements ThreadLoop {
   private readonly parts: SoftirqLoopParts;
@@ -103,7 +104,6 @@ export class SoftirqLoop implements ThreadLoop {
       return verdict === 'continue' ? 'yield' : verdict;
     }
   }
-
 }
 
 function contextOf(contexts: number): SoftirqContext {

@@ -31,7 +31,9 @@ export interface SoftirqLimits {
   readonly visitSweepsMax: number;
   /** Time limit of a visit: MAX_SOFTIRQ_TIME. */
   readonly visitTimeNs: number;
-  /** A sweep polls each scheduled instance once at most: net_rx_action with a repoll list, since d75b1ade567f (v3.19). */
+  /**
+   * A sweep polls each scheduled instance once at most: net_rx_action with a repoll list, since d75b1ade567f (v3.19).
+   */
   readonly repollList: boolean;
   /** Inline visits are refused while ksoftirqd is runnable: ksoftirqd_running(), from 4cd13c21b207 to d15121be7485. */
   readonly ksoftirqdGuard: boolean;
@@ -87,8 +89,8 @@ export class SoftirqPolicy {
   }
 
   /**
-   * Opens a visit with `scheduled` NAPI instances on the poll list. False when the guard refuses it; then the work stays
-   * ksoftirqd's.
+   * Opens a visit with `scheduled` NAPI instances on the poll list. False when the guard refuses it; then the work
+   * stays ksoftirqd's.
    */
   begin(context: SoftirqContext, scheduled: number, nowNs: number): boolean {
     if (this.context !== null) throw new Error(`softirq visit (${context}) begun within another (${this.context})`);
@@ -109,8 +111,8 @@ export class SoftirqPolicy {
 
   /**
    * Reports a poll of `work` frames that ended at `nowNs`, with `scheduled` instances on the poll list now, those whose
-   * interrupt waits among them. `needResched`: the scheduler wants another thread on this CPU (need_resched); it ends a visit only between
-   * two sweeps, and threaded polling between two polls (napi_threaded_poll).
+   * interrupt waits among them. `needResched`: the scheduler wants another thread on this CPU (need_resched); it ends a
+   * visit only between two sweeps, and threaded polling between two polls (napi_threaded_poll).
    */
   afterPoll(work: number, scheduled: number, needResched: boolean, nowNs: number): SoftirqVerdict {
     this.current.frames += work;

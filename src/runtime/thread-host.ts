@@ -258,7 +258,10 @@ export class ThreadHost implements Host {
     }
     const ends = this.threads.map((thread) => thread.calls.end().catch(() => undefined));
     const deadline = delay(ANSWER_MS_MAX, undefined, { ref: false });
-    await Promise.race([Promise.all([...ends, ...this.threads.map(({ ended }) => ended.catch(() => undefined))]), deadline]);
+    await Promise.race([
+      Promise.all([...ends, ...this.threads.map(({ ended }) => ended.catch(() => undefined))]),
+      deadline,
+    ]);
     this.abort.abort();
     await this.pool.destroy();
     this.schedules.close();

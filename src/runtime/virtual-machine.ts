@@ -116,7 +116,9 @@ export class VirtualMachine {
     this.decide(cpu);
   }
 
-  /** Lets the CPU choose its thread, begins that thread's next turn if the last is paid for, and sets the next event. */
+  /**
+   * Lets the CPU choose its thread, begins that thread's next turn if the last is paid for, and sets the next event.
+   */
   private decide(cpu: VirtualCpu): void {
     const { nowNs } = this;
     cpu.choose(nowNs);
@@ -161,7 +163,12 @@ export class VirtualMachine {
   private endSoftirqTurn(cpu: VirtualCpu, thread: VirtualThread): void {
     const { nowNs } = this;
     const softirq = thread.softirq!;
-    const verdict = softirq.afterPoll(thread.napiFrames, thread.armAll(), cpu.needsReschedule() || thread.wokePeer, nowNs);
+    const verdict = softirq.afterPoll(
+      thread.napiFrames,
+      thread.armAll(),
+      cpu.needsReschedule() || thread.wokePeer,
+      nowNs,
+    );
     if (verdict === 'continue') return;
     if (verdict === 'idle') {
       // A parked softirq thread is in interrupt class, so that it preempts when it is rung.

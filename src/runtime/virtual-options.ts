@@ -10,7 +10,8 @@ export interface SchedulerLimits {
   readonly sliceNs: number;
   /**
    * How far, in weighted time, a woken thread must be behind the running one to preempt it within its slice. A slice
-   * comes near EEVDF's slice protection (RUN_TO_PARITY); CFS had sysctl_sched_wakeup_granularity, 1 ms times 1 + log2(CPUs).
+   * comes near EEVDF's slice protection (RUN_TO_PARITY); CFS had sysctl_sched_wakeup_granularity, 1 ms times 1 +
+   * log2(CPUs).
    */
   readonly wakeupGranularityNs: number;
   /**

@@ -42,7 +42,9 @@ class SoftirqRole {
     this.actor = actor;
   }
 
-  /** Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it. */
+  /**
+   * Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it.
+   */
   beginInline(nowNs: number, tick: boolean): boolean {
     const contexts = this.line.takeContexts();
     const context = !tick && contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';

@@ -57,8 +57,8 @@ interface BundleRecord {
  * The JavaScript file worker threads run, as a file URL; built when it is missing or when a file it was built from has
  * changed. Workers never run TypeScript directly: tsx does not load in a worker on Node 20, and slows hot functions.
  * Checking takes a millisecond or two and does not load esbuild. Processes may build at the same time: each writes its
- * own temporary files and renames them, and a record that does not belong to the bundle beside it only causes a rebuild.
- * Throws with esbuild's messages when the source does not build.
+ * own temporary files and renames them, and a record that does not belong to the bundle beside it only causes a
+ * rebuild. Throws with esbuild's messages when the source does not build.
  */
 export async function ensureWorkerBundle(options: WorkerBundleOptions = {}): Promise<URL> {
   const entry = resolve(options.entry ?? DEFAULT_ENTRY);

@@ -80,7 +80,10 @@ export function buildPlan(scenario: Scenario): Plan {
   const domains = scenario.bridges.map((spec) => planDomain(draft, scenario, spec, hardware, softirqThread));
   // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
   for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
-  const pools = [softirqPool, ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((v) => v.vhostPool)])];
+  const pools = [
+    softirqPool,
+    ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((v) => v.vhostPool)]),
+  ];
   const slots = draft.slots.reserve(draft.host);
   const guests = scenario.vms.map((vm) => planGuest(draft, scenario, vm, domains));
 
@@ -95,7 +98,9 @@ export function buildPlan(scenario: Scenario): Plan {
     returnRings: pools.map(() => []),
   };
   for (const port of hardware) {
-    const timers = domains.filter(({ ports }) => ports.includes(port)).flatMap(({ vnics }) => vnics.flatMap(feedbackTimer));
+    const timers = domains
+      .filter(({ ports }) => ports.includes(port))
+      .flatMap(({ vnics }) => vnics.flatMap(feedbackTimer));
     port.connect(slots, timers);
   }
   for (const domain of domains) {

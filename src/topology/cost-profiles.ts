@@ -46,10 +46,14 @@ const COST_LINES = {
   guestRx: { per: 'frame', linuxNs: 500, what: 'virtio_net receive: skb, page handling, napi_gro_receive; vCPU' },
   guestForward: { per: 'frame', linuxNs: 700, what: 'ip_rcv, route lookup, ip_forward, neighbour output; vCPU' },
   guestTx: { per: 'frame', linuxNs: 500, what: 'dev_queue_xmit, start_xmit, free_old_xmit_skbs; vCPU' },
-  // No skb, no copy, no stack: a frame queue or ring entry, the used ring, and the cache misses of both. An estimate, from
-  // the 100 to 300 ns that user-space vhost implementations need a packet.
+  // No skb, no copy, no stack: a frame queue or ring entry, the used ring, and the cache misses of both. An estimate,
+  // from the 100 to 300 ns that user-space vhost implementations need a packet.
   accelRx: { per: 'frame', linuxNs: 200, what: 'acceleration interface: dequeue, complete into the virtqueue; vhost' },
-  accelTx: { per: 'frame', linuxNs: 200, what: 'acceleration interface: enqueue, confirm, return the descriptor; vhost' },
+  accelTx: {
+    per: 'frame',
+    linuxNs: 200,
+    what: 'acceleration interface: enqueue, confirm, return the descriptor; vhost',
+  },
   // Only the call chain of the waker: where a thread does sleep, the operating system below wakes it for real.
   wakeup: { per: 'event', linuxNs: 150, what: 'wait-queue callback, vhost_work_queue, wake_up_process; the waker' },
   // One exit, plus decoding and eventfd_signal of the ioeventfd.

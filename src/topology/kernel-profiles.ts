@@ -7,7 +7,9 @@ export type KernelName = (typeof KERNEL_NAMES)[number];
 export const HZ_VALUES = [100, 250, 300, 1000] as const;
 
 export interface KernelProfile {
-  /** net_rx_action() polls from a list of its own and puts what has more to do on a repoll list: d75b1ade567f, v3.19. */
+  /**
+   * net_rx_action() polls from a list of its own and puts what has more to do on a repoll list: d75b1ade567f, v3.19.
+   */
   readonly repollList: boolean;
   /**
    * Inline softirq is skipped while ksoftirqd is runnable: ksoftirqd_running() in kernel/softirq.c, brought by commit

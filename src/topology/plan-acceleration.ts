@@ -67,7 +67,12 @@ function reserveQueues(parts: Parts, nic: VnicSpec): AcceleratedQueuesRef {
   };
 }
 
-function connectVhost(parts: Parts, { vm, nic, vhost }: HardwareVnic, queues: AcceleratedQueuesRef, event: Region): void {
+function connectVhost(
+  parts: Parts,
+  { vm, nic, vhost }: HardwareVnic,
+  queues: AcceleratedQueuesRef,
+  event: Region,
+): void {
   const { table } = parts.scenario.host.costs;
   vhost.spec = {
     kind: 'vhost-accelerated',

@@ -111,7 +111,13 @@ export class PlanDraft {
   }
 
   /** Places an actor on `shared`, or on a thread of its own where the scenario says so. */
-  actor(name: string, named: NamedKind, shared: DraftThread, ownKind: ThreadKind, buffers: readonly string[]): DraftActor {
+  actor(
+    name: string,
+    named: NamedKind,
+    shared: DraftThread,
+    ownKind: ThreadKind,
+    buffers: readonly string[],
+  ): DraftActor {
     const thread = this.settings(named, name).own ? this.thread(name, ownKind, named) : shared;
     return this.actorOn(thread, name, buffers);
   }

@@ -56,7 +56,12 @@ export interface GuestPlan {
   readonly nics: readonly GuestNicPlan[];
 }
 
-export function planGuest(draft: PlanDraft, scenario: Scenario, vm: VmSpec, domains: readonly BridgeDomain[]): GuestPlan {
+export function planGuest(
+  draft: PlanDraft,
+  scenario: Scenario,
+  vm: VmSpec,
+  domains: readonly BridgeDomain[],
+): GuestPlan {
   const memory = draft.vmArena(`guest:${vm.name}`);
   const control = draft.vmArena(`vmm:${vm.name}`);
   memory.reserve(FIRST_PAGE_BYTES);
@@ -84,7 +89,9 @@ export function planGuest(draft: PlanDraft, scenario: Scenario, vm: VmSpec, doma
   }));
   vm.nics.forEach((nic, port) => {
     const { kicks, mailbox, pci, vcpu } = nics[port];
-    const kernel = domains.flatMap(({ vnics, hardwareVnics }) => [...vnics, ...hardwareVnics]).find((k) => k.nic === nic)!;
+    const kernel = domains
+      .flatMap(({ vnics, hardwareVnics }) => [...vnics, ...hardwareVnics])
+      .find((k) => k.nic === nic)!;
     const vhostDoorbell = kernel.vhost.thread.doorbell;
     const vmmDoorbell = vmmThread.doorbell;
     const mac = parseMac(nic.mac);

@@ -1,4 +1,6 @@
-/** The host kernel's part of the plan: softirq, bridges, taps and vhost workers, once memory and guests are laid out. */
+/**
+ * The host kernel's part of the plan: softirq, bridges, taps and vhost workers, once memory and guests are laid out.
+ */
 import { BRIDGE_COUNTERS } from '../../actors/bridge.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
 import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
@@ -75,24 +77,20 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
     },
   };
   const links: BridgePortLink[] = [
-    ...ports.map(
-      (port): BridgePortLink => ({
-        rx: port.toBridge,
-        tx: port.tx,
-        txLimit: port.spec.txRing,
-        nic: true,
-        txDoorbell: port.nicDoorbell,
-      }),
-    ),
-    ...vnics.map(
-      ({ tap, backlogToBridge, bridgeToTap }): BridgePortLink => ({
-        rx: backlogToBridge,
-        tx: bridgeToTap,
-        txLimit: bridgeToTap.capacity,
-        nic: false,
-        txDoorbell: wake(bridge, tap),
-      }),
-    ),
+    ...ports.map((port): BridgePortLink => ({
+      rx: port.toBridge,
+      tx: port.tx,
+      txLimit: port.spec.txRing,
+      nic: true,
+      txDoorbell: port.nicDoorbell,
+    })),
+    ...vnics.map(({ tap, backlogToBridge, bridgeToTap }): BridgePortLink => ({
+      rx: backlogToBridge,
+      tx: bridgeToTap,
+      txLimit: bridgeToTap.capacity,
+      nic: false,
+      txDoorbell: wake(bridge, tap),
+    })),
   ];
   links.forEach((link, port) => bridge.attachments.push({ port, link }));
 }

@@ -8,7 +8,9 @@ import type { ReplayStream } from '../net/replay-tag.ts';
 import type { PlanDraft } from './plan-draft.ts';
 import type { Scenario, StreamSpec } from './scenario.ts';
 
-/** Replays of all streams, in their order; none when the traffic is generated. `firstHost` is that of a wire's stations. */
+/**
+ * Replays of all streams, in their order; none when the traffic is generated. `firstHost` is that of a wire's stations.
+ */
 export function planReplays(draft: PlanDraft, scenario: Scenario, firstHost: number): ReplayStream[] {
   const { pcap, streams } = scenario.traffic;
   if (pcap === 'none') return [];

@@ -200,7 +200,9 @@ const accelerationSchema = z.strictObject({
   provider: z
     .enum(ACCELERATION_PROVIDERS)
     .prefault('dpaa')
-    .describe('Hardware behind mode accelerated: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.'),
+    .describe(
+      'Hardware behind mode accelerated: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.',
+    ),
   depletionEntry: integerOr('auto', 0, 32_767)
     .prefault('auto')
     .describe('Buffers left at which depletion begins. Default auto: an eighth of the virtqueue.'),

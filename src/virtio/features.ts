@@ -28,7 +28,10 @@ export const VIRTIO_NET_F_CTRL_MAC_ADDR = 23;
 export const VIRTIO_F_NOTIFY_ON_EMPTY = 24;
 /** Legacy: a header and its frame may share descriptors freely. VERSION_1 implies it. */
 export const VIRTIO_F_ANY_LAYOUT = 27;
-/** In VHOST_SET_FEATURES the same bit says that vhost, not the tap, supplies virtio_net_hdr (include/uapi/linux/vhost.h). */
+/**
+ * In VHOST_SET_FEATURES the same bit says that vhost, not the tap, supplies virtio_net_hdr
+ * (include/uapi/linux/vhost.h).
+ */
 export const VHOST_NET_F_VIRTIO_NET_HDR = 27;
 export const VIRTIO_F_INDIRECT_DESC = 28;
 export const VIRTIO_F_EVENT_IDX = 29;
@@ -126,7 +129,9 @@ export const VHOST_NET_FEATURES: FeatureSet = featureSet(
 /** What the VMM implements itself, in the device configuration, whatever the backend. */
 export const VMM_NET_FEATURES: FeatureSet = featureSet(VIRTIO_NET_F_MAC, VIRTIO_NET_F_STATUS, VIRTIO_NET_F_MTU);
 
-/** Bits that exist only on the legacy interface; a modern device hides them (QEMU, virtio_device_class legacy_features). */
+/**
+ * Bits that exist only on the legacy interface; a modern device hides them (QEMU, virtio_device_class legacy_features).
+ */
 const LEGACY_FEATURES: FeatureSet = featureSet(VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_ANY_LAYOUT);
 
 /** What a virtio-net PCI device in front of a vhost backend offers its driver (QEMU, vhost_get_features). */

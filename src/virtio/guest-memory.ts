@@ -16,7 +16,9 @@ export interface MemoryRegion {
   readonly sizeBytes: number;
 }
 
-/** Typed views over a virtual machine's whole memory. VIRTIO is little-endian (section 1.4), and so must the host be. */
+/**
+ * Typed views over a virtual machine's whole memory. VIRTIO is little-endian (section 1.4), and so must the host be.
+ */
 export class GuestMemory {
   readonly buffer: SharedArrayBuffer;
   readonly sizeBytes: number;

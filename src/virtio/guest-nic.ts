@@ -101,7 +101,10 @@ export class GuestNic {
       lo: published[FEATURES_LO_WORD] >>> 0,
       hi: published[FEATURES_HI_WORD] >>> 0,
     });
-    this.openTx(features, splitLayoutAt(this.ref.tx.layout.descAddr, published[QUEUE_SIZE_WORD + TX], GUEST_RING_ALIGN_BYTES));
+    this.openTx(
+      features,
+      splitLayoutAt(this.ref.tx.layout.descAddr, published[QUEUE_SIZE_WORD + TX], GUEST_RING_ALIGN_BYTES),
+    );
     return true;
   }
 

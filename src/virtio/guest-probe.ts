@@ -15,7 +15,9 @@ export interface GuestProbeOptions {
   readonly wanted: FeatureSet;
   /** Wanted size of each queue, by index; the device's own maximum caps it. */
   readonly queueSizes: readonly number[];
-  /** Places queue `index` of the settled size in guest memory and makes the ring empty (SplitDriverQueue.initialise). */
+  /**
+   * Places queue `index` of the settled size in guest memory and makes the ring empty (SplitDriverQueue.initialise).
+   */
   placeQueue(index: number, queueSize: number, features: FeatureSet): SplitLayout;
 }
 

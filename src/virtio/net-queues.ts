@@ -39,7 +39,9 @@ function bind(memory: Memory, guest: GuestMemory, ref: GuestQueueRef, layout: Sp
   return new SplitDriverQueue({ memory: guest, layout, features, tokens: memory.words(ref.tokens) });
 }
 
-/** Receive side of one vNIC, owned by one vCPU, which makes the ring empty. Buffers are named by their guest address. */
+/**
+ * Receive side of one vNIC, owned by one vCPU, which makes the ring empty. Buffers are named by their guest address.
+ */
 export class NetRxQueue {
   readonly queue: SplitDriverQueue;
   private readonly buffers: Magazine;

@@ -1,7 +1,8 @@
 /**
- * Registers of a virtio-pci network device (VIRTIO 1.x section 4.1.4.3, struct virtio_pci_common_cfg, and section 5.1.4,
- * struct virtio_net_config). Both structures lie in one memory BAR, where QEMU puts them (hw/virtio/virtio-pci.c):
- * common configuration at 0x0000, device configuration at 0x2000. Offsets are from the start of the BAR.
+ * Registers of a virtio-pci network device (VIRTIO 1.x section 4.1.4.3, struct virtio_pci_common_cfg, and section
+ * 5.1.4, struct virtio_net_config). Both structures lie in one memory BAR, where QEMU puts them
+ * (hw/virtio/virtio-pci.c): common configuration at 0x0000, device configuration at 0x2000. Offsets are from the start
+ * of the BAR.
  */
 
 export const PCI_DEVICE_CONFIG_BYTE = 0x2000;

@@ -23,7 +23,9 @@ export interface NetConfig {
 export interface VirtioPciHooks {
   /** DRIVER_OK: the device may now use the queues; `acceptedFeatures` and `queues` are final. */
   driverOk(): void;
-  /** The driver wrote zero to device_status, or declared FAILED: no queue is served any more once the next access is. */
+  /**
+   * The driver wrote zero to device_status, or declared FAILED: no queue is served any more once the next access is.
+   */
   stop(): void;
 }
 

@@ -326,7 +326,9 @@ export class SplitDeviceQueue {
     return !valid || needEvent(Atomics.load(this.u16, this.usedEventHalf), now, old);
   }
 
-  /** Asks for no kicks: a hint, so one may still come. Under EVENT_IDX the stale event says it (vhost_disable_notify). */
+  /**
+   * Asks for no kicks: a hint, so one may still come. Under EVENT_IDX the stale event says it (vhost_disable_notify).
+   */
   disableNotify(): void {
     if (this.notifyDisabled) return;
     this.notifyDisabled = true;

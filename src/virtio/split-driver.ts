@@ -29,7 +29,9 @@ const KICK_DECIDED_IDX_WORD = 4;
 const CALLBACK_DISABLED_WORD = 5;
 const BROKEN_WORD = 6;
 
-/** What `SplitDriverQueue` is built from; `tokens` has one word a descriptor and is shared with the ring's other users. */
+/**
+ * What `SplitDriverQueue` is built from; `tokens` has one word a descriptor and is shared with the ring's other users.
+ */
 export interface SplitDriverOptions {
   readonly memory: GuestMemory;
   readonly layout: layoutOf.SplitLayout;
@@ -223,9 +225,9 @@ export class SplitDriverQueue {
   }
 
   /**
-   * Whether the device must be kicked for what was published since the last time this was asked (virtqueue_kick_prepare).
-   * Ask after every `publish`: the store there and the load here are sequentially consistent, so that either this side
-   * sees the device's request for a kick or the device's second look sees the chains.
+   * Whether the device must be kicked for what was published since the last time this was asked
+   * (virtqueue_kick_prepare). Ask after every `publish`: the store there and the load here are sequentially consistent,
+   * so that either this side sees the device's request for a kick or the device's second look sees the chains.
    */
   shouldKick(): boolean {
     const old = this.kickDecidedIdx;
@@ -297,7 +299,9 @@ export class SplitDriverQueue {
     return NO_TOKEN;
   }
 
-  /** Asks for no calls: a hint, so a call may still come (sections 2.7.7.1). Under EVENT_IDX the stale event says it. */
+  /**
+   * Asks for no calls: a hint, so a call may still come (sections 2.7.7.1). Under EVENT_IDX the stale event says it.
+   */
   disableCallback(): void {
     if (this.callbackDisabled) return;
     this.callbackDisabled = true;

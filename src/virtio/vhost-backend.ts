@@ -1,4 +1,6 @@
-/** A vhost-net device in the hands of the worker that owns it: its control plane and the queues that are being served. */
+/**
+ * A vhost-net device in the hands of the worker that owns it: its control plane and the queues that are being served.
+ */
 import type { Memory, Region } from '../memory/arena.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from './split-device.ts';

@@ -1,8 +1,8 @@
 /**
  * The control plane of one vhost-net device (Linux drivers/vhost/vhost.c, vhost_dev_ioctl and vhost_vring_ioctl;
  * drivers/vhost/net.c, vhost_net_set_backend). A pure state machine: it checks and keeps what the VMM says, and tells
- * the worker that owns it to take up or leave a ring. Linux checks addresses when the backend is set; here a wrong order
- * is refused at the call that is wrong, so that the message names it.
+ * the worker that owns it to take up or leave a ring. Linux checks addresses when the backend is set; here a wrong
+ * order is refused at the call that is wrong, so that the message names it.
  */
 import { featuresWithout, NO_FEATURES, VHOST_NET_FEATURES } from './features.ts';
 import type { FeatureSet } from './features.ts';

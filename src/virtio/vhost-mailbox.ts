@@ -1,6 +1,7 @@
 /**
- * An ioctl on a vhost device that another thread owns, as a mailbox of shared words: the system call of the VMM. The VMM
- * posts a command and polls; the device's owner serves it between two passes. Neither blocks. One command at a time.
+ * An ioctl on a vhost device that another thread owns, as a mailbox of shared words: the system call of the VMM. The
+ * VMM posts a command and polls; the device's owner serves it between two passes. Neither blocks. One command at a
+ * time.
  *
  *   word 0       state: IDLE -> REQUEST (VMM) -> RESPONSE (device) -> IDLE (VMM)
  *   word 1       ioctl number

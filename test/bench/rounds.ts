@@ -64,8 +64,8 @@ async function undisturbed(contender: PacedContender): Promise<Round> {
 }
 
 /**
- * The same for contenders that give several figures at a time and need no setting of their work. Those that begin afresh
- * each round need no warm-up rounds.
+ * The same for contenders that give several figures at a time and need no setting of their work. Those that begin
+ * afresh each round need no warm-up rounds.
  *
  * @returns by contender, then by figure.
  */

@@ -40,7 +40,9 @@ export class Stopwatch {
   }
 }
 
-/** Time this thread has spent runnable without a core: second field of schedstat (Documentation/scheduler/sched-stats). */
+/**
+ * Time this thread has spent runnable without a core: second field of schedstat (Documentation/scheduler/sched-stats).
+ */
 function waitedNs(): number {
   return Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[1]);
 }

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ToeplitzHash } from '../../src/net/flow-hash.ts';
 
-/** The definition: walk the input's bits; for every one that is set take in the key's leftmost 32 bits; shift the key. */
+/**
+ * The definition: walk the input's bits; for every one that is set take in the key's leftmost 32 bits; shift the key.
+ */
 function modelToeplitz(key: Uint8Array, input: Uint8Array): number {
   let bits = 0n;
   for (const byte of key) bits = (bits << 8n) | BigInt(byte);

@@ -1,6 +1,6 @@
 /**
- * One actor alone on a real plan: the bed lays out a scenario's memory, builds the actor under test as a host would, and
- * lets the test play its neighbours at the other ends of the actor's rings.
+ * One actor alone on a real plan: the bed lays out a scenario's memory, builds the actor under test as a host would,
+ * and lets the test play its neighbours at the other ends of the actor's rings.
  */
 import type { Actor, Census } from '../../actors/actor.ts';
 import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';

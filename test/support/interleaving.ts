@@ -4,12 +4,12 @@
  * once. What runs is the code under test itself, unchanged.
  *
  * A JavaScript function cannot be stopped half way, so a thread of control is replayed: its body is run from the
- * beginning with the outcomes of its earlier accesses out of a log and the memory untouched, until it comes to the first
- * access that is not in the log; that one happens for real, and the next one throws the body away. A body must therefore
- * depend on nothing but what it read, and make all its objects itself.
+ * beginning with the outcomes of its earlier accesses out of a log and the memory untouched, until it comes to the
+ * first access that is not in the log; that one happens for real, and the next one throws the body away. A body must
+ * therefore depend on nothing but what it read, and make all its objects itself.
  *
- * It finds faults of order. It takes Atomics for granted: a plain access where an atomic one is needed is invisible here,
- * and the tidy test looks for those.
+ * It finds faults of order. It takes Atomics for granted: a plain access where an atomic one is needed is invisible
+ * here, and the tidy test looks for those.
  */
 import { createHash } from 'node:crypto';
 import { Memory } from '../../src/memory/arena.ts';
@@ -276,7 +276,10 @@ class Explorer {
   }
 }
 
-/** Two states are the same when memory and every thread's past are: the past decides all that a body holds. Digested, for room. */
+/**
+ * Two states are the same when memory and every thread's past are: the past decides all that a body holds. Digested,
+ * for room.
+ */
 function keyOf({ memory, threads }: State): string {
   const pasts = threads.map(({ log, waits, news, answer }) =>
     waits === ENDED ? `ended ${JSON.stringify(answer)}` : `${waits}${news ? '!' : ':'}${log.join()}`,

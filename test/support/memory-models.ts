@@ -1,6 +1,6 @@
 /**
- * What must hold in every order of accesses, and for each a planted fault that breaks it. Sizes are parameters: small in
- * test/unit, where they run with every change, larger in test/model.
+ * What must hold in every order of accesses, and for each a planted fault that breaks it. Sizes are parameters: small
+ * in test/unit, where they run with every change, larger in test/model.
  */
 import { Arena } from '../../src/memory/arena.ts';
 import type { Memory, Region } from '../../src/memory/arena.ts';
@@ -290,8 +290,8 @@ export function eventModel(options: { events: number; fault?: 'look before take'
 }
 
 /**
- * A tap that masks its port at the high mark, before it wakes the reader, and a reader that unmasks at the low mark: when
- * the queue has run dry the port is not masked. (The mask comes before the signal: actors/tap.ts.)
+ * A tap that masks its port at the high mark, before it wakes the reader, and a reader that unmasks at the low mark:
+ * when the queue has run dry the port is not masked. (The mask comes before the signal: actors/tap.ts.)
  */
 export function feedbackModel(options: { frames: number; highMark: number; fault?: 'signal before mask' }): Model {
   const { frames, highMark, fault } = options;

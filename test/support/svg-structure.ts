@@ -11,7 +11,9 @@ const ATTRIBUTE = /([\w:-]+)="([^"]*)"/g;
 /** An ampersand that begins no entity that this program writes. */
 const BARE_AMPERSAND = /&(?!(amp|lt|gt|quot);)/;
 
-/** Reads a document that has elements, attributes in double quotes and text only. @throws when it is not well formed. */
+/**
+ * Reads a document that has elements, attributes in double quotes and text only. @throws when it is not well formed.
+ */
 export function parseSvg(document: string): SvgNode {
   const root: SvgNode = { name: '', attributes: {}, children: [], text: '' };
   const open = [root];

@@ -1,4 +1,7 @@
-/** A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the CPU. */
+/**
+ * A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the
+ * CPU.
+ */
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { VhostGuestLink, VhostTapLink, VhostWorker, VhostWorkerConfig } from '../../actors/vhost-worker.ts';
 import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
@@ -91,7 +94,9 @@ export class VhostBed {
     this.drain();
   }
 
-  /** Polls until nothing moves and nothing is left to look at; the number of frames moved by each poll that moved some. */
+  /**
+   * Polls until nothing moves and nothing is left to look at; the number of frames moved by each poll that moved some.
+   */
   drain(budget = 64): number[] {
     const moves: number[] = [];
     for (let turn = 0; turn < 10_000; turn++) {

@@ -1,6 +1,6 @@
 /**
- * Driver and device of one split virtqueue, each with a doorbell to sleep on, as the guest vCPU and the vhost worker use
- * them: all chains come back and nobody sleeps through a kick or a call, with flags and with EVENT_IDX.
+ * Driver and device of one split virtqueue, each with a doorbell to sleep on, as the guest vCPU and the vhost worker
+ * use them: all chains come back and nobody sleeps through a kick or a call, with flags and with EVENT_IDX.
  */
 import { Arena } from '../../src/memory/arena.ts';
 import type { Memory } from '../../src/memory/arena.ts';

@@ -42,7 +42,8 @@ describe('ledger', () => {
   });
 
   it('counts drops, copies, and frames in rings, on wires and in guests', async () => {
-    // Five more leave the generator: one on the wire, one in a ring, one in the guest, one dropped with its copy at br0.
+    // Five more leave the generator: one on the wire, one in a ring, one in the guest, one dropped with its copy at
+    // br0.
     host.count('generator-eth0', 'tx_packets', 4);
     host.count('generator-eth0', 'tx_eth0-to-eth1', 4);
     const wire = new WireSender(host.memory, plan.wires.find(({ name }) => name === 'eth0.wire-in')!.wire);

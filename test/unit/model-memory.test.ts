@@ -1,4 +1,7 @@
-/** Every interleaving of the shared-memory mechanisms, small enough to run with every change; test/model has larger ones. */
+/**
+ * Every interleaving of the shared-memory mechanisms, small enough to run with every change; test/model has larger
+ * ones.
+ */
 import { describe, expect, test } from 'vitest';
 import { explore } from '../support/interleaving.ts';
 import {

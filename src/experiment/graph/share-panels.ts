@@ -2,7 +2,7 @@
 import { area, line, stack, stackOrderNone } from 'd3-shape';
 import { sharesOf } from '../sweep/points.ts';
 import type { PointResult, SweepResult } from '../sweep/sweep-result.ts';
-import { INK, LABEL_PX, PLACE_STYLES, THREAD_STYLES, TICK_PX, variantStyle } from './graph-style.ts';
+import { CHARACTER_RATIO, INK, LABEL_PX, PLACE_STYLES, THREAD_STYLES, TICK_PX, variantStyle } from './graph-style.ts';
 import { bottomAxis, leftAxis, uprightLabel } from './panel.ts';
 import type { AxisTick, PanelSize } from './panel.ts';
 import { rateAxis, shareScale } from './rate-scale.ts';
@@ -43,7 +43,7 @@ const TITLE_PX = 28;
 const NAME_PX = 22;
 const AXIS_PX = 44;
 /** Mean width of a bold character of a title. */
-const TITLE_CHARACTER_PX = 9;
+const TITLE_CHARACTER_PX = (LABEL_PX + 2) * CHARACTER_RATIO;
 /** Shares below this everywhere are not worth a place in the legend. */
 const NOTABLE_RATIO = 0.001;
 
@@ -107,7 +107,7 @@ function rowTitle({ title, layers, overlays }: ShareRow): string {
   const parts = [textElement(title, 0, 6, { 'font-size': LABEL_PX + 2, 'font-weight': 'bold' })];
   const add = (sample: string, label: string): void => {
     parts.push(groupAt(x, 1, sample, textElement(label, 20, TICK_PX * 0.35, { 'font-size': TICK_PX })));
-    x += 34 + label.length * TICK_PX * 0.53;
+    x += 34 + label.length * TICK_PX * CHARACTER_RATIO;
   };
   for (const { label, colour } of layers) {
     add(element('rect', { x: 0, y: -6, width: 14, height: 12, fill: colour }), label);

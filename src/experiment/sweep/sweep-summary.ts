@@ -75,7 +75,9 @@ function variantLines({ rates, points }: SweepResult, { name }: VariantResult, w
   return filledTable(titles, rows, width, paint);
 }
 
-/** A table without the columns that have nothing in them, such as spreads of single trials. Figures stand at the right. */
+/**
+ * A table without the columns that have nothing in them, such as spreads of single trials. Figures stand at the right.
+ */
 function filledTable(titles: readonly string[], rows: readonly Cell[][], width: number, paint: Paint): string[] {
   const filled = titles.map((title, i) => title !== '' || rows.some((row) => row[i] !== ''));
   const columns = titles.map((title) => (title === '' || title === 'where' ? LEFT : RIGHT));

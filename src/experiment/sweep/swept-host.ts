@@ -1,4 +1,6 @@
-/** One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU. */
+/**
+ * One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU.
+ */
 import { planLanes } from '../../metrics/lanes.ts';
 import type { Lane } from '../../metrics/lanes.ts';
 import { takeSnapshot } from '../../metrics/snapshot.ts';
@@ -33,8 +35,8 @@ export interface Trial {
 }
 
 /**
- * After traffic ends this much time passes between two looks. Nothing may have moved for a few of them, or for many where
- * frames are left in rings: their thread may be waiting for a core. No longer than the bound is waited.
+ * After traffic ends this much time passes between two looks. Nothing may have moved for a few of them, or for many
+ * where frames are left in rings: their thread may be waiting for a core. No longer than the bound is waited.
  */
 const SETTLE_STEP_NS = 1e7;
 const SETTLE_STILL_LOOKS = 3;
@@ -77,8 +79,9 @@ export class SweptHost {
   }
 
   /**
-   * Passes traffic through until the code is compiled, at rates that begin low and double for as long as nothing is lost:
-   * threads that starve would stay cold. @returns the highest rate without loss, frames/s; null when there was none.
+   * Passes traffic through until the code is compiled, at rates that begin low and double for as long as nothing is
+   * lost: threads that starve would stay cold. @returns the highest rate without loss, frames/s; null when there was
+   * none.
    */
   async warmUp(durationNs: number, signal: AbortSignal): Promise<number | null> {
     const maxFps = carriedFpsMax(this.variant.scenario);
@@ -145,17 +148,21 @@ export class SweptHost {
     return passTime(this.host, durationNs, durationNs, signal, () => undefined);
   }
 
-  /** Ends traffic, waits until nothing moves any more, and pauses. Frames that cannot move are the ledger's business. */
+  /**
+   * Ends traffic, waits until nothing moves any more, and pauses. Frames that cannot move are the ledger's business.
+   */
   private async rest(): Promise<void> {
     const { host } = this;
     stopTraffic(host);
-    let moved = -1;
-    for (let still = 0, passedNs = 0; still < SETTLE_STILL_LOOKS && passedNs < SETTLE_NS_MAX;) {
+    let [moved, stillLooks, neededLooks] = [-1, 0, 1];
+    for (let passedNs = 0; stillLooks < neededLooks && passedNs < SETTLE_NS_MAX; passedNs += SETTLE_STEP_NS) {
       await host.advance(SETTLE_STEP_NS);
-      passedNs += SETTLE_STEP_NS;
-      const now = this.framesMoved(takeSnapshot(host));
-      still = now === moved ? still + 1 : 0;
+      const snapshot = takeSnapshot(host);
+      const now = this.framesMoved(snapshot);
+      stillLooks = now === moved ? stillLooks + 1 : 0;
       moved = now;
+      const empty = [...snapshot.depths.values()].every((frames) => frames === 0);
+      neededLooks = empty ? SETTLE_STILL_LOOKS : SETTLE_STUCK_LOOKS;
     }
     await host.pause();
   }

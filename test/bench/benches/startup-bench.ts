@@ -12,7 +12,10 @@ const ARGS = ['run', 'kvm-forum-2014-fast', '--json-stream'];
 const FLOOR_SECONDS = 2;
 const GIVE_UP_MS = 20_000;
 
-/** From starting the command to the end of the first interval that reports a delivered frame: half a second late at most. */
+/**
+ * From starting the command to the end of the first interval that reports a delivered frame: half a second late at
+ * most.
+ */
 export const startupBench: Bench = {
   name: 'startup',
   what: 'from the command to the first delivered frame',

@@ -15,7 +15,10 @@ import type { ActorsTask, BenchReport } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 
 const BATCH = 64;
-/** Virtual time from one batch to the next of the same direction; less than a sender may catch up, more than a batch takes on the wire. */
+/**
+ * Virtual time from one batch to the next of the same direction; less than a sender may catch up, more than a batch
+ * takes on the wire.
+ */
 const CYCLE_NS = 16_000;
 const FRAMES_PER_SECOND = (BATCH * 1e9) / CYCLE_NS;
 /** Enough for V8 to have optimised everything, and for the bridges to have learnt both sides. */
