@@ -10,7 +10,6 @@ import { createProvider } from './acceleration/queues.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import type { VhostGuestLink } from './vhost-worker.ts';
-import { VHOST_GUEST_PORT } from './vhost-worker.ts';
 
 export const VHOST_ACCELERATED_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -42,6 +41,7 @@ const {
 } = indexCounters(VHOST_ACCELERATED_COUNTERS);
 
 export const VHOST_HARDWARE_PORT = 0;
+export const VHOST_ACCELERATED_GUEST_PORT = 1;
 
 export interface VhostAcceleratedConfig {
   readonly name: string;
@@ -96,7 +96,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   }
 
   attach(port: number, link: VhostHardwareLink | VhostGuestLink): void {
-    if (port === VHOST_GUEST_PORT) {
+    if (port === VHOST_ACCELERATED_GUEST_PORT) {
       const guest = link as VhostGuestLink;
       const memory = new GuestMemory(this.memory.buffer(guest.guestMemory));
       this.backend = new VhostBackend(this.memory, guest.mailbox, memory);
@@ -112,7 +112,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   }
 
   detach(port: number): void {
-    if (port === VHOST_GUEST_PORT) this.backend = null;
+    if (port === VHOST_ACCELERATED_GUEST_PORT) this.backend = null;
     else this.provider = null;
   }
 

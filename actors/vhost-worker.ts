@@ -1,5 +1,4 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
-import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
@@ -16,9 +15,10 @@ import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
+import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
 import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
-import { gatherChain, scatterChain } from '../src/virtio/chain-copy.ts';
+import { readFrameFromChain, writeFrameToChain } from '../src/virtio/chain-copy.ts';
+import { VhostWorkList } from '../src/virtio/vhost-work-list.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
@@ -149,8 +149,7 @@ export class VhostWorker implements Actor {
   private readonly calls: Ringer[][] = [];
   private vmm!: Ringer;
 
-  private readonly queued = [false, false];
-  private readonly workList: number[] = [];
+  private readonly workList = new VhostWorkList(2);
   private current = NO_WORK;
   private passBytes = 0;
   private passPackets = 0;
@@ -176,8 +175,8 @@ export class VhostWorker implements Actor {
       this.lowMark = tap.feedback?.lowMark ?? 0;
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
       this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
-      this.enqueue(RX);
-      this.enqueue(TX);
+      this.workList.enqueue(RX);
+      this.workList.enqueue(TX);
       return;
     }
     const guest = link as VhostGuestLink;
@@ -205,8 +204,8 @@ export class VhostWorker implements Actor {
     if (backend.serveIoctl()) {
       this.vmm.ring();
       // NET_SET_BACKEND starts both directions, as vhost_net_enable_vq does.
-      this.enqueue(RX);
-      this.enqueue(TX);
+      this.workList.enqueue(RX);
+      this.workList.enqueue(TX);
     }
     this.collectEvents();
     if (this.current === NO_WORK) this.beginPass();
@@ -221,21 +220,14 @@ export class VhostWorker implements Actor {
 
   /** vhost_poll_wakeup: the tap's wake-up and the guest's kicks queue work; work already queued stays where it is. */
   private collectEvents(): void {
-    if (this.tapQueue !== null && this.tapEvent.take()) this.enqueue(RX);
-    if (this.kicks[RX].take()) this.enqueue(RX);
-    if (this.kicks[TX].take()) this.enqueue(TX);
-  }
-
-  private enqueue(item: number): void {
-    if (this.queued[item]) return;
-    this.queued[item] = true;
-    this.workList.push(item);
+    if (this.tapQueue !== null && this.tapEvent.take()) this.workList.enqueue(RX);
+    if (this.kicks[RX].take()) this.workList.enqueue(RX);
+    if (this.kicks[TX].take()) this.workList.enqueue(TX);
   }
 
   private beginPass(): void {
-    if (this.workList.length === 0) return;
-    const item = this.workList.shift()!;
-    this.queued[item] = false;
+    const item = this.workList.next();
+    if (item === NO_WORK) return;
     const queue = this.backend!.queue(item);
     if (queue === null || this.tapQueue === null) return;
     queue.disableNotify();
@@ -251,7 +243,7 @@ export class VhostWorker implements Actor {
     this.current = NO_WORK;
     if (!requeue) return;
     this.collectEvents();
-    this.enqueue(item);
+    this.workList.enqueue(item);
     this.counters.values[item === RX ? RX_REQUEUES : TX_REQUEUES]++;
   }
 
@@ -285,7 +277,8 @@ export class VhostWorker implements Actor {
         queue.discard(1);
         counts[RX_TRUNCATED]++;
       } else {
-        this.copyToGuest(id, length, queue);
+        // The one copy of the receive path.
+        writeFrameToChain(this.guest!, queue, this.slots.words, this.slots.bytes, this.slots.byteOf(id), length);
         queue.pushUsed(head, length + NET_HEADER_BYTES);
         delivered++;
         if (++unsignalled === batch) {
@@ -334,23 +327,6 @@ export class VhostWorker implements Actor {
     this.backend!.stopQueue(this.current);
     this.endPass(false);
     return moved;
-  }
-
-  /** The one copy of the receive path: virtio_net_hdr, then the frame. */
-  private copyToGuest(id: number, length: number, queue: SplitDeviceQueue): void {
-    const guest = this.guest!;
-    const addr = queue.chainAddr[0];
-    const from = this.slots.wordOf(id) + 16;
-    if (queue.chainCount === 1 && (addr & 3) === 0) {
-      writeNetHeader(guest, addr);
-      const to = (addr + NET_HEADER_BYTES) >> 2;
-      const words = length >> 2;
-      copyWords(guest.i32, to, this.slots.words, from, words);
-      const fromByte = this.slots.byteOf(id);
-      for (let at = words << 2; at < length; at++) guest.u8[(to << 2) + at] = this.slots.bytes[fromByte + at];
-    } else {
-      scatterChain(guest, queue, this.slots.bytes, this.slots.byteOf(id), length);
-    }
   }
 
   /** vhost_add_used_and_signal: publish, then call the guest unless it asked not to be. */
@@ -439,15 +415,8 @@ export class VhostWorker implements Actor {
     }
     const id = this.pool.acquire();
     const header = this.slots.wordOf(id);
-    const guest = this.guest!;
-    const addr = queue.chainAddr[0];
     this.slots.words[header + SLOT_LENGTH_WORD] = length;
-    // A slot has room for the last word in full; guest memory ends on a word.
-    if (queue.chainCount === 1 && (addr & 3) === 0) {
-      copyWords(this.slots.words, header + 16, guest.i32, (addr + NET_HEADER_BYTES) >> 2, (length + 3) >> 2);
-    } else {
-      gatherChain(guest, queue, NET_HEADER_BYTES, this.slots.bytes, this.slots.byteOf(id), length);
-    }
+    readFrameFromChain(this.guest!, queue, this.slots.words, this.slots.bytes, this.slots.byteOf(id), length);
     this.backlog.put(id);
     counts[TX_TO_STACK]++;
     return true;
@@ -458,7 +427,7 @@ export class VhostWorker implements Actor {
     if (backend === null) return true;
     if (this.current !== NO_WORK || backend.ioctlPending) return false;
     this.collectEvents();
-    return this.workList.length === 0 && this.polledNs >= this.busyUntilNs;
+    return this.workList.empty && this.polledNs >= this.busyUntilNs;
   }
 
   commit(): void {

@@ -5,11 +5,14 @@ import type { AcceleratedQueuesRef } from '../../actors/acceleration/queues.ts';
 import { reserveDescriptorRing } from '../../actors/acceleration/sriov.ts';
 import { NIC_VNIC_PORT } from '../../actors/nic.ts';
 import type { NicVnicLink } from '../../actors/nic.ts';
-import { VHOST_ACCELERATED_COUNTERS, VHOST_HARDWARE_PORT } from '../../actors/vhost-accelerated.ts';
+import {
+  VHOST_ACCELERATED_COUNTERS,
+  VHOST_ACCELERATED_GUEST_PORT,
+  VHOST_HARDWARE_PORT,
+} from '../../actors/vhost-accelerated.ts';
 import type { VhostHardwareLink } from '../../actors/vhost-accelerated.ts';
 import { VHOST_CONTROL_PORT } from '../../actors/vhost-control.ts';
 import type { VhostControlLink } from '../../actors/vhost-control.ts';
-import { VHOST_GUEST_PORT } from '../../actors/vhost-worker.ts';
 import type { VhostGuestLink } from '../../actors/vhost-worker.ts';
 import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
@@ -98,7 +101,7 @@ function connectVhost(
     callDoorbells: [[vcpu.thread.doorbell], guest.vcpus.map(({ thread }) => thread.doorbell)],
     vmmDoorbell: guest.vmm.thread.doorbell,
   };
-  vhost.attachments.push({ port: VHOST_GUEST_PORT, link });
+  vhost.attachments.push({ port: VHOST_ACCELERATED_GUEST_PORT, link });
 }
 
 function connectControl(parts: Parts, { vm, nic, vhost }: HardwareVnic, direct: Region): void {

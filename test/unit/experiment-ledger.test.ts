@@ -143,7 +143,9 @@ describe('ledger', () => {
   it('finds a frame that a guest kept', async () => {
     host.count('vhost-vnic1', 'tx_packets', -1);
     host.count('vhost-vnic1', 'tx_to_stack', -1);
-    expect(await faults()).toBe('guests do not balance: 1000 frames entered, 999 left, 0 were dropped, 0 found inside');
+    expect(await faults()).toBe(
+      'guests do not balance: 1000 frames entered, 0 began there, 999 left, 0 were dropped, 0 found inside',
+    );
   });
 
   it('wants every received frame attributed', async () => {
