@@ -5,7 +5,7 @@ import { Ringer } from '../src/memory/doorbell.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import { FramePool, FrameReturns, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
-import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
+import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_DST_BYTE, ETH_SRC_BYTE, isMulticast, macHigh, macLow } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
@@ -54,6 +54,8 @@ export interface BridgePortLink {
   readonly tx: RingRef;
   /** Frames `tx` may hold: a NIC's transmit ring or a tap's input. */
   readonly txLimit: number;
+  /** Sent frames whose descriptors the driver has not cleaned: they take room in a NIC's ring until then. */
+  readonly txUncleaned: RingRef | null;
   /** Whether sending there runs a NIC driver's transmit routine. */
   readonly nic: boolean;
   /** Rung after sending where the receiver has a thread of its own and may sleep. */
@@ -64,6 +66,7 @@ class BridgePort {
   readonly rx: IdRingConsumer;
   readonly tx: IdRingProducer;
   readonly txLimit: number;
+  private readonly uncleaned: IdRingGauge | null;
   readonly nic: boolean;
   private readonly doorbell: Ringer | null;
   /** Frames `tx` may take before the limit, by the last look; counted down per frame. */
@@ -74,6 +77,7 @@ class BridgePort {
     this.rx = new IdRingConsumer(memory, link.rx);
     this.tx = new IdRingProducer(memory, link.tx);
     this.txLimit = link.txLimit;
+    this.uncleaned = link.txUncleaned === null ? null : new IdRingGauge(memory, link.txUncleaned);
     this.nic = link.nic;
     this.doorbell = link.txDoorbell === null ? null : new Ringer(memory, link.txDoorbell);
   }
@@ -81,7 +85,7 @@ class BridgePort {
   /** True when one more frame fits; looks at the ring again only when the last look is used up. */
   hasRoom(): boolean {
     if (this.room > 0) return true;
-    this.room = this.txLimit - this.tx.depth();
+    this.room = this.txLimit - this.tx.depth() - (this.uncleaned === null ? 0 : this.uncleaned.depth());
     return this.room > 0;
   }
 

@@ -9,7 +9,7 @@ import type { AcceleratedQueuesRef } from './acceleration/queues.ts';
 import { createProvider } from './acceleration/queues.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
-import type { VhostGuestLink } from './vhost-worker.ts';
+import type { VhostGuestLink } from './vhost-links.ts';
 
 export const VHOST_ACCELERATED_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -253,7 +253,6 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
 
   census(out: Census): void {
     if (this.provider !== null) out.frames += this.provider.framesHeld();
-    const tx = this.backend === null ? null : this.backend.queue(TX);
-    if (tx !== null) out.frames += Math.max(0, tx.availCount());
+    if (this.backend !== null) out.frames += this.backend.chainsWaiting(TX);
   }
 }

@@ -1,7 +1,6 @@
-import type { Memory, Region } from '../src/memory/arena.ts';
+import type { Memory } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import {
   FramePool,
   FrameReturns,
@@ -9,8 +8,7 @@ import {
   SLOT_LENGTH_WORD,
   SlotMemory,
 } from '../src/memory/frame-pool.ts';
-import type { RingRef } from '../src/memory/id-ring.ts';
-import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
+import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
@@ -20,30 +18,11 @@ import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
 import { readFrameFromChain, writeFrameToChain } from '../src/virtio/chain-copy.ts';
 import { VhostWorkList } from '../src/virtio/vhost-work-list.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
-import type { Actor, Census, CounterSpec } from './actor.ts';
+import type { Actor, Census } from './actor.ts';
 import { indexCounters } from './actor.ts';
-import type { TapFeedbackConfig } from './tap.ts';
+import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from './vhost-links.ts';
+import { VHOST_COUNTERS, VHOST_TAP_PORT } from './vhost-links.ts';
 
-export const VHOST_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_to_guest', role: 'out' },
-  { name: 'rx_truncated', role: 'drop', reason: 'frame longer than the buffer the guest posted' },
-  { name: 'tx_packets', role: 'in' },
-  { name: 'tx_to_stack', role: 'out' },
-  { name: 'tx_errors', role: 'drop', reason: 'guest sent a frame of impossible length' },
-  { name: 'tx_no_buffer', role: 'drop', reason: 'no host buffer for a frame from the guest' },
-  { name: 'backlog_dropped', role: 'drop', reason: 'per-CPU backlog full (softnet_stat dropped)' },
-  { name: 'rx_passes', role: 'event' },
-  { name: 'rx_no_buffer_passes', role: 'event' },
-  { name: 'rx_requeues', role: 'event' },
-  { name: 'tx_passes', role: 'event' },
-  { name: 'tx_requeues', role: 'event' },
-  { name: 'calls', role: 'event' },
-  { name: 'calls_suppressed', role: 'event' },
-  { name: 'virtqueue_errors', role: 'event' },
-  { name: 'feedback_unmasks', role: 'event' },
-  { name: 'feedback_masked_ns', role: 'event' },
-] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
   rx_to_guest: RX_TO_GUEST,
@@ -64,57 +43,6 @@ const {
   feedback_unmasks: FEEDBACK_UNMASKS,
   feedback_masked_ns: FEEDBACK_MASKED_NS,
 } = indexCounters(VHOST_COUNTERS);
-
-export const VHOST_TAP_PORT = 0;
-export const VHOST_GUEST_PORT = 1;
-
-export interface VhostWorkerConfig {
-  readonly name: string;
-  readonly counters: Region;
-  readonly slots: SlotMemoryRef;
-  /** Host slots for frames the guest sends (the skbs of tun_get_user). */
-  readonly pool: PoolRef;
-  readonly poolReturns: readonly RingRef[];
-  readonly returns: readonly ReturnRef[];
-  /** Bytes one pass may carry: VHOST_NET_WEIGHT, drivers/vhost/net.c. */
-  readonly byteWeight: number;
-  /** Packets one pass may carry: VHOST_NET_PKT_WEIGHT since db688c24eada; Infinity before. */
-  readonly packetWeight: number;
-  /** Packets completed and signalled at a time: 1 in v3.13, VHOST_NET_BATCH (64) later. */
-  readonly batch: number;
-  /** Time to go on polling before sleeping (vhost_net_busy_poll), ns; 0 is off. */
-  readonly busyLoopNs: number;
-  /** Frames a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
-  readonly backlogFrames: number;
-  readonly costs: {
-    readonly vhostRxNs: number;
-    readonly vhostTxNs: number;
-    readonly callInjectNs: number;
-    readonly wakeupNs: number;
-  };
-}
-
-/** The tap: its queue to read, and the backlog that takes what the guest sends. */
-export interface VhostTapLink {
-  readonly queue: RingRef;
-  readonly event: Region;
-  /** Mode vhost-feedback: what to unmask at the low mark. */
-  readonly feedback: TapFeedbackConfig | null;
-  readonly backlog: RingRef;
-  /** Softirq line of the CPU this worker runs on. */
-  readonly softirqLine: Region;
-}
-
-/** The guest's side: its memory, the ioctl mailbox, kick eventfds in, call eventfds out (by vring index). */
-export interface VhostGuestLink {
-  readonly guestMemory: string;
-  readonly mailbox: Region;
-  readonly kicks: readonly Region[];
-  /** By vring index: whom a call wakes. Every vCPU may wait for transmission, one takes the receive interrupts. */
-  readonly callDoorbells: readonly (readonly Region[])[];
-  /** Rung when an ioctl is answered. */
-  readonly vmmDoorbell: Region;
-}
 
 const RX = 0;
 const TX = 1;
@@ -141,6 +69,7 @@ export class VhostWorker implements Actor {
   private feedback: TapFeedback | null = null;
   private lowMark = 0;
   private backlog!: IdRingProducer;
+  private otherBacklogs: readonly IdRingGauge[] = [];
   private softirq!: SoftirqRaiser;
 
   private guest: GuestMemory | null = null;
@@ -174,6 +103,7 @@ export class VhostWorker implements Actor {
       this.feedback = tap.feedback === null ? null : new TapFeedback(this.memory, tap.feedback.own, tap.feedback.ports);
       this.lowMark = tap.feedback?.lowMark ?? 0;
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
+      this.otherBacklogs = tap.otherBacklogs.map((ring) => new IdRingGauge(this.memory, ring));
       this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
       this.workList.enqueue(RX);
       this.workList.enqueue(TX);
@@ -360,7 +290,7 @@ export class VhostWorker implements Actor {
     const { byteWeight, packetWeight, batch } = this.config;
     const n = Math.min(budget, found);
     this.pool.reclaim();
-    let room = this.config.backlogFrames - this.backlog.depth();
+    let room = this.backlogRoom();
     let moved = 0;
     let unsignalled = 0;
     let spent = false;
@@ -387,6 +317,13 @@ export class VhostWorker implements Actor {
     if (queue.broken !== 0) return this.breakDown(moved);
     if (spent) this.endPass(true);
     return moved;
+  }
+
+  /** enqueue_to_backlog tests `qlen <= netdev_max_backlog`, and all taps of the CPU share the one queue. */
+  private backlogRoom(): number {
+    let room = this.config.backlogFrames + 1 - this.backlog.depth();
+    for (let i = 0; i < this.otherBacklogs.length; i++) room -= this.otherBacklogs[i].depth();
+    return room;
   }
 
   /**
@@ -442,7 +379,6 @@ export class VhostWorker implements Actor {
   census(out: Census): void {
     this.pool.reclaim();
     for (const id of this.pool.freeIds()) out.slots.push(id);
-    const tx = this.backend === null ? null : this.backend.queue(TX);
-    if (tx !== null) out.frames += Math.max(0, tx.availCount());
+    if (this.backend !== null) out.frames += this.backend.chainsWaiting(TX);
   }
 }

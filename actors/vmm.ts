@@ -16,7 +16,8 @@ export interface VmmConfig {
 
 /** One vNIC: its registers' trap mailbox, the vhost device behind it, and what the VMM shows the guest. */
 export interface VmmNicLink {
-  /** Name of the vhost device in the transcript: `vhost-vnic0`. */
+  /** Names in the transcript: of the vNIC, and of the vhost device behind it. */
+  readonly name: string;
   readonly vhost: string;
   readonly pci: Region;
   readonly vcpuDoorbell: Region;
@@ -86,7 +87,7 @@ class VmmNic {
       queueSizesMax: new Array<number>(QUEUES).fill(link.queueSize),
       netConfig: { mac: link.mac, maxVirtqueuePairs: 1, mtuBytes: link.mtuBytes },
       guestMemoryBytes: this.guestMemoryBytes,
-      transcript: this.transcript,
+      transcript: { add: (line) => this.transcript.add(`${link.name}: ${line}`) },
       hooks: { driverOk: () => this.startVhost(), stop: () => this.stopVhost() },
     });
   }

@@ -153,7 +153,7 @@ export class DirectPort implements AccelerationPort {
   }
 
   framesHeld(): number {
-    return this.tx === null ? 0 : Math.max(0, this.tx.availCount());
+    return this.tx === null ? 0 : this.tx.waiting;
   }
 
   /** Virtqueue errors of either ring, in words. */

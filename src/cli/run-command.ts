@@ -4,7 +4,11 @@ import { createLog } from '../metrics/logger.ts';
 import { reserveResult, writeResult } from '../experiment/result-file.ts';
 import { runScenario } from '../experiment/run.ts';
 import type { RunResult } from '../experiment/run-result.ts';
+import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { Host } from '../runtime/host.ts';
+import type { Attachment } from '../runtime/plan.ts';
+import { GuestMemory } from '../virtio/guest-memory.ts';
+import { dumpVring } from '../virtio/dump-vring.ts';
 import { buildPlan } from '../topology/build-plan.ts';
 import { parseDurationNs } from '../topology/quantities.ts';
 import { loadScenario } from '../topology/scenario-file.ts';
@@ -75,12 +79,24 @@ function reserve(file: string): void {
   }
 }
 
-/** How the VMM of each machine set its vNICs up, and what the vhost devices have to say. */
+/** The virtqueues of the vNICs that a vCPU owns, as they lie in guest memory now. */
+function dumpRings(host: Host, vcpu: string, memory: string, attachments: readonly Attachment[]): SetupReport[] {
+  const guest = new GuestMemory(host.memory.buffer(memory));
+  return attachments.flatMap(({ port, link }) => {
+    const { nic, owner } = link as GuestVcpuNicLink;
+    if (!owner) return [];
+    const lines = [nic.rx, nic.tx].flatMap(({ layout }) => dumpVring(guest, layout, 2).split('\n'));
+    return [{ actor: `${vcpu}, vNIC ${port}: receive and transmit virtqueue`, lines }];
+  });
+}
+
+/** How the VMM of each machine set its vNICs up, register by register and ioctl by ioctl, and what came of it. */
 async function readSetup(host: Host): Promise<SetupReport[]> {
   const actors = host.plan.threads.flatMap((thread) => thread.actors);
   const reports: SetupReport[] = [];
-  for (const { name, spec } of actors) {
+  for (const { name, spec, attachments } of actors) {
     if (spec.kind === 'vmm') reports.push({ actor: name, lines: await host.report(name) });
+    if (spec.kind === 'vcpu') reports.push(...dumpRings(host, name, spec.config.guestMemory, attachments));
   }
   return reports;
 }

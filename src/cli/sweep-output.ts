@@ -11,7 +11,7 @@ import type { SweptHost } from '../experiment/sweep/swept-host.ts';
 
 const COLUMNS_MIN = 80;
 const COLUMNS_MAX = 140;
-const FILE_COLUMNS = 120;
+const FILE_COLUMNS = 140;
 
 export interface SweepOutput extends SweepWatcher {
   finish(result: SweepResult): void;

@@ -1,3 +1,4 @@
+import { UP_WORD } from '../virtio/guest-nic.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { Region } from '../memory/arena.ts';
 import type { Host } from '../runtime/host.ts';
@@ -6,8 +7,6 @@ import type { ActorPlan, Plan } from '../runtime/plan.ts';
 /** Most of the run's time a guest may take to bring its vNICs up: some hundreds of register accesses take far less. */
 const READY_NS_MAX = 5e9;
 const POLL_NS = 2e6;
-/** First word of a vNIC's published state, stored last by the vCPU that probes it: see virtio/guest-nic.ts. */
-const UP_WORD = 0;
 /** Lines of each report that go into the message. */
 const REPORT_LINES_MAX = 12;
 

@@ -3,7 +3,7 @@
  * words of shared memory; nobody else writes there. Aligned 8-byte stores do not tear on the machines Node runs on.
  */
 import type { Memory, Region } from './arena.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 
 /** Reserves the shared words for `count` counters. */
 export function reserveCounters(arena: Arena, count: number): Region {

@@ -8,8 +8,8 @@
  * one that pays for the wake-up (V8's wait and notify share one process-wide lock); everybody after it finds a thread
  * that is awake or about to be.
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 
 const AWAKE = 0;
 const PARKED = 1;

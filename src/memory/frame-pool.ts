@@ -12,7 +12,7 @@
  * of that pool hands the slot back through a return ring of its own, large enough for the whole pool.
  */
 import type { Memory, Region } from './arena.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 import type { RingRef } from './id-ring.ts';
 import { IdRingConsumer, IdRingProducer, reserveRing } from './id-ring.ts';
 

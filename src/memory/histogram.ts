@@ -3,7 +3,7 @@
  * writer; readers copy the counts and subtract an earlier copy to see an interval.
  */
 import type { Memory, Region } from './arena.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 
 const SUB_BITS = 6;
 const SUB = 1 << SUB_BITS;

@@ -11,7 +11,7 @@
  * model test can run both sides through every interleaving.
  */
 import type { Memory, Region } from './arena.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;
@@ -88,7 +88,10 @@ export class IdRingConsumer {
     this.tailSeen = Atomics.load(this.words, TAIL_WORD);
   }
 
-  /** Ids ready known, at least `wanted` if there are that many. Reads the producer's tail only when it must. */
+  /**
+   * Ids ready known, at least `wanted` if there are that many. Reads the producer's tail only when it must, so an answer
+   * above zero may be an old one: only asking for more than is known, or finding none, is a fresh look.
+   */
   readable(wanted: number): number {
     const ready = (this.tailSeen - this.head) | 0;
     if (ready >= wanted) return ready;
@@ -117,6 +120,20 @@ export class IdRingConsumer {
   /** Hands the slots of everything taken so far back to the producer. Once a batch. */
   release(): void {
     Atomics.store(this.words, HEAD_WORD, this.head);
+  }
+}
+
+/** A look at how full a ring is, for anybody who is at neither end of it. */
+export class IdRingGauge {
+  private readonly words: Int32Array;
+
+  constructor(memory: Memory, ring: RingRef) {
+    this.words = memory.words(ring.region);
+  }
+
+  /** Ids in the ring: exact while both ends rest, and at most a batch wrong while they do not. */
+  depth(): number {
+    return (Atomics.load(this.words, TAIL_WORD) - Atomics.load(this.words, HEAD_WORD)) | 0;
   }
 }
 

@@ -6,8 +6,8 @@
  *     word  0         unmaskings   counted up by the CPU side (and, in `vhost-feedback`, by vhost at the low mark)
  *     word 32 (128 B) raised       1 from the device's raise until the CPU side takes it
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 import { CONTEXT_INTERRUPT, SoftirqRaiser } from './softirq-line.ts';
 
 const UNMASKINGS_WORD = 0;

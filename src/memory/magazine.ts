@@ -6,8 +6,8 @@
  *     word  0         lock
  *     word 32 (128 B) count, then `capacity` entries; both only touched under the lock
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 import { SpinLock } from './spin-lock.ts';
 
 const COUNT_WORD = WRITER_STRIDE_BYTES / 4;

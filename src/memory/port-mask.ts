@@ -5,8 +5,8 @@
  *     port:  word  0  number of taps that mask it
  *     tap:   word  0  1 while this tap masks its ports;   byte 8  since when, ns, 64-bit float
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 import { InterruptHandler } from './interrupt-line.ts';
 
 const SINCE_DOUBLE = 1;

@@ -11,8 +11,8 @@
  * kernel has the ksoftirqd_running() guard, which is told by not lifting. While it is awake and inline already, it will
  * find the work by itself.
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 
 const STATE_WORD = 0;
 const CONTEXTS_WORD = WRITER_STRIDE_BYTES / 4;

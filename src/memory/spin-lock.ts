@@ -2,8 +2,8 @@
  * A lock word in shared memory, tried and never waited for: an actor that finds it taken comes back at its next poll.
  * The holder keeps it for one batch at most and never parks with it.
  */
-import type { Memory, Region } from './arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from './arena.ts';
+import type { Memory, Region, Arena } from './arena.ts';
+import { WRITER_STRIDE_BYTES } from './arena.ts';
 
 export function reserveLock(arena: Arena): Region {
   return arena.reserve(WRITER_STRIDE_BYTES);

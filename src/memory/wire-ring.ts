@@ -10,7 +10,7 @@
  *         byte 64     the frame
  */
 import type { Memory, Region } from './arena.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;

@@ -9,8 +9,8 @@ import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts
 import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink } from '../../actors/tap.ts';
 import type { SinkWireLink } from '../../actors/traffic-sink.ts';
-import { VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
-import type { VhostTapLink } from '../../actors/vhost-worker.ts';
+import { VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
+import type { VhostTapLink } from '../../actors/vhost-links.ts';
 import type { Region } from '../memory/arena.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';

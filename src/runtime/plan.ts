@@ -14,7 +14,7 @@ import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';
 import type { TrafficSinkConfig } from '../../actors/traffic-sink.ts';
 import type { VhostAcceleratedConfig } from '../../actors/vhost-accelerated.ts';
 import type { VhostControlConfig } from '../../actors/vhost-control.ts';
-import type { VhostWorkerConfig } from '../../actors/vhost-worker.ts';
+import type { VhostWorkerConfig } from '../../actors/vhost-links.ts';
 import type { VmmConfig } from '../../actors/vmm.ts';
 import type { Region } from '../memory/arena.ts';
 import type { PoolRef } from '../memory/frame-pool.ts';

@@ -3,8 +3,8 @@
  *
  *     word  0         command    RUN or LISTEN, written by the main thread
  */
-import type { Memory, Region } from '../memory/arena.ts';
-import { Arena, WRITER_STRIDE_BYTES } from '../memory/arena.ts';
+import type { Memory, Region, Arena } from '../memory/arena.ts';
+import { WRITER_STRIDE_BYTES } from '../memory/arena.ts';
 
 const COMMAND_WORD = 0;
 const LISTEN = 0;

@@ -30,6 +30,20 @@ const OLD_SPACE_MIB = 256;
 /** How long a thread may take to come out of its loop or answer a call. */
 const ANSWER_MS_MAX = 10_000;
 
+/**
+ * What the machine allows and how fast it burns: found out once a process, before a first host pins the main thread, so
+ * that several hosts are placed and charged alike.
+ */
+let machine: { readonly means: ThreadCapabilities; readonly burnIterationsPerNs: number } | null = null;
+
+function probeMachine(): NonNullable<typeof machine> {
+  machine ??= { means: probeCapabilities(), burnIterationsPerNs: calibrateBurn().iterationsPerNs };
+  return machine;
+}
+
+/** Threads that the hosts of this process have placed: to another host they are no helpers of V8's. */
+const placedTids = new Set<number>();
+
 /** One worker thread of the run as the main thread holds it. */
 interface HostedThread {
   readonly plan: ThreadPlan;
@@ -62,7 +76,7 @@ export class ThreadHost implements Host {
 
   /** Starts the threads, idle. @throws when the machine cannot place them as the scenario insists. */
   static async create(plan: Plan): Promise<ThreadHost> {
-    const means = probeCapabilities();
+    const { means } = probeMachine();
     requireCores(plan, means.coresAllowed);
     const placement = placeThreads(plan.threads.map(needOf), means);
     const bundle = await ensureWorkerBundle();
@@ -88,8 +102,8 @@ export class ThreadHost implements Host {
       resourceLimits: { maxOldGenerationSizeMb: OLD_SPACE_MIB },
     });
     this.pool.setMaxListeners(0);
-    const { iterationsPerNs } = calibrateBurn();
-    this.threads = plan.threads.map((thread) => this.open(thread, iterationsPerNs));
+    const { burnIterationsPerNs } = probeMachine();
+    this.threads = plan.threads.map((thread) => this.open(thread, burnIterationsPerNs));
     this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
   }
 
@@ -105,17 +119,19 @@ export class ThreadHost implements Host {
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.threads.map((thread) => this.prepare(thread)));
-    const own = new Set(this.threads.map(({ tid }) => tid));
+    const places = await Promise.all(this.threads.map((thread) => this.prepare(thread)));
+    this.places.push(...places);
     for (const tid of processTids()) {
-      if (own.has(tid)) continue;
+      if (placedTids.has(tid)) continue;
       setThreadCores(tid, [this.placement.mainCore]);
       setThreadPolicy(tid, this.placement.mainPolicy);
     }
+    const { mainCore, mainPolicy } = this.placement;
+    this.places.push({ name: 'main', core: mainCore, policy: describePolicy(mainPolicy) });
     await this.resume();
   }
 
-  private async prepare(thread: HostedThread): Promise<void> {
+  private async prepare(thread: HostedThread): Promise<ThreadPlace> {
     const { threads } = this.placement;
     const assigned = threads.find(({ name }) => name === thread.plan.name)!;
     const role: ThreadRole = {
@@ -126,16 +142,17 @@ export class ThreadHost implements Host {
         this.plan.threads.every(({ softirq }) => softirq === null || !softirq.limits.ksoftirqdGuard),
     };
     thread.tid = await this.answer(thread, thread.calls.prepare(role));
+    placedTids.add(thread.tid);
     const core = setThreadCores(thread.tid, [assigned.core]);
     const policy = setThreadPolicy(thread.tid, assigned.policy);
     for (const { granted, reason } of [core, policy]) {
       if (!granted) this.header.push(`${thread.plan.name}: ${reason}`);
     }
-    this.places.push({
+    return {
       name: thread.plan.name,
       core: core.granted ? assigned.core : -1,
       policy: describePolicy(policy.obtained),
-    });
+    };
   }
 
   nowNs(): number {
@@ -264,6 +281,7 @@ export class ThreadHost implements Host {
     ]);
     this.abort.abort();
     await this.pool.destroy();
+    for (const { tid } of this.threads) placedTids.delete(tid);
     this.schedules.close();
   }
 }

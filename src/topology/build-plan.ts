@@ -186,7 +186,7 @@ function planVnicKernel(
     vhost: draft.actorOn(vhostThread, name, ['host', `guest:${vm.name}`, `vmm:${vm.name}`]),
     // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
     vhostPool: draft.slots.addPool(backlogFrames + 4 * txRing),
-    backlog: draft.ring(`${nic.tap.name}.backlog`, backlogFrames, 'frames'),
+    backlog: draft.ring(`${nic.tap.name}.backlog`, backlogFrames + 1, 'frames'),
     backlogToBridge: draft.ring(`${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
     bridgeToTap: draft.ring(`${nic.tap.name}.tx`, 1024, 'frames'),
     feedback:

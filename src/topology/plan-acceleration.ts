@@ -13,7 +13,7 @@ import {
 import type { VhostHardwareLink } from '../../actors/vhost-accelerated.ts';
 import { VHOST_CONTROL_PORT } from '../../actors/vhost-control.ts';
 import type { VhostControlLink } from '../../actors/vhost-control.ts';
-import type { VhostGuestLink } from '../../actors/vhost-worker.ts';
+import type { VhostGuestLink } from '../../actors/vhost-links.ts';
 import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveRing } from '../memory/id-ring.ts';

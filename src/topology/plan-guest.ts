@@ -102,6 +102,7 @@ export function planGuest(
       each.attachments.push({ port, link });
     }
     const link: VmmNicLink = {
+      name: nic.name,
       vhost: kernel.vhost.name,
       pci,
       vcpuDoorbell: vcpu.thread.doorbell,

@@ -7,8 +7,9 @@ import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts';
 import { TAP_BRIDGE_PORT, TAP_COUNTERS, TAP_READER_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink, TapReaderLink } from '../../actors/tap.ts';
-import { VHOST_COUNTERS, VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
-import type { VhostGuestLink, VhostTapLink } from '../../actors/vhost-worker.ts';
+import { VHOST_COUNTERS } from '../../actors/vhost-links.ts';
+import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
+import type { VhostGuestLink, VhostTapLink } from '../../actors/vhost-links.ts';
 import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
@@ -81,6 +82,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       rx: port.toBridge,
       tx: port.tx,
       txLimit: port.spec.txRing,
+      txUncleaned: port.txDone,
       nic: true,
       txDoorbell: port.nicDoorbell,
     })),
@@ -88,6 +90,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       rx: backlogToBridge,
       tx: bridgeToTap,
       txLimit: bridgeToTap.capacity,
+      txUncleaned: null,
       nic: false,
       txDoorbell: wake(bridge, tap),
     })),
@@ -149,7 +152,9 @@ export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel):
   };
   const { queue, event } = tap.attachments.find(({ port }) => port === TAP_READER_PORT)!.link as TapReaderLink;
   const softirqLine = parts.softirq.thread.doorbell;
-  const tapLink: VhostTapLink = { queue, event, feedback: vnic.feedback, backlog, softirqLine };
+  const taps = parts.domains.flatMap(({ vnics }) => vnics);
+  const otherBacklogs = taps.filter((each) => each !== vnic).map((each) => each.backlog);
+  const tapLink: VhostTapLink = { queue, event, feedback: vnic.feedback, backlog, otherBacklogs, softirqLine };
   vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
   const guest = parts.guests.find(({ spec }) => spec === vm)!;
   const { mailbox, kicks, vcpu } = guest.nics[vm.nics.indexOf(nic)];

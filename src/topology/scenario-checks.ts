@@ -9,6 +9,7 @@ import { THREAD_KINDS } from './scenario-schema.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
 import type { Scenario } from './scenario.ts';
 import { portLoads } from './stream-rates.ts';
+import { framesHeldAtOnce } from './scenario-complete.ts';
 import { didYouMean } from './suggestion.ts';
 import { actorNames, isPerCoreThread } from './thread-names.ts';
 
@@ -130,6 +131,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ),
     ...checkAddresses(scenario),
     ...checkMarks(scenario),
+    ...checkPool(scenario),
     ...checkRates(scenario, parsed),
     ...checkPaths(scenario),
     ...checkCores(scenario),
@@ -156,6 +158,14 @@ function overlap(a: string, b: string): boolean {
   const [first, second] = [parseCidr(a), parseCidr(b)];
   const prefixLength = Math.min(first.prefixLength, second.prefixLength);
   return networkOf({ ...first, prefixLength }) === networkOf({ ...second, prefixLength });
+}
+
+/** With fewer slots than rings and queues hold, a receive ring can run dry for good while vhost waits for softirq. */
+function checkPool({ host, ports, vms }: Scenario): Fault[] {
+  const least = framesHeldAtOnce(ports, vms);
+  if (host.poolFrames >= least) return [];
+  const sentence = `found ${host.poolFrames}, allowed: at least ${least}, what the rings and queues hold at once`;
+  return [valueFault(['host', 'poolFrames'], sentence)];
 }
 
 function checkMarks({ vms }: Scenario): Fault[] {

@@ -23,6 +23,8 @@ const LOW_MARK_SHARE = 0.25;
 /** First address of 198.18.0.0/15, set aside for benchmarks: RFC 2544 appendix C.2.2, RFC 6890. */
 const BENCHMARK_NETWORK = parseCidr('198.18.0.0/15').address;
 const WIRE_NETWORK_ADDRESSES = 256;
+/** Frames between driver, bridge and tap in one pass. */
+const HANDOVER_FRAMES = 1024;
 
 type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
 type ParsedNic = NonNullable<ParsedVm['nics']>[number];
@@ -47,7 +49,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
     name: parsed.name ?? name,
     description: parsed.description.trim(),
     seed: parsed.seed,
-    host: completeHost(host, kernel),
+    host: completeHost(host, kernel, framesHeldAtOnce(ports, vms)),
     ports,
     bridges,
     vms,
@@ -74,7 +76,14 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
   };
 }
 
-function completeHost(host: ParsedScenario['host'], kernel: KernelProfile): HostSpec {
+/** Frame slots that receive rings, tap queues and transmit rings hold when all are full, and what is between them. */
+export function framesHeldAtOnce(ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
+  const queues = vms.flatMap(({ nics }) => nics.map(({ tap }) => tap.queueFrames));
+  const rings = ports.map(({ rxRing, txRing }) => rxRing + 2 * txRing + HANDOVER_FRAMES);
+  return [...queues, ...rings].reduce((sum, frames) => sum + frames, 0);
+}
+
+function completeHost(host: ParsedScenario['host'], kernel: KernelProfile, framesAtOnce: number): HostSpec {
   const { softirq, costs } = host;
   const inherit = typeof costs === 'string' ? costs : costs.inherit;
   const changed: Partial<Record<CostKey, number | undefined>> = typeof costs === 'string' ? {} : costs;
@@ -98,7 +107,7 @@ function completeHost(host: ParsedScenario['host'], kernel: KernelProfile): Host
       inherit,
       table: Object.fromEntries(COST_KEYS.map((key) => [key, costOf(key)])) as Record<CostKey, number>,
     },
-    poolFrames: host.poolFrames,
+    poolFrames: host.poolFrames === 'auto' ? framesAtOnce : host.poolFrames,
   };
 }
 

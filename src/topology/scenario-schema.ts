@@ -8,6 +8,7 @@ import { COST_KEYS, COST_MEANINGS, COST_PROFILE_NAMES } from './cost-profiles.ts
 import type { CostKey } from './cost-profiles.ts';
 import { HZ_VALUES, KERNEL_NAMES } from './kernel-profiles.ts';
 import { expectationSchema } from './scenario-expectations.ts';
+import { accelerationSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
 import {
   addressOrAuto,
   bitRate,
@@ -39,7 +40,6 @@ export const PHASES_MAX = 64;
 const CORES_MAX = 1024;
 
 export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
-export const ACCELERATION_PROVIDERS = ['dpaa', 'sriov'] as const;
 export const VNIC_FEATURES = ['event-idx', 'indirect-desc'] as const;
 export const THREAD_KINDS = [
   'generator',
@@ -136,7 +136,9 @@ const hostSchema = z.strictObject({
       'CPU time declared for kernel work this program does not do: none, linux, or {inherit: linux, nicRx: 300ns}. ' +
         'Default linux.',
     ),
-  poolFrames: integer(256, 1_048_576).prefault(8192).describe('Frame slots of the host for reception. Default 8192.'),
+  poolFrames: integerOr('auto', 256, 1_048_576)
+    .prefault('auto')
+    .describe('Frame slots of the host for reception. Default auto: enough for every ring and queue at once.'),
 });
 
 const portSchema = z.strictObject({
@@ -159,56 +161,6 @@ const bridgeSchema = z.strictObject({
   ageing: duration()
     .prefault('300s')
     .describe('Time a learnt address lives. Default 300s: BR_DEFAULT_AGEING_TIME, br_dev_setup in br_device.c.'),
-});
-
-const tapSchema = z.strictObject({
-  name: componentName().describe('Interface name. Default tapN, counted over all vNICs.').optional(),
-  queue: integerOr('auto', 1, 65_536)
-    .prefault('auto')
-    .describe('Frames it can hold. Default auto: by kernel, 500 (TUN_READQ_SIZE) or 1000 (ether_setup).'),
-});
-
-const vhostSchema = z.strictObject({
-  byteWeight: integer(1, 2 ** 30)
-    .prefault(524_288)
-    .describe('Bytes per pass. Default 524288: VHOST_NET_WEIGHT 0x80000, drivers/vhost/net.c.'),
-  packetWeight: z
-    .union([z.literal(['auto', 'none']), integer(1, 1_000_000)], { error: () => 'auto, none, or an integer from 1' })
-    .prefault('auto')
-    .describe('Packets per pass. Default auto: by kernel, none or 256 (VHOST_NET_PKT_WEIGHT, drivers/vhost/net.c).'),
-  batch: integerOr('auto', 1, 1024)
-    .prefault('auto')
-    .describe('Packets taken and signalled at a time. Default auto: by kernel, 1 or 64 (VHOST_NET_BATCH).'),
-  busyLoop: duration()
-    .prefault('0us')
-    .describe('Time to poll before sleeping. Default 0us, off: vhost_net_busy_poll, drivers/vhost/net.c.'),
-});
-
-const feedbackSchema = z.strictObject({
-  highMark: integerOr('auto', 1, 65_536)
-    .prefault('auto')
-    .describe('Tap depth that masks the NIC interrupt. Default auto: nine tenths of the tap queue.'),
-  lowMark: integerOr('auto', 0, 65_535)
-    .prefault('auto')
-    .describe('Tap depth at which vhost unmasks it. Default auto: a quarter of the tap queue.'),
-  timeout: durationOr('none')
-    .prefault('none')
-    .describe('Unmask after this time in any case, so that a stopped guest cannot mask a port for ever. Default none.'),
-});
-
-const accelerationSchema = z.strictObject({
-  provider: z
-    .enum(ACCELERATION_PROVIDERS)
-    .prefault('dpaa')
-    .describe(
-      'Hardware behind mode accelerated: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.',
-    ),
-  depletionEntry: integerOr('auto', 0, 32_767)
-    .prefault('auto')
-    .describe('Buffers left at which depletion begins. Default auto: an eighth of the virtqueue.'),
-  depletionExit: integerOr('auto', 1, 32_768)
-    .prefault('auto')
-    .describe('Buffers at which depletion ends. Default auto: a quarter of the virtqueue.'),
 });
 
 const vnicSchema = z.strictObject({

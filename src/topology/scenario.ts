@@ -6,7 +6,8 @@ import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
 import type { KernelName } from './kernel-profiles.ts';
 import type { Rate } from './quantities.ts';
 import type { Expectation } from './scenario-expectations.ts';
-import type { ACCELERATION_PROVIDERS, THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
+import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
+import type { ACCELERATION_PROVIDERS } from './scenario-vnic-schema.ts';
 
 export type VnicMode = (typeof VNIC_MODES)[number];
 export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];

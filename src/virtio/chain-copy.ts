@@ -1,7 +1,7 @@
 /**
  * Copies between a frame in host memory and a descriptor chain. Host memory is given as words and bytes of one buffer;
- * the frame begins at a byte that is a multiple of four. A chain of one buffer on a word boundary, which is what a driver
- * of today posts, is copied by words; any other shape and alignment the slow way.
+ * the frame begins at a byte that is a multiple of four. A chain of one buffer on a word boundary, which is what a
+ * driver of today posts, is copied by words; any other shape and alignment the slow way.
  */
 import { copyWords } from '../memory/copy-words.ts';
 import type { GuestMemory } from './guest-memory.ts';

@@ -15,7 +15,8 @@ import { PciTrapGuest } from './pci-trap.ts';
 import type { SplitLayout } from './split-layout.ts';
 import { splitLayoutAt } from './split-layout.ts';
 
-const UP_WORD = 0;
+/** Of the published words: 1 once the vNIC is up, stored last. */
+export const UP_WORD = 0;
 const FEATURES_LO_WORD = 1;
 const FEATURES_HI_WORD = 2;
 const QUEUE_SIZE_WORD = 3;

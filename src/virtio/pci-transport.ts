@@ -36,7 +36,7 @@ export interface VirtioPciOptions {
   readonly netConfig: NetConfig;
   readonly guestMemoryBytes: number;
   readonly hooks: VirtioPciHooks;
-  readonly transcript: Transcript;
+  readonly transcript: Pick<Transcript, 'add'>;
 }
 
 /** The driver's configuration of one queue. `notifyOff` tells the driver which doorbell kicks it. */

@@ -153,6 +153,12 @@ export class SplitDeviceQueue {
     return count;
   }
 
+  /** Chains the driver has made available and nobody has popped, broken or not. */
+  get waiting(): number {
+    const count = (Atomics.load(this.u16, this.availIdxHalf) - this.lastAvail) & 0xffff;
+    return count <= this.queueSize ? count : 0;
+  }
+
   /**
    * Walks the next chain that `availCount` saw into the `chain` fields.
    *

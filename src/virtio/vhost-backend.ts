@@ -17,6 +17,8 @@ export class VhostBackend implements VhostRingOps {
   private readonly device: VhostDevice;
   private readonly mailbox: VhostMailboxServer;
   private readonly queues: (SplitDeviceQueue | null)[] = new Array<SplitDeviceQueue | null>(VRINGS).fill(null);
+  /** Queues that broke, for what still lies in them. */
+  private readonly stopped: (SplitDeviceQueue | null)[] = new Array<SplitDeviceQueue | null>(VRINGS).fill(null);
   /** Virtqueue errors met so far, in words. */
   readonly faults: string[] = [];
 
@@ -44,7 +46,13 @@ export class VhostBackend implements VhostRingOps {
   stopQueue(index: number): void {
     const queue = this.queues[index]!;
     this.faults.push(`vring ${index}: ${virtqueueErrorText(queue.broken, queue.brokenDetail)}`);
+    this.stopped[index] = queue;
     this.queues[index] = null;
+  }
+
+  /** Chains in vring `index` that have not been taken, while it is served and after it broke; for stock-taking. */
+  chainsWaiting(index: number): number {
+    return (this.queues[index] ?? this.stopped[index])?.waiting ?? 0;
   }
 
   attach(index: number): void {
@@ -58,6 +66,7 @@ export class VhostBackend implements VhostRingOps {
     });
     queue.start(vring.base);
     this.queues[index] = queue;
+    this.stopped[index] = null;
   }
 
   detach(index: number): number {

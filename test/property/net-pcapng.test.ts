@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCapture } from '../../src/net/capture-file.ts';
 import { CaptureFileError } from '../../src/net/capture.ts';
-import { PcapngWriter } from '../../src/net/pcapng-writer.ts';
+import { PcapngWriter } from '../support/pcapng-writer.ts';
 import { pcapBytes } from '../support/capture-bytes.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });

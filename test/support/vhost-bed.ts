@@ -3,8 +3,9 @@
  * CPU.
  */
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
-import type { VhostGuestLink, VhostTapLink, VhostWorker, VhostWorkerConfig } from '../../actors/vhost-worker.ts';
-import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-worker.ts';
+import type { VhostWorker } from '../../actors/vhost-worker.ts';
+import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from '../../actors/vhost-links.ts';
+import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { FeatureSet } from '../../src/virtio/features.ts';

@@ -8,6 +8,9 @@ import { StillHost } from '../support/still-host.ts';
 
 const plan = buildPlan(loadScenario('kvm-forum-2014'));
 
+/** Of the plan's pools: every slot there is. */
+const SLOTS = plan.pools.reduce((sum, { slots }) => sum + slots, 0);
+
 describe('ledger', () => {
   let host: StillHost;
   beforeEach(() => {
@@ -35,7 +38,7 @@ describe('ledger', () => {
       droppedFrames: 0,
       inFlightFrames: 0,
       inFlight: [],
-      slots: { total: 16_384, foundOnce: 16_384 },
+      slots: { total: SLOTS, foundOnce: SLOTS },
       guestBuffers: [{ vm: 'vm0', total: plan.guests[0].addresses.length, foundOnce: plan.guests[0].addresses.length }],
       faults: [],
     });

@@ -4,7 +4,6 @@ import { ipv4ChecksumOk } from '../../src/net/checksum.ts';
 import { parseMac } from '../../src/net/ethernet.ts';
 import { FlowTemplates } from '../../src/net/flow-templates.ts';
 import { buildFrame, type FrameSpec } from '../../src/net/frame-template.ts';
-import { IMIX_SIMPLE_SEQUENCE_BYTES, IMIX_SIMPLE_SIZES_BYTES, IMIX_SIMPLE_WEIGHTS } from '../../src/net/imix.ts';
 import { ipv4TotalBytes } from '../../src/net/ipv4.ts';
 import { payloadIntact } from '../../src/net/payload-pattern.ts';
 import { isTestFrame, readSendNs, readSeq, readStream, TEST_PATTERN_BYTE } from '../../src/net/test-header.ts';
@@ -166,16 +165,5 @@ describe('flow templates', () => {
       }
     }
     expect(allOnes).toBeGreaterThanOrEqual(2);
-  });
-});
-
-describe('simple IMIX', () => {
-  it('sends the sizes in the stated ratio', () => {
-    const counts = IMIX_SIMPLE_SIZES_BYTES.map(
-      (size) => IMIX_SIMPLE_SEQUENCE_BYTES.filter((each) => each === size).length,
-    );
-    expect(counts).toEqual(IMIX_SIMPLE_WEIGHTS);
-    expect(IMIX_SIMPLE_SIZES_BYTES).toEqual([64, 594, 1518]);
-    expect(IMIX_SIMPLE_WEIGHTS).toEqual([7, 4, 1]);
   });
 });

@@ -69,7 +69,11 @@ function rowLayout(variants: number): RowLayout {
 function captionLines(result: SweepResult): string[] {
   const width = Math.floor((WIDTH_PX - 2 * MARGIN_PX) / (CAPTION_PX * CHARACTER_RATIO));
   const { variants, search, points } = result;
-  const kernels = new Set(variants.map(({ scenario: { host } }) => `${host.kernel}, HZ ${host.hz}`));
+  const kernels = new Set(
+    variants.map(
+      ({ scenario: { host } }) => `${host.kernel}, HZ ${host.hz}${host.threadedNapi ? ', threaded NAPI' : ''}`,
+    ),
+  );
   const costs = new Set(variants.map(({ scenario: { host } }) => host.costs.inherit));
   const sizes = new Set(variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes)));
   const invalid = points.filter(({ status }) => status === 'invalid').length;
@@ -81,7 +85,7 @@ function captionLines(result: SweepResult): string[] {
       `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
       `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}; frames of ${describeSizes([...sizes])} bytes.`,
     `${placement.join('; ')}.`,
-    `Medians of ${result.trialsPerPoint} trials of ${formatTime(result.durationNs)} each, variants interleaved` +
+    `${describeTrials(result)}, variants interleaved` +
       `${result.interrupted ? ' (interrupted)' : ''}.` +
       (lossFree === null
         ? ''
@@ -90,6 +94,11 @@ function captionLines(result: SweepResult): string[] {
       (invalid === 0 ? '' : ` Hollow markers: no valid trial (${invalid} of ${points.length} points).`) +
       (oversubscribed.length === 0 ? '' : ` Oversubscribed: ${[...new Set(oversubscribed)].join('; ')}.`),
   ].flatMap((text) => wrapWords(text, width));
+}
+
+function describeTrials({ trialsPerPoint, durationNs }: SweepResult): string {
+  const each = formatTime(durationNs);
+  return trialsPerPoint === 1 ? `One trial of ${each} a point` : `Medians of ${trialsPerPoint} trials of ${each} each`;
 }
 
 function describeSizes(sizesBytes: readonly number[]): string {

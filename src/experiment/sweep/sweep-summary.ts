@@ -41,13 +41,17 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
 function comparison({ rates, variants, points }: SweepResult, width: number, paint: Paint): string[] {
   const rows = rates.map((rate, rateIndex): Cell[] => [
     ...offeredCells(rate),
-    ...variants.flatMap(({ name }) => {
+    ...variants.map(({ name }): Cell => {
       const point = points.find((each) => each.variant === name && each.rateIndex === rateIndex);
-      return point === undefined ? ['-', ''] : egressCells(point);
+      if (point === undefined) return '-';
+      const text = `${formatCompact(point.egressFps.median)} ${spreadText(point.egressFps)}`.trimEnd();
+      return point.status === 'invalid' ? styled('red', text) : text;
     }),
   ]);
-  const titles = [...offeredTitles(rates[0].multiple !== null), ...variants.flatMap(({ name }) => [name, ''])];
-  return filledTable(titles, rows, width, paint);
+  const offered = offeredTitles(rates[0].multiple !== null);
+  const names = variants.map(({ name }) => name);
+  const columns = [...offered.map(() => RIGHT), ...names.map(() => LEFT)];
+  return tableLines(columns, [[...offered, ...names].map((title) => styled('dim', title)), ...rows], width, paint);
 }
 
 function variantLines({ rates, points }: SweepResult, { name }: VariantResult, width: number, paint: Paint): string[] {
