@@ -3,7 +3,14 @@ import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { Ringer } from '../src/memory/doorbell.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
-import { FramePool, FrameReturns, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import {
+  FramePool,
+  FrameReturns,
+  SLAB_SHIFT,
+  SLOT_FRAME_WORD,
+  SLOT_LENGTH_WORD,
+  SlotMemory,
+} from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_DST_BYTE, ETH_SRC_BYTE, isMulticast, macHigh, macLow } from '../src/net/ethernet.ts';
@@ -221,7 +228,7 @@ export class Bridge implements Actor {
     const words = this.slots.words;
     const from = this.slots.wordOf(id);
     const length = words[from + SLOT_LENGTH_WORD];
-    copyWords(words, this.slots.wordOf(copy), words, from, 16 + ((length + 3) >> 2));
+    copyWords(words, this.slots.wordOf(copy), words, from, SLOT_FRAME_WORD + ((length + 3) >> 2));
     counts[FLOOD_COPIES]++;
     if (port.hasRoom()) port.send(copy);
     else this.drop(copy, DROP_TX_QUEUE_FULL);

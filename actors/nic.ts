@@ -1,7 +1,7 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
 import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
-import { SLOT_FRAME_BYTES_MAX, SLOT_INGRESS_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import { SLOT_FRAME_BYTES_MAX, SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
@@ -278,8 +278,7 @@ export class Nic implements Actor {
     const id = this.rxFree.take();
     const header = slots.wordOf(id);
     slots.words[header + SLOT_LENGTH_WORD] = length;
-    slots.words[header + SLOT_INGRESS_WORD] = 0;
-    copyWords(slots.words, header + 16, wire.words, wire.frameWord(), (length + 3) >> 2);
+    copyWords(slots.words, header + SLOT_FRAME_WORD, wire.words, wire.frameWord(), (length + 3) >> 2);
     this.rxDone.put(id);
   }
 
@@ -301,7 +300,7 @@ export class Nic implements Actor {
       const id = tx.take();
       const header = slots.wordOf(id);
       const length = words[header + SLOT_LENGTH_WORD];
-      copyWords(wire.words, wire.frameWord(), words, header + 16, (length + 3) >> 2);
+      copyWords(wire.words, wire.frameWord(), words, header + SLOT_FRAME_WORD, (length + 3) >> 2);
       busyUntil += wireTimeNs(length, this.speedBps);
       wire.send(length, nowNs, 0);
       txDone.put(id);

@@ -1,11 +1,12 @@
 /**
  * Host frame slots (the skb and its data) and how they find home.
  *
- *     byte  0   length of the frame in bytes, without FCS
- *     byte  4   ingress: bridge port or NIC port the frame came in by
- *     byte 64   the frame
+ *     byte 0   length of the frame in bytes, without FCS
+ *     byte 4   the frame
  *
- * The stride is 2,112 bytes and not 2,048: with a power of two every header would fall into the same few cache sets.
+ * A 64-byte frame, 60 in memory, shares one cache line with its length, and one is what it costs to bring the frame
+ * over from the core of the NIC. The stride is 2,112 bytes and not 2,048: with a power of two every header would fall
+ * into the same few cache sets.
  *
  * Slots are numbered through the whole host memory. Each pool owns whole slabs of 1,024 numbers, so that a table of a
  * few words tells whose slot an id is. Exactly one actor allocates from a pool; every other actor that may end a frame
@@ -18,10 +19,11 @@ import { IdRingConsumer, IdRingProducer, reserveRing } from './id-ring.ts';
 
 export const SLOT_STRIDE_BYTES = 2112;
 export const SLOT_LENGTH_WORD = 0;
-export const SLOT_INGRESS_WORD = 1;
-export const SLOT_FRAME_BYTE = 64;
-/** The largest frame a slot holds, without FCS. */
-export const SLOT_FRAME_BYTES_MAX = SLOT_STRIDE_BYTES - SLOT_FRAME_BYTE;
+/** First word of the frame, from the slot's first word. */
+export const SLOT_FRAME_WORD = 1;
+const SLOT_FRAME_BYTE = 4;
+/** The largest frame a slot holds, and a wire carries, without FCS. */
+export const SLOT_FRAME_BYTES_MAX = 2048;
 
 export const SLAB_SHIFT = 10;
 const SLAB_SLOTS = 1 << SLAB_SHIFT;

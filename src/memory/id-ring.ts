@@ -89,8 +89,8 @@ export class IdRingConsumer {
   }
 
   /**
-   * Ids ready known, at least `wanted` if there are that many. Reads the producer's tail only when it must, so an answer
-   * above zero may be an old one: only asking for more than is known, or finding none, is a fresh look.
+   * Ids ready known, at least `wanted` if there are that many. Reads the producer's tail only when it must, so an
+   * answer above zero may be an old one: only asking for more than is known, or finding none, is a fresh look.
    */
   readable(wanted: number): number {
     const ready = (this.tailSeen - this.head) | 0;

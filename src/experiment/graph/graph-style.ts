@@ -10,7 +10,9 @@ export const TITLE_PX = 17;
 export const LABEL_PX = 13;
 export const TICK_PX = 12;
 export const CAPTION_PX = 11.5;
-/** Width that is allowed for a character, as a share of its size: a little more than the mean of the widest font below. */
+/**
+ * Width that is allowed for a character, as a share of its size: a little more than the mean of the widest font below.
+ */
 export const CHARACTER_RATIO = 0.6;
 export const FONTS = 'Helvetica, Arial, Liberation Sans, sans-serif';
 
