@@ -5,7 +5,7 @@
  * the word. Whoever publishes work for it looks at the word after publishing; both sides order their store before
  * their load (Atomics are sequentially consistent), so at least one of them sees the other: either the sleeper finds
  * the work in its second look or the publisher finds PARKED. The publisher that swaps PARKED for AWAKE is the only
- * one that pays for the wake-up (V8's wait and notify share one process-wide lock); everybody after it finds a thread
+ * one that pays for the wake-up; everybody after it finds a thread
  * that is awake or about to be.
  */
 import type { Memory, Region, Arena } from './arena.ts';
@@ -37,9 +37,9 @@ export class Doorbell {
     Atomics.store(this.words, 0, AWAKE);
   }
 
-  /** Sleeps until rung or `timeoutMs` passed; returns at once if it was rung since `park`. */
-  wait(timeoutMs: number): void {
-    Atomics.wait(this.words, 0, PARKED, timeoutMs);
+  /** Sleeps until rung; returns at once if it was rung since `park`, and now and then for no reason. */
+  wait(): void {
+    parking.wait(this.words, PARKED);
     Atomics.store(this.words, 0, AWAKE);
   }
 
@@ -47,6 +47,38 @@ export class Doorbell {
   get parked(): boolean {
     return Atomics.load(this.words, 0) === PARKED;
   }
+}
+
+/** How threads sleep on a word and are woken: all threads of a process must do it in the same way. */
+export interface Parking {
+  /** Sleeps while the first of `words` is `value`, for a second at most. */
+  wait(words: Int32Array, value: number): void;
+  /** Wakes the thread that sleeps on the first of `words`. */
+  wake(words: Int32Array): void;
+}
+
+const SLEEP_MS_MAX = 1000;
+
+/**
+ * The way that is always there. V8 keeps all sleepers of a process behind one lock: a thread that loses its core while it
+ * holds it, as every thread beside a softirq may, makes all others wait that want to sleep or to wake somebody.
+ */
+const ATOMICS_PARKING: Parking = {
+  wait: (words, value) => void Atomics.wait(words, 0, value, SLEEP_MS_MAX),
+  wake: (words) => void Atomics.notify(words, 0, 1),
+};
+
+let parking = ATOMICS_PARKING;
+
+/** Has the calling thread sleep and wake in another way: each thread has its own instance of this module. */
+export function useParking(other: Parking): void {
+  parking = other;
+}
+
+/** Wakes the thread that sleeps on the first of `words`, and counts it as paid. */
+export function wake(words: Int32Array): void {
+  parking.wake(words);
+  paid++;
 }
 
 let paid = 0;
@@ -68,8 +100,7 @@ export class Ringer {
   ring(): boolean {
     if (Atomics.load(this.words, 0) !== PARKED) return false;
     if (Atomics.compareExchange(this.words, 0, PARKED, AWAKE) !== PARKED) return false;
-    Atomics.notify(this.words, 0, 1);
-    paid++;
+    wake(this.words);
     return true;
   }
 }

@@ -13,6 +13,7 @@
  */
 import type { Memory, Region, Arena } from './arena.ts';
 import { WRITER_STRIDE_BYTES } from './arena.ts';
+import { wake } from './doorbell.ts';
 
 const STATE_WORD = 0;
 const CONTEXTS_WORD = WRITER_STRIDE_BYTES / 4;
@@ -63,7 +64,7 @@ export class SoftirqRaiser {
       return false;
     }
     if (Atomics.compareExchange(words, STATE_WORD, PARKED, AWAKE) !== PARKED) return false;
-    Atomics.notify(words, STATE_WORD, 1);
+    wake(words);
     return true;
   }
 }

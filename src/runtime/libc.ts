@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 
 /**
- * The part of Linux's sched.h and time.h that setting a thread's place needs; every call returns 0 or a negative errno.
+ * The part of Linux that setting a thread's place and putting it to sleep needs; every call returns 0 or a negative
+ * errno.
  */
 export interface Libc {
   /**
@@ -13,11 +14,26 @@ export interface Libc {
   readonly setAffinity: (tid: number, mask: Uint8Array) => number;
   /** clock_gettime(2) with CLOCK_THREAD_CPUTIME_ID: CPU nanoseconds the calling thread has used. */
   readonly threadCpuNs: () => number;
+  /**
+   * futex(2) on the first of `words`, FUTEX_WAIT: sleeps while that word is `value`, for a second at most. Null where its
+   * number is not known.
+   */
+  readonly futexWait: ((words: Int32Array, value: number) => void) | null;
+  /** FUTEX_WAKE: wakes one sleeper. */
+  readonly futexWake: ((words: Int32Array) => void) | null;
 }
 
 /** What came of looking for koffi on this thread. */
 export type LibcResult =
   { readonly libc: Libc; readonly reason: '' } | { readonly libc: null; readonly reason: string };
+
+/** __NR_futex, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h. */
+const FUTEX_NUMBERS: Readonly<Record<string, number>> = { x64: 202, arm64: 98 };
+/** FUTEX_WAIT and FUTEX_WAKE with FUTEX_PRIVATE_FLAG, include/uapi/linux/futex.h. */
+const FUTEX_WAIT_PRIVATE = 128;
+const FUTEX_WAKE_PRIVATE = 129;
+/** A sleeper that nobody wakes looks again after this: a safety net that no correct run needs. */
+const SLEEP_SECONDS_MAX = 1n;
 
 const CLOCK_THREAD_CPUTIME_ID = 3; // include/uapi/linux/time.h
 /** glibc and musl under the names their packages install; the first one that loads is used. */
@@ -59,7 +75,16 @@ function bind(koffi: Koffi): Libc {
   const setAffinity = library.func('int sched_setaffinity(int pid, size_t len, const uint8_t *mask)');
   const clockGettime = library.func('int clock_gettime(int clock, _Out_ int64_t *timespec)');
   const timespec = new BigInt64Array(2);
+  const futexNumber = FUTEX_NUMBERS[process.arch];
+  const futex = library.func('long syscall(long number, int32_t *word, int op, int value, const int64_t *timeout)');
+  const sleepMax = BigInt64Array.of(SLEEP_SECONDS_MAX, 0n);
   return {
+    futexWait:
+      futexNumber === undefined
+        ? null
+        : (words, value) => void futex(futexNumber, words, FUTEX_WAIT_PRIVATE, value, sleepMax),
+    futexWake:
+      futexNumber === undefined ? null : (words) => void futex(futexNumber, words, FUTEX_WAKE_PRIVATE, 1, null),
     setScheduler: (tid, policy, param) => (setScheduler(tid, policy, param) === 0 ? 0 : -koffi.errno()),
     setAffinity: (tid, mask) => (setAffinity(tid, mask.length, mask) === 0 ? 0 : -koffi.errno()),
     threadCpuNs: () => {

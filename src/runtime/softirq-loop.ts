@@ -7,7 +7,6 @@ import { nowNs } from './clock.ts';
 import type { SelfPolicy } from './self-policy.ts';
 import type { SoftirqContext, SoftirqPolicy, SoftirqVerdict } from './softirq-policy.ts';
 import type { ThreadControl } from './thread-control.ts';
-import { SLEEP_MS_MAX } from './thread-loop.ts';
 import type { ThreadLoop } from './thread-loop.ts';
 import type { ThreadRound } from './thread-round.ts';
 
@@ -57,7 +56,7 @@ export class SoftirqLoop implements ThreadLoop {
       doorbell.park();
       if (round.arm() && control.running) {
         round.commit();
-        doorbell.wait(SLEEP_MS_MAX);
+        doorbell.wait();
       } else {
         doorbell.unpark();
       }

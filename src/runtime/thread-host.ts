@@ -13,6 +13,7 @@ import { nowNs } from './clock.ts';
 import { formatCoreList } from './core-list.ts';
 import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
+import { parkByFutex } from './futex-parking.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
 import { describePolicy, processTids, setThreadCores, setThreadPolicy } from './os-threads.ts';
 import type { ThreadPolicy } from './os-threads.ts';
@@ -104,6 +105,7 @@ export class ThreadHost implements Host {
     this.pool.setMaxListeners(0);
     const { burnIterationsPerNs } = probeMachine();
     this.threads = plan.threads.map((thread) => this.open(thread, burnIterationsPerNs));
+    this.header.push(`threads sleep and wake by ${parkByFutex()}`);
     this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
   }
 

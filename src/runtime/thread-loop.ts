@@ -5,8 +5,6 @@ import { nowNs } from './clock.ts';
 import type { ThreadControl } from './thread-control.ts';
 import type { ThreadRound } from './thread-round.ts';
 
-/** A sleeper that nobody rings looks again after this: a safety net that no correct run needs. */
-export const SLEEP_MS_MAX = 1000;
 /** Rounds without work after which a spinning thread publishes its counters all the same. */
 const IDLE_ROUNDS_PER_COMMIT = 256;
 
@@ -33,7 +31,7 @@ export class SleepingLoop implements ThreadLoop {
       this.doorbell.park();
       if (this.round.arm() && this.control.running) {
         this.round.commit();
-        this.doorbell.wait(SLEEP_MS_MAX);
+        this.doorbell.wait();
       } else {
         this.doorbell.unpark();
       }

@@ -8,6 +8,7 @@ import { Doorbell } from '../memory/doorbell.ts';
 import { SoftirqLine, SoftirqRaiser } from '../memory/softirq-line.ts';
 import { createActor } from './actor-factory.ts';
 import { CpuBurner } from './cpu-burn.ts';
+import { parkByFutex } from './futex-parking.ts';
 import type { Stock } from './host.ts';
 import { currentTid, nameThread } from './os-threads.ts';
 import { SelfPolicy } from './self-policy.ts';
@@ -51,6 +52,7 @@ class RunThread implements ThreadCalls {
   prepare(role: ThreadRole): number {
     const { plan, burnIterationsPerNs } = this.task;
     nameThread(plan.name);
+    parkByFutex();
     if (role.liftsSoftirq) {
       const policy = new SelfPolicy();
       if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);

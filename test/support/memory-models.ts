@@ -14,7 +14,6 @@ import { CONTEXT_INTERRUPT, reserveSoftirqLine, SoftirqLine, SoftirqRaiser } fro
 import { reserveLock, SpinLock } from '../../src/memory/spin-lock.ts';
 import type { Context, Model } from './interleaving.ts';
 
-const SLEEP_MS = 1000;
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;
 
@@ -106,7 +105,7 @@ export function doorbellModel(options: { ringers: number; events: number; fault?
       if (found > 0 || taken === ringers * events) continue;
       doorbell.park();
       if (fault !== 'no second look' && signals.some((signal) => signal.pending)) doorbell.unpark();
-      else doorbell.wait(SLEEP_MS);
+      else doorbell.wait();
     }
   };
   return {
@@ -176,7 +175,7 @@ export function interruptModel(options: { frames: number; fault?: 'cause forgott
               if (polled === frames) return;
               doorbell.park();
               if (handler.pending) doorbell.unpark();
-              else doorbell.wait(SLEEP_MS);
+              else doorbell.wait();
             }
           }
         },
@@ -375,7 +374,7 @@ export function softirqLineModel(options: { raisers: number; fault?: 'no second 
             own.undefer();
             doorbell.park();
             if (fault === undefined && look(words) === raisers) doorbell.unpark();
-            else doorbell.wait(SLEEP_MS);
+            else doorbell.wait();
           }
         },
       },

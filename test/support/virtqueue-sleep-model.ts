@@ -12,7 +12,6 @@ import { DRIVER_STATE_WORDS, SplitDriverQueue } from '../../src/virtio/split-dri
 import { splitLayoutAt, splitRingBytes } from '../../src/virtio/split-layout.ts';
 import type { Context, Model } from './interleaving.ts';
 
-const SLEEP_MS = 1000;
 const BUFFER_BYTES = 4;
 
 export interface SleepOptions {
@@ -65,7 +64,7 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
       if (used > 0) continue;
       bell.park();
       const quiet = options.delayed === true ? queue.enableCallbackDelayed() : queue.enableCallback();
-      if (quiet || fault === 'driver ignores its second look') bell.wait(SLEEP_MS);
+      if (quiet || fault === 'driver ignores its second look') bell.wait();
       else bell.unpark();
       queue.disableCallback();
     }
@@ -94,7 +93,7 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
       while (!kick.take()) {
         bell.park();
         if (kick.pending) bell.unpark();
-        else bell.wait(SLEEP_MS);
+        else bell.wait();
       }
       queue.disableNotify();
     }

@@ -10,7 +10,6 @@ const WOKEN_WORD = 0;
 const STOP_WORD = 1;
 const WOKEN_AT_DOUBLE = 1;
 /** Longer than any gap between two rings, and short enough to end a bench whose caller died. */
-const SLEEP_MS_MAX = 5000;
 
 export function wakeCaller(task: WakeTask, memory: Memory, watch: Stopwatch): BenchReport {
   const ringer = new Ringer(memory, task.doorbell);
@@ -52,7 +51,7 @@ export function wakeSleeper(task: WakeTask, memory: Memory, watch: Stopwatch): B
   watch.beginAlone();
   while (Atomics.load(words, STOP_WORD) === 0) {
     doorbell.park();
-    doorbell.wait(SLEEP_MS_MAX);
+    doorbell.wait();
     doubles[WOKEN_AT_DOUBLE] = nowNs();
     Atomics.add(words, WOKEN_WORD, 1);
   }
