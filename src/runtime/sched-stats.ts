@@ -59,6 +59,28 @@ export class ScheduleReader {
     return schedules;
   }
 
+  /**
+   * Run time, waiting time and slices of just these threads, in their order: one system call each. Null for a thread
+   * that has ended.
+   */
+  readTimes(tids: readonly number[]): (Pick<ThreadSchedule, 'runNs' | 'waitNs' | 'slices'> | null)[] {
+    return tids.map((tid) => {
+      try {
+        return this.readThreadTimes(tid, (this.threads.get(tid) ?? this.open(tid)).schedstatFd);
+      } catch (error) {
+        if (!isGone(error)) throw error;
+        this.forget(tid);
+        return null;
+      }
+    });
+  }
+
+  private readThreadTimes(tid: number, fd: number | null): Pick<ThreadSchedule, 'runNs' | 'waitNs' | 'slices'> {
+    if (fd === null) return { runNs: this.readTickNs(tid), waitNs: null, slices: null };
+    const [runNs, waitNs, slices] = this.readText(fd).split(' ').map(Number);
+    return { runNs, waitNs, slices };
+  }
+
   /** Closes every file. The reader may be used again. */
   close(): void {
     for (const tid of [...this.threads.keys()]) this.forget(tid);
@@ -68,11 +90,7 @@ export class ScheduleReader {
     const { commFd, schedstatFd } = this.threads.get(tid) ?? this.open(tid);
     const name = this.readText(commFd).trimEnd();
     const switches = withSwitches ? this.readSwitches(tid) : NO_SWITCHES;
-    if (schedstatFd === null) {
-      return { tid, name, runNs: this.readTickNs(tid), waitNs: null, slices: null, ...switches };
-    }
-    const [runNs, waitNs, slices] = this.readText(schedstatFd).split(' ').map(Number);
-    return { tid, name, runNs, waitNs, slices, ...switches };
+    return { tid, name, ...this.readThreadTimes(tid, schedstatFd), ...switches };
   }
 
   private readText(fd: number): string {

@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { wrap } from 'comlink';
 import type { Remote } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
@@ -93,6 +94,8 @@ export class ThreadHost implements Host {
     for (const { vm, depot, addresses } of plan.guests) {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
+    // A thread compiles what it runs on its own time: V8's helpers would do it beside the hardware thread, on its core.
+    setFlagsFromString('--no-concurrent-recompilation');
     this.pool = new Piscina({
       filename: bundle.href,
       minThreads: plan.threads.length,
@@ -168,22 +171,16 @@ export class ThreadHost implements Host {
     await Promise.race([waited, interrupted, died]).finally(() => timer.abort());
   }
 
+  /** The main thread comes last. */
   threadUse(): ThreadUse[] {
-    const schedules = new Map(this.schedules.read().map((schedule) => [schedule.tid, schedule]));
-    const main = schedules.get(process.pid);
-    const uses = this.threads.map(({ plan, tid }): ThreadUse => {
-      const found = schedules.get(tid);
-      return {
-        name: plan.name,
-        runNs: found?.runNs ?? 0,
-        waitNs: found?.waitNs ?? null,
-        switches: found?.slices ?? null,
-      };
-    });
-    if (main !== undefined) {
-      uses.push({ name: 'main', runNs: main.runNs, waitNs: main.waitNs, switches: main.slices });
-    }
-    return uses;
+    const tids = [...this.threads.map(({ tid }) => tid), process.pid];
+    const times = this.schedules.readTimes(tids);
+    return times.map((time, i): ThreadUse => ({
+      name: i < this.threads.length ? this.threads[i].plan.name : 'main',
+      runNs: time?.runNs ?? 0,
+      waitNs: time?.waitNs ?? null,
+      switches: time?.slices ?? null,
+    }));
   }
 
   pause(): Promise<void> {

@@ -317,7 +317,7 @@ const runSchema = z.strictObject({
     .max(PHASES_MAX)
     .describe('Loads, one after the other. Default: one, steady, 10s.')
     .optional(),
-  sampleInterval: positiveDuration().prefault('500ms').describe('Time between two samples. Default 500ms.'),
+  sampleInterval: positiveDuration().prefault('1s').describe('Time between two samples. Default 1s.'),
 });
 
 export const scenarioSchema = z
