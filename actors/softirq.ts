@@ -9,6 +9,7 @@ import { InterruptHandler } from '../src/memory/interrupt-line.ts';
 import { PortMask } from '../src/memory/port-mask.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from './softirq-links.ts';
 
 export const SOFTIRQ_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -82,30 +83,6 @@ export interface SoftirqConfig {
   /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
   readonly weight: number;
   readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
-}
-
-/** A NIC whose interrupt goes to this CPU. */
-export interface SoftirqNicLink {
-  readonly kind: 'nic';
-  readonly rxFree: RingRef;
-  readonly rxDone: RingRef;
-  readonly txDone: RingRef;
-  /** Descriptors in the receive ring. */
-  readonly rxRing: number;
-  readonly interrupt: Region;
-  /** Taps with feedback behind this port hold it masked here. */
-  readonly mask: Region;
-  readonly toBridge: RingRef;
-  /** Rung when the bridge has a thread of its own. */
-  readonly bridgeDoorbell: Region | null;
-}
-
-/** A tap whose transmissions (guest to network) enter this CPU's backlog, as netif_rx_ni puts them there. */
-export interface SoftirqBacklogLink {
-  readonly kind: 'backlog';
-  readonly from: RingRef;
-  readonly toBridge: RingRef;
-  readonly bridgeDoorbell: Region | null;
 }
 
 /** One NIC as its driver sees it: a NAPI instance. */

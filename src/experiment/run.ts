@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly encodeHistogram?: EncodeHistogram | null;
 }
 
+/** Each phase's first moments, in which queues fill or empty and V8 compiles what is new, are not counted. */
+const RUN_IN_NS = 5e8;
 /** Enough for V8 to compile what a sample runs. */
 const REHEARSALS = 60;
 /** After an interruption frames under way get this long to arrive. */
@@ -96,8 +98,6 @@ class Traffic {
     try {
       this.ticks.next(WARM_UP);
       await this.warmUp(phases, warmupNs);
-      this.rehearse();
-      this.ticks.next(WARM_UP);
       for (const phase of phases) await this.passPhase(phase);
       stopTraffic(host);
       for (const { name } of scenario.vms) await host.setStopped(name, false);
@@ -127,24 +127,25 @@ class Traffic {
   }
 
   /**
-   * Traffic before counting begins. On threads its middle third is at the highest rate of all phases, so that the code a
-   * flood runs is compiled before it is measured; virtual time has no code to warm.
+   * Traffic before counting begins. On threads its middle third is at the highest rate of all phases, so that the code
+   * a flood runs is compiled before it is measured; virtual time has no code to warm.
    */
   private async warmUp(phases: readonly PhaseSpec[], warmupNs: number): Promise<void> {
     const { host, scenario, options } = this;
     const first = requestedFps(scenario, phases[0]);
     const highest = first.map((_, i) => Math.max(...phases.map((phase) => requestedFps(scenario, phase)[i])));
     const parts = host.kind === 'threads' ? [first, highest, first] : [first];
-    for (const rates of parts) {
+    for (const [i, rates] of parts.entries()) {
       if (options.signal.aborted) return;
+      if (i === parts.length - 1) this.rehearse();
       setRates(host, rates);
       await this.passPart(WARM_UP, warmupNs / parts.length, options.signal);
     }
   }
 
   /**
-   * Has V8 compile the sampling before anything is measured. On two cores the main thread samples on the hardware's core,
-   * and while it does, no frame is sent: cold, that is milliseconds.
+   * Has V8 compile the sampling before anything is measured. On two cores the main thread samples on the hardware's
+   * core, and while it does, no frame is sent: cold, that is milliseconds.
    */
   private rehearse(): void {
     const { host } = this;
@@ -162,9 +163,10 @@ class Traffic {
   private async passPhase(spec: PhaseSpec): Promise<void> {
     const { host, scenario, options } = this;
     if (options.signal.aborted) return;
-    const before = this.latest;
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     setRates(host, requestedFps(scenario, spec));
+    await this.passPart(spec.name, RUN_IN_NS, options.signal);
+    const before = this.latest;
     const coresBefore = this.watch?.sample() ?? null;
     const complete = await this.passPart(spec.name, spec.durationNs, options.signal);
     const after = this.latest;

@@ -60,8 +60,8 @@ export interface Parking {
 const SLEEP_MS_MAX = 1000;
 
 /**
- * The way that is always there. V8 keeps all sleepers of a process behind one lock: a thread that loses its core while it
- * holds it, as every thread beside a softirq may, makes all others wait that want to sleep or to wake somebody.
+ * The way that is always there. V8 keeps all sleepers of a process behind one lock: a thread that loses its core while
+ * it holds it, as every thread beside a softirq may, makes all others wait that want to sleep or to wake somebody.
  */
 const ATOMICS_PARKING: Parking = {
   wait: (words, value) => void Atomics.wait(words, 0, value, SLEEP_MS_MAX),

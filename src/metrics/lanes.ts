@@ -5,7 +5,7 @@
 import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
 import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink } from '../../actors/tap.ts';
 import type { SinkWireLink } from '../../actors/traffic-sink.ts';

@@ -2,8 +2,8 @@ import { useParking } from '../memory/doorbell.ts';
 import { openLibc } from './libc.ts';
 
 /**
- * Has the calling thread sleep and wake by futex(2) itself where koffi is there: each sleeper then waits on its own word,
- * and nobody behind V8's lock. Every thread of a run has to do so, the main thread included.
+ * Has the calling thread sleep and wake by futex(2) itself where koffi is there: each sleeper then waits on its own
+ * word, and nobody behind V8's lock. Every thread of a run has to do so, the main thread included.
  * @returns how threads sleep now, for the run header.
  */
 export function parkByFutex(): string {

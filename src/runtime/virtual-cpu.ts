@@ -75,10 +75,13 @@ export class VirtualCpu {
     if ((holder.idleClass && !thread.idleClass) || behindNs > this.limits.wakeupGranularityNs) this.reschedule = true;
   }
 
-  /** Takes a queued fair thread into real-time class. */
+  /** Takes a fair thread into real-time class that is queued, or holds the slice and has not begun its turn. */
   lift(thread: VirtualThread): void {
-    this.fair.splice(this.fair.indexOf(thread), 1);
+    if (this.holder === thread) this.holder = null;
+    else this.fair.splice(this.fair.indexOf(thread), 1);
     thread.realtime = true;
+    if (this.running === thread) return;
+    thread.state = 'queued';
     this.realtime.push(thread);
   }
 

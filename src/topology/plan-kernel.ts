@@ -4,7 +4,7 @@
 import { BRIDGE_COUNTERS } from '../../actors/bridge.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
 import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT, TAP_COUNTERS, TAP_READER_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink, TapReaderLink } from '../../actors/tap.ts';
 import { VHOST_COUNTERS } from '../../actors/vhost-links.ts';

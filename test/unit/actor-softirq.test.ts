@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Softirq, SoftirqBacklogLink, SoftirqConfig, SoftirqNicLink } from '../../actors/softirq.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
+import type { Softirq, SoftirqConfig } from '../../actors/softirq.ts';
 import { IdRingConsumer, IdRingProducer, ringDepth } from '../../src/memory/id-ring.ts';
 import { InterruptSource } from '../../src/memory/interrupt-line.ts';
 import { ActorBed, poolIds, sorted } from '../support/actor-bed.ts';
