@@ -74,7 +74,7 @@ describe('a run from end to end', () => {
     });
     expect(comfortable.total.lossRatio).toBe(0);
     expect(Math.abs(comfortable.total.offeredFrames - 2000)).toBeLessThan(20);
-    expect(Math.abs(flood.total.offeredFrames / (2 * 595_238 * 0.03) - 1)).toBeLessThan(0.01);
+    expect(Math.abs(flood.total.offeredFrames / (2 * 297_619 * 0.03) - 1)).toBeLessThan(0.01);
     expect(flood.total.droppedFrames).toBeGreaterThan(flood.total.sentFrames / 2);
     expect(flood.latencyAll!.p50Ns).toBeGreaterThan(comfortable.latencyAll!.p50Ns);
   });
