@@ -6,9 +6,9 @@ import { PlacementError, ThreadHost } from '../../src/runtime/thread-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
 
-const PHASE_NS = 2e9;
+const PHASE_NS = 1e9;
 /** An invalid trial is repeated; after these the figures are left unjudged and said to be. */
-const TRIALS = 3;
+const TRIALS = 2;
 
 /** Null where this machine lacks the cores the scenario insists on. */
 async function runOnThreads(name: string): Promise<RunResult | null> {
