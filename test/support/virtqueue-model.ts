@@ -102,7 +102,7 @@ function add(out: number, into: number, indirect: boolean): Command {
     `add(${out} out, ${into} in${indirect ? ', indirect' : ''})`,
     (model) => !model.driverAsleep,
     (model, { driver, options }) => {
-      const token = model.token++;
+      const token = model.token;
       const buffers = Array.from(
         { length: out + into },
         (_, i) =>
@@ -119,6 +119,8 @@ function add(out: number, into: number, indirect: boolean): Command {
       else head = driver.addInBuf(addrs[0], lens[0], token);
       expect(head >= 0).toBe(model.free >= cost && buffers.length <= options.layout.queueSize);
       if (head < 0) return;
+      // A token is spent on success only, or two unread chains could share an indirect table.
+      model.token++;
       model.free -= cost;
       model.added.push({ token, buffers, indirect });
     },
