@@ -9,7 +9,8 @@
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../../src/memory/id-ring.ts';
-import type { AccelerationHandles, AccelerationPort, AccelerationProvider } from './handles.ts';
+import type { AccelerationHandles, AccelerationPort, AccelerationProvider, DepletionThresholds } from './handles.ts';
+import { isDepleted } from './handles.ts';
 
 export const TABLE_WORDS = 3;
 const ADDR_WORD = 0;
@@ -17,7 +18,7 @@ const SIZE_WORD = 1;
 const LENGTH_WORD = 2;
 
 /** One vNIC's pool and queues. Rings hold at least as many heads as the virtqueue has. */
-export interface DpaaRef {
+export interface DpaaRef extends DepletionThresholds {
   readonly pool: RingRef;
   readonly rxQueue: RingRef;
   readonly rxTable: Region;
@@ -26,9 +27,6 @@ export interface DpaaRef {
   readonly txTable: Region;
   /** Word 0: 1 while depleted; written by the hardware. */
   readonly depletion: Region;
-  /** Buffers in the pool at which depletion begins, and at which it ends: BMan's hysteresis. */
-  readonly depletionEntry: number;
-  readonly depletionExit: number;
 }
 
 export class DpaaProvider implements AccelerationProvider {
@@ -126,8 +124,7 @@ export class DpaaPort implements AccelerationPort {
   private readonly txConfirm: IdRingProducer;
   private readonly txTable: Int32Array;
   private readonly depletion: Int32Array;
-  private readonly depletionEntry: number;
-  private readonly depletionExit: number;
+  private readonly thresholds: DepletionThresholds;
   private depleted = false;
   private head = 0;
 
@@ -139,8 +136,7 @@ export class DpaaPort implements AccelerationPort {
     this.txConfirm = new IdRingProducer(memory, ref.txConfirm);
     this.txTable = memory.words(ref.txTable);
     this.depletion = memory.words(ref.depletion);
-    this.depletionEntry = ref.depletionEntry;
-    this.depletionExit = ref.depletionExit;
+    this.thresholds = ref;
   }
 
   accepts(lengthBytes: number): boolean {
@@ -166,10 +162,9 @@ export class DpaaPort implements AccelerationPort {
     return true;
   }
 
-  /** BMan's depletion state: entered at one threshold, left at a higher one; each change is a notification. */
+  /** Each change of the pool's depletion state is a notification. */
   private updateDepletion(): void {
-    const left = this.pool.depth();
-    const depleted = this.depleted ? left < this.depletionExit : left <= this.depletionEntry;
+    const depleted = isDepleted(this.depleted, this.pool.depth(), this.thresholds);
     if (depleted === this.depleted) return;
     this.depleted = depleted;
     Atomics.store(this.depletion, 0, depleted ? 1 : 0);

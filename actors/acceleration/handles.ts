@@ -57,3 +57,14 @@ export interface AccelerationPort {
   /** Frames in the hardware's hands that only it can count, for stock-taking. */
   framesHeld(): number;
 }
+
+/** Buffers left at which depletion begins, and at which it ends. */
+export interface DepletionThresholds {
+  readonly depletionEntry: number;
+  readonly depletionExit: number;
+}
+
+/** BMan's hysteresis: entered at one threshold, left at a higher one. */
+export function isDepleted(before: boolean, left: number, thresholds: DepletionThresholds): boolean {
+  return before ? left < thresholds.depletionExit : left <= thresholds.depletionEntry;
+}

@@ -10,7 +10,8 @@
  * There is no depletion state in this hardware: the driver watches its own ring instead.
  */
 import type { Arena, Memory, Region } from '../../src/memory/arena.ts';
-import type { AccelerationHandles, AccelerationPort, AccelerationProvider } from './handles.ts';
+import type { AccelerationHandles, AccelerationPort, AccelerationProvider, DepletionThresholds } from './handles.ts';
+import { isDepleted } from './handles.ts';
 
 const TAIL_WORD = 0;
 const DONE_WORD = 32;
@@ -31,13 +32,10 @@ export function reserveDescriptorRing(arena: Arena, descriptors: number): Descri
   return { region: arena.reserve((RING_WORD + descriptors * DESCRIPTOR_WORDS) * 4), descriptors };
 }
 
-/** One vNIC's queue pair. */
-export interface SriovRef {
+/** One vNIC's queue pair; the thresholds count free receive descriptors. */
+export interface SriovRef extends DepletionThresholds {
   readonly rx: DescriptorRingRef;
   readonly tx: DescriptorRingRef;
-  /** Free receive descriptors at which the driver calls the ring depleted, and at which it is well again. */
-  readonly depletionEntry: number;
-  readonly depletionExit: number;
 }
 
 /** The driver's end of one ring. */
@@ -173,7 +171,7 @@ export class SriovProvider implements AccelerationProvider {
   /** The driver's own depletion state, from the descriptors the hardware has left. */
   private watchRing(): void {
     const left = this.rx.outstanding - this.rx.completed();
-    const depleted = this.depleted ? left < this.ref.depletionExit : left <= this.ref.depletionEntry;
+    const depleted = isDepleted(this.depleted, left, this.ref);
     if (depleted === this.depleted) return;
     this.depleted = depleted;
     this.handles.congestion(depleted);
