@@ -1,7 +1,7 @@
 import type { Actor } from '../../actors/actor.ts';
 import { Bridge } from '../../actors/bridge.ts';
 import { GuestVcpu } from '../../actors/guest-vcpu.ts';
-import { IpForward } from '../../actors/network-functions/ip-forward.ts';
+import { createNetworkFunction } from '../../actors/network-functions/factory.ts';
 import { Nic } from '../../actors/nic.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Tap } from '../../actors/tap.ts';
@@ -53,7 +53,7 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
     case 'vhost-control':
       return new VhostControl(memory, spec.config);
     case 'vcpu':
-      return new GuestVcpu(memory, spec.config, new IpForward(spec.nf));
+      return new GuestVcpu(memory, spec.config, createNetworkFunction(spec.nf));
     case 'vmm':
       return new Vmm(memory, spec.config);
   }

@@ -6,7 +6,7 @@
 import type { CounterSpec } from '../../actors/actor.ts';
 import type { BridgeConfig } from '../../actors/bridge.ts';
 import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
-import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
+import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { NicConfig } from '../../actors/nic.ts';
 import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
@@ -53,7 +53,7 @@ export type ActorSpec =
   | { readonly kind: 'vhost'; readonly config: VhostWorkerConfig }
   | { readonly kind: 'vhost-accelerated'; readonly config: VhostAcceleratedConfig }
   | { readonly kind: 'vhost-control'; readonly config: VhostControlConfig }
-  | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: IpForwardConfig }
+  | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: NetworkFunctionConfig }
   | { readonly kind: 'vmm'; readonly config: VmmConfig };
 
 /** One connection of an actor. */

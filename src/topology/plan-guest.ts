@@ -1,8 +1,8 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
 import { vcpuCounters } from '../../actors/guest-vcpu.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
-import { IP_FORWARD_DROPS } from '../../actors/network-functions/ip-forward.ts';
-import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
+import { networkFunctionDrops } from '../../actors/network-functions/factory.ts';
+import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
@@ -27,6 +27,7 @@ import { splitLayoutAt, splitRingBytes } from '../virtio/split-layout.ts';
 import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
+import { planNetworkFunction } from './plan-nf.ts';
 import type { Scenario, VmSpec, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
@@ -80,7 +81,8 @@ export function planGuest(
   const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', vm.name);
   const vmm = draft.actorOn(vmmThread, vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
-  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, scenario, vm, i, depot));
+  const nf = planNetworkFunction(vm);
+  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, scenario, vm, i, depot, nf));
   const nics = vm.nics.map((nic) => ({
     kicks: [reserveDoorbell(draft.signals), reserveDoorbell(draft.signals)],
     mailbox: control.reserve(VHOST_MAILBOX_WORDS * 4),
@@ -119,7 +121,14 @@ export function planGuest(
   return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics };
 }
 
-function planVcpu(draft: PlanDraft, scenario: Scenario, vm: VmSpec, index: number, depot: Region): DraftActor {
+function planVcpu(
+  draft: PlanDraft,
+  scenario: Scenario,
+  vm: VmSpec,
+  index: number,
+  depot: Region,
+  nf: NetworkFunctionConfig,
+): DraftActor {
   const name = vcpuName(vm.name, index);
   const thread = draft.thread(name, 'vcpu', 'vcpu', vm.name);
   const vcpu = draft.actorOn(thread, name, [`guest:${vm.name}`, `vmm:${vm.name}`]);
@@ -128,7 +137,7 @@ function planVcpu(draft: PlanDraft, scenario: Scenario, vm: VmSpec, index: numbe
     kind: 'vcpu',
     config: {
       name,
-      counters: draft.count(vcpu, vcpuCounters(IP_FORWARD_DROPS)),
+      counters: draft.count(vcpu, vcpuCounters(networkFunctionDrops(nf))),
       guestMemory: `guest:${vm.name}`,
       depot,
       costs: {
@@ -140,7 +149,7 @@ function planVcpu(draft: PlanDraft, scenario: Scenario, vm: VmSpec, index: numbe
         hltNs: table.hlt,
       },
     },
-    nf: forwardConfig(vm),
+    nf,
   };
   return vcpu;
 }
@@ -180,27 +189,6 @@ function reserveUpTo(memory: Arena, vm: VmSpec): void {
     throw new Error(`${vm.name}: memory ${wanted} bytes, its queues and buffers need ${memory.bytes}`);
   }
   memory.reserve(wanted - memory.bytes);
-}
-
-function forwardConfig(vm: VmSpec): IpForwardConfig {
-  return {
-    kind: 'ip-forward',
-    ports: vm.nics.map((nic) => {
-      const mac = parseMac(nic.mac);
-      return { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
-    }),
-    routes: vm.function.routes.map((route) => {
-      const { address, prefixLength } = parseCidr(route.prefix);
-      const gateway = parseMac(route.gatewayMac);
-      return {
-        prefix: address,
-        length: prefixLength,
-        port: vm.nics.findIndex(({ name }) => name === route.nic),
-        nextHopHigh: gateway.high,
-        nextHopLow: gateway.low,
-      };
-    }),
-  };
 }
 
 function macBytes(mac: string): number[] {

@@ -40,7 +40,7 @@ function addressingOf({ ports, bridges, vms }: Scenario, stream: StreamSpec, fir
     srcMac: parseMac(from.mac),
     network: parseCidr(to.network),
     firstHost,
-    routes: vm.function.routes.map((route) => {
+    routes: vm.nf.routes.map((route) => {
       const { address, prefixLength } = parseCidr(route.prefix);
       const leads = vm.nics.some(({ name, bridge }) => name === route.nic && bridge === far);
       return { prefix: address, length: prefixLength, leads };

@@ -102,7 +102,7 @@ function checkBridges(scenario: ParsedScenario): Fault[] {
 }
 
 function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
-  const { vcpus, nics = [], function: networkFunction } = vms[v];
+  const { vcpus, nics = [], nf } = vms[v];
   const own = nics.map(({ name }, n): Named => ({ name, path: ['vms', v, 'nics', n, 'name'] }));
   return [
     ...nics.flatMap(({ vcpu }, n) =>
@@ -115,8 +115,8 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
             ),
           ],
     ),
-    ...(networkFunction.routes ?? []).flatMap(({ nic }, r) =>
-      unknownName(['vms', v, 'function', 'routes', r, 'nic'], nic, 'vNIC of this VM', own),
+    ...(nf.routes ?? []).flatMap(({ nic }, r) =>
+      unknownName(['vms', v, 'nf', 'routes', r, 'nic'], nic, 'vNIC of this VM', own),
     ),
   ];
 }

@@ -147,7 +147,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
         bridge,
       };
     });
-    const routes = vm.function.routes?.map((route): RouteSpec => {
+    const routes = vm.nf.routes?.map((route): RouteSpec => {
       const port = portsOf(nics.find(({ name }) => name === route.nic)?.bridge ?? '', host)[0];
       return { ...route, gatewayMac: route.gatewayMac === 'auto' ? (port?.mac ?? '') : route.gatewayMac };
     });
@@ -156,7 +156,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,
-      function: { kind: vm.function.kind, routes: routes ?? connectedRoutes(nics, host) },
+      nf: { kind: vm.nf.kind, routes: routes ?? connectedRoutes(nics, host) },
     };
   });
 }

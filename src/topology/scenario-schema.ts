@@ -8,6 +8,7 @@ import { COST_KEYS, COST_MEANINGS, COST_PROFILE_NAMES } from './cost-profiles.ts
 import type { CostKey } from './cost-profiles.ts';
 import { HZ_VALUES, KERNEL_NAMES } from './kernel-profiles.ts';
 import { expectationSchema } from './scenario-expectations.ts';
+import { nfSchema } from './scenario-nf-schema.ts';
 import { accelerationSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
 import {
   addressOrAuto,
@@ -23,7 +24,6 @@ import {
   macOrAuto,
   positiveDuration,
   powerOfTwo,
-  prefix,
   prefixOrAuto,
   rate,
   sizeOr,
@@ -187,20 +187,6 @@ const vnicSchema = z.strictObject({
     .describe('Features offered besides VIRTIO_F_VERSION_1: event-idx (bit 29), indirect-desc (bit 28). Default both.'),
 });
 
-const routeSchema = z.strictObject({
-  prefix: prefix().describe('Destination, such as 198.18.1.0/24.'),
-  nic: componentName().describe('vNIC of this VM that frames leave by.'),
-  gatewayMac: macOrAuto().prefault('auto').describe('Next hop. Default auto: the station on the wire of that vNIC.'),
-});
-
-const ipForwardSchema = z.strictObject({
-  kind: z.literal('ip-forward').prefault('ip-forward').describe('IPv4 forwarding.'),
-  routes: z
-    .array(routeSchema)
-    .describe('Forwarding table. Default: the network of every port a vNIC shares a bridge with.')
-    .optional(),
-});
-
 const vmSchema = z.strictObject({
   name: componentName().describe('Name, such as vm0.'),
   vcpus: integer(1, VCPUS_MAX).prefault(2).describe('Virtual CPUs, a thread each. Default 2.'),
@@ -211,10 +197,7 @@ const vmSchema = z.strictObject({
     .max(NICS_PER_VM_MAX)
     .describe('virtio-net devices. Default: one for each port.')
     .optional(),
-  function: z
-    .discriminatedUnion('kind', [ipForwardSchema])
-    .prefault({})
-    .describe('Network function the guest runs. Default ip-forward.'),
+  nf: nfSchema.prefault({}).describe('Network function the guest runs. Default ip-forward.'),
 });
 
 const streamSchema = z.strictObject({

@@ -75,7 +75,13 @@ export interface VmSpec {
   readonly vcpus: number;
   readonly memoryBytes: number | 'auto';
   readonly nics: readonly VnicSpec[];
-  readonly function: { readonly kind: 'ip-forward'; readonly routes: readonly RouteSpec[] };
+  readonly nf: NfSpec;
+}
+
+/** The network function that every vCPU of a VM runs. */
+export interface NfSpec {
+  readonly kind: 'ip-forward';
+  readonly routes: readonly RouteSpec[];
 }
 
 export interface VnicSpec {

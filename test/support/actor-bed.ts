@@ -33,7 +33,7 @@ vms:
     nics:
       - { name: vnic0, mode: vhost, tap: { name: tap0 } }
       - { name: vnic1, mode: vhost, tap: { name: tap1 } }
-    function: { kind: ip-forward }
+    nf: { kind: ip-forward }
 traffic:
   rate: 100%
   frameSize: 64

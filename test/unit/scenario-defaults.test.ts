@@ -25,7 +25,7 @@ describe('a scenario that says nothing', () => {
 
   it('routes each network to the vNIC on its bridge, by the station on the wire', () => {
     const { ports, vms } = parse('');
-    expect(vms[0].function.routes).toEqual([
+    expect(vms[0].nf.routes).toEqual([
       { prefix: '198.18.0.0/24', nic: 'vnic0', gatewayMac: ports[0].mac },
       { prefix: '198.18.1.0/24', nic: 'vnic1', gatewayMac: ports[1].mac },
     ]);

@@ -87,8 +87,8 @@ describe('keys and values', () => {
     expect(problems('host: { costs: linx }\n')).toEqual([
       'x.yaml:1:16: found "linx", allowed: none, linux, or a mapping of cost lines; did you mean "linux"?',
     ]);
-    expect(problems('vms: [{ name: vm0, function: { kind: nat } }]\n')).toEqual([
-      'x.yaml:1:38: found "nat", allowed: ip-forward',
+    expect(problems('vms: [{ name: vm0, nf: { kind: nat } }]\n')).toEqual([
+      'x.yaml:1:32: found "nat", allowed: ip-forward',
     ]);
   });
 
@@ -162,10 +162,10 @@ describe('names that refer to each other', () => {
 
   it('refuses routes by a foreign vNIC, vCPUs that are not there and threads of nothing', () => {
     const vm =
-      '{ name: v, vcpus: 1, nics: [{ name: n0, vcpu: 1 }], function: { routes: [{ prefix: 10.0.0.0/8, nic: n1 }] } }';
+      '{ name: v, vcpus: 1, nics: [{ name: n0, vcpu: 1 }], nf: { routes: [{ prefix: 10.0.0.0/8, nic: n1 }] } }';
     expect(problems(`${ONE_PORT}vms:\n  - ${vm}\n`)).toEqual([
       'x.yaml:3:51: found 1, allowed: auto, or 0 to 0 (vcpus: 1)',
-      'x.yaml:3:105: no vNIC of this VM "n1", allowed: n0; did you mean "n0"?',
+      'x.yaml:3:99: no vNIC of this VM "n1", allowed: n0; did you mean "n0"?',
     ]);
     expect(problems('placement: { threads: { vhost-vnc0: own } }\n')[0]).toMatch(
       /^x\.yaml:1:25: no thread "vhost-vnc0", allowed: .*; did you mean "vhost-vnic0"\?$/,
@@ -242,15 +242,7 @@ describe('anything else', () => {
         'vms',
         'vms.0',
       ],
-      ...[
-        'vms.0.nics',
-        'vms.0.nics.0',
-        'vms.0.nics.0.tap',
-        'vms.0.function',
-        'traffic',
-        'traffic.streams',
-        'run.phases',
-      ],
+      ...['vms.0.nics', 'vms.0.nics.0', 'vms.0.nics.0.tap', 'vms.0.nf', 'traffic', 'traffic.streams', 'run.phases'],
       ...['traffic.frameSize', 'placement', 'placement.threads', 'placement.cores', 'expect', 'expect.0'],
     ];
     const word = fc.constantFrom('eth0', 'tap0', 'vnic0', 'vm0', 'own', 'auto', 'none', '100%', '1s', 'br0', 'flood');
