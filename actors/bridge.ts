@@ -57,7 +57,8 @@ export interface BridgeConfig {
 
 /** One port: frames that came in by it, and where frames for it go. */
 export interface BridgePortLink {
-  readonly rx: RingRef;
+  /** One ring for each queue of the device. */
+  readonly rx: readonly RingRef[];
   readonly tx: RingRef;
   /** Frames `tx` may hold: a NIC's transmit ring or a tap's input. */
   readonly txLimit: number;
@@ -70,7 +71,7 @@ export interface BridgePortLink {
 }
 
 class BridgePort {
-  readonly rx: IdRingConsumer;
+  readonly rx: readonly IdRingConsumer[];
   readonly tx: IdRingProducer;
   readonly txLimit: number;
   private readonly uncleaned: IdRingGauge | null;
@@ -81,7 +82,7 @@ class BridgePort {
   private sent = 0;
 
   constructor(memory: Memory, link: BridgePortLink) {
-    this.rx = new IdRingConsumer(memory, link.rx);
+    this.rx = link.rx.map((ring) => new IdRingConsumer(memory, ring));
     this.tx = new IdRingProducer(memory, link.tx);
     this.txLimit = link.txLimit;
     this.uncleaned = link.txUncleaned === null ? null : new IdRingGauge(memory, link.txUncleaned);
@@ -157,11 +158,14 @@ export class Bridge implements Actor {
     for (let p = 0; p < ports.length; p++) {
       const port = ports[p];
       if (port === null) continue;
-      const n = Math.min(budget, port.rx.readable(budget));
-      if (n === 0) continue;
-      for (let i = 0; i < n; i++) this.handleFrame(port.rx.take(), p, nowNs);
-      port.rx.release();
-      moved += n;
+      for (let q = 0; q < port.rx.length; q++) {
+        const rx = port.rx[q];
+        const n = Math.min(budget, rx.readable(budget));
+        if (n === 0) continue;
+        for (let i = 0; i < n; i++) this.handleFrame(rx.take(), p, nowNs);
+        rx.release();
+        moved += n;
+      }
     }
     if (moved === 0) return 0;
     this.counters.values[RX_PACKETS] += moved;
@@ -244,7 +248,8 @@ export class Bridge implements Actor {
     const ports = this.ports;
     for (let p = 0; p < ports.length; p++) {
       const port = ports[p];
-      if (port !== null && port.rx.readable(1) > 0) return false;
+      if (port === null) continue;
+      for (let q = 0; q < port.rx.length; q++) if (port.rx[q].readable(1) > 0) return false;
     }
     return true;
   }

@@ -1,40 +1,20 @@
-import type { Memory, Region } from '../src/memory/arena.ts';
+import type { Memory } from '../src/memory/arena.ts';
 import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { SLOT_FRAME_BYTES_MAX, SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
-import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
-import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
-import { InterruptSource } from '../src/memory/interrupt-line.ts';
-import type { MaskedPortRef } from '../src/memory/port-mask.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
-import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
 import { ETH_DST_BYTE, macHigh, macLow, wireTimeNs } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
+import { ReceiveSideScaling, evenIndirection } from '../src/net/receive-side-scaling.ts';
 import { NicVnic } from './acceleration/nic-vnic.ts';
-import type { VnicQueuesRef } from './acceleration/queues.ts';
-import type { Actor, Census, CounterSpec } from './actor.ts';
+import type { Actor, Census } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import { HostRxQueue } from './nic/host-rx-queue.ts';
+import { NIC_COUNTERS, NIC_HOST_PORT, NIC_VNIC_PORT, NIC_WIRE_PORT } from './nic-links.ts';
+import type { NicConfig, NicHostLink, NicVnicLink, NicWireLink } from './nic-links.ts';
 
-export const NIC_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_bytes', role: 'event' },
-  { name: 'rx_to_host', role: 'out' },
-  { name: 'rx_to_guest', role: 'out' },
-  { name: 'rx_missed_errors', role: 'drop', reason: 'RX ring has no free descriptor' },
-  { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than a receive buffer' },
-  { name: 'rx_no_carrier', role: 'drop', reason: 'no driver attached' },
-  { name: 'rx_pool_depleted', role: 'drop', reason: "vNIC's buffer pool empty" },
-  { name: 'tx_from_host', role: 'in' },
-  { name: 'tx_from_guest', role: 'in' },
-  { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length' },
-  { name: 'tx_packets', role: 'out' },
-  { name: 'tx_bytes', role: 'event' },
-  { name: 'interrupts', role: 'event' },
-  { name: 'vnic_notifications', role: 'event' },
-  { name: 'feedback_timeouts', role: 'event' },
-] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
   rx_bytes: RX_BYTES,
@@ -54,65 +34,11 @@ const {
   feedback_timeouts: FEEDBACK_TIMEOUTS,
 } = indexCounters(NIC_COUNTERS);
 
-export const NIC_WIRE_PORT = 0;
-export const NIC_HOST_PORT = 1;
-/** Ports from here on are vNICs with queues of their own in this NIC. */
-export const NIC_VNIC_PORT = 2;
-
-export interface NicConfig {
-  readonly name: string;
-  readonly counters: Region;
-  /** Bits per second on the wire. */
-  readonly speedBps: number;
-  /** Least time between two interrupts, ns; 0 for no moderation. */
-  readonly interruptGapNs: number;
-}
-
-/** The cable: frames in from the generator, out to the sink. */
-export interface NicWireLink {
-  readonly rx: WireRef;
-  readonly tx: WireRef;
-}
-
-/** The host driver's descriptor rings: empty receive buffers in, filled ones out, frames to send in, sent ones out. */
-export interface NicHostLink {
-  readonly slots: SlotMemoryRef;
-  readonly rxFree: RingRef;
-  readonly rxDone: RingRef;
-  readonly tx: RingRef;
-  readonly txDone: RingRef;
-  readonly interrupt: Region;
-  readonly cpuDoorbell: Region;
-  /** Taps that may mask this port, and for how long at most. */
-  readonly feedback: readonly FeedbackTimer[];
-}
-
-/** The timer that ends a tap's mask whatever its reader does, so that a stopped guest cannot mask a port for ever. */
-export interface FeedbackTimer {
-  readonly own: Region;
-  readonly ports: readonly MaskedPortRef[];
-  readonly timeoutNs: number;
-}
-
-/** A vNIC with queues of its own in this NIC. */
-export interface NicVnicLink {
-  /** The window on the guest's memory that the IOMMU grants while the vNIC is attached. */
-  readonly guestMemory: string;
-  readonly macHigh: number;
-  readonly macLow: number;
-  readonly queues: VnicQueuesRef;
-  /** vhost's event word; none where the guest's own rings are served. */
-  readonly event: Region | null;
-  /** Whom to wake for received frames and for sent ones: vhost, or the guest's vCPUs themselves. */
-  readonly rxDoorbells: readonly Region[];
-  readonly txDoorbells: readonly Region[];
-}
-
 /**
  * A network interface card. Frames for a vNIC that has queues of its own here are classified by destination address and
- * go straight into guest memory, by way of that vNIC's buffers; all others go to the host's ring. Receiving costs the
- * host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped here, in hardware.
- * Transmission leaves at line rate.
+ * go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each flow to one of
+ * them. Receiving costs the host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped
+ * here, in hardware. Transmission leaves at line rate.
  */
 export class Nic implements Actor {
   readonly name: string;
@@ -124,14 +50,11 @@ export class Nic implements Actor {
   private wireRx: WireReceiver | null = null;
   private wireTx: WireSender | null = null;
   private slots: SlotMemory | null = null;
-  private rxFree!: IdRingConsumer;
-  private rxDone!: IdRingProducer;
+  private rxQueues: readonly HostRxQueue[] = [];
+  /** Distributes over the receive queues; none where there is one only. */
+  private rss: ReceiveSideScaling | null = null;
   private tx!: IdRingConsumer;
   private txDone!: IdRingProducer;
-  private interrupt!: InterruptSource;
-  /** Something happened that the host has not been interrupted for. */
-  private causePending = false;
-  private nextInterruptNs = 0;
   /** The transmitter is busy with earlier frames until then. */
   private txBusyUntilNs = 0;
   private timers: readonly { readonly feedback: TapFeedback; readonly timeoutNs: number }[] = [];
@@ -160,12 +83,13 @@ export class Nic implements Actor {
   }
 
   private attachHost(host: NicHostLink): void {
-    this.slots = new SlotMemory(this.memory, host.slots);
-    this.rxFree = new IdRingConsumer(this.memory, host.rxFree);
-    this.rxDone = new IdRingProducer(this.memory, host.rxDone);
+    const slots = new SlotMemory(this.memory, host.slots);
+    this.slots = slots;
+    this.rxQueues = host.rxQueues.map((queue) => new HostRxQueue(this.memory, slots, queue, this.interruptGapNs));
+    const queues = this.rxQueues.length;
+    this.rss = queues === 1 ? null : new ReceiveSideScaling(evenIndirection(queues));
     this.tx = new IdRingConsumer(this.memory, host.tx);
     this.txDone = new IdRingProducer(this.memory, host.txDone);
-    this.interrupt = new InterruptSource(this.memory, host.interrupt, host.cpuDoorbell);
     this.timers = host.feedback.map(({ own, ports, timeoutNs }) => {
       return { feedback: new TapFeedback(this.memory, own, ports), timeoutNs };
     });
@@ -197,7 +121,9 @@ export class Nic implements Actor {
     if (this.timers.length > 0) this.expireMasks(nowNs);
     if (this.slots !== null) {
       moved += this.transmit(budget, nowNs);
-      if (this.causePending && nowNs >= this.nextInterruptNs && this.interrupt.unmasked) this.raise(nowNs);
+      for (let q = 0; q < this.rxQueues.length; q++) {
+        if (this.rxQueues[q].notify(nowNs)) this.counters.values[INTERRUPTS]++;
+      }
     }
     for (let v = 0; v < this.vnics.length; v++) {
       const vnic = this.vnics[v];
@@ -216,13 +142,6 @@ export class Nic implements Actor {
     }
   }
 
-  private raise(nowNs: number): void {
-    this.causePending = false;
-    this.nextInterruptNs = nowNs + this.interruptGapNs;
-    this.counters.values[INTERRUPTS]++;
-    this.interrupt.raise();
-  }
-
   /** From the wire: parse, classify, distribute. */
   private receive(budget: number): number {
     const wire = this.wireRx;
@@ -231,8 +150,9 @@ export class Nic implements Actor {
     if (arrived === 0) return 0;
     const counts = this.counters.values;
     const anyVnic = this.vnicCount > 0;
-    let descriptors = this.slots === null ? 0 : this.rxFree.readable(arrived);
-    let filled = 0;
+    const attached = this.slots !== null;
+    const queues = this.rxQueues;
+    if (attached) for (let q = 0; q < queues.length; q++) queues[q].begin(arrived);
     let bytes = 0;
     for (let i = 0; i < arrived; i++) {
       const length = wire.frameBytes();
@@ -240,30 +160,26 @@ export class Nic implements Actor {
       const vnic = anyVnic ? this.classify(wire) : null;
       if (vnic !== null) {
         counts[vnic.receive(wire, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
-      } else if (this.slots === null) {
+      } else if (!attached) {
         counts[RX_NO_CARRIER]++;
       } else if (length > SLOT_FRAME_BYTES_MAX) {
         counts[RX_LENGTH]++;
-      } else if (descriptors > 0) {
-        descriptors--;
-        this.receiveHost(wire, length, this.slots);
-        filled++;
-      } else {
+      } else if (!queues[this.distribute(wire, length)].receive(wire, length)) {
         counts[RX_MISSED]++;
       }
       wire.next();
     }
     wire.release();
-    if (filled > 0) {
-      this.rxFree.release();
-      this.rxDone.publish();
-      this.causePending = true;
-    }
+    if (attached) for (let q = 0; q < queues.length; q++) counts[RX_TO_HOST] += queues[q].publish();
     if (anyVnic) for (let v = 0; v < this.vnics.length; v++) this.vnics[v]?.publishRx();
     counts[RX_PACKETS] += arrived;
     counts[RX_BYTES] += bytes;
-    counts[RX_TO_HOST] += filled;
     return arrived;
+  }
+
+  /** The receive queue that the flow of the oldest frame on the wire belongs to. */
+  private distribute(wire: WireReceiver, length: number): number {
+    return this.rss === null ? 0 : this.rss.queueOf(wire.bytes, wire.frameByte(), length);
   }
 
   /** The vNIC whose address the oldest frame on the wire carries. */
@@ -271,15 +187,6 @@ export class Nic implements Actor {
     const at = wire.frameByte() + ETH_DST_BYTE;
     const index = this.classifier.lookup(macHigh(wire.bytes, at), macLow(wire.bytes, at), 0);
     return index < 0 ? null : this.vnics[index];
-  }
-
-  /** Into the next descriptor's buffer in host memory. */
-  private receiveHost(wire: WireReceiver, length: number, slots: SlotMemory): void {
-    const id = this.rxFree.take();
-    const header = slots.wordOf(id);
-    slots.words[header + SLOT_LENGTH_WORD] = length;
-    copyWords(slots.words, header + SLOT_FRAME_WORD, wire.words, wire.frameWord(), (length + 3) >> 2);
-    this.rxDone.put(id);
   }
 
   /** Host memory to wire, no faster than the wire is. */
@@ -311,7 +218,7 @@ export class Nic implements Actor {
     wire.publish();
     tx.release();
     txDone.publish();
-    this.causePending = true;
+    this.rxQueues[0].causePending = true;
     const counts = this.counters.values;
     counts[TX_FROM_HOST] += sent;
     counts[TX_PACKETS] += sent;

@@ -2,12 +2,13 @@
 import type { Region } from '../src/memory/arena.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 
-/** A NIC whose interrupt goes to this CPU. */
+/** One receive queue of a NIC, whose interrupt goes to this CPU: a NAPI instance. */
 export interface SoftirqNicLink {
   readonly kind: 'nic';
   readonly rxFree: RingRef;
   readonly rxDone: RingRef;
-  readonly txDone: RingRef;
+  /** The card's transmit completions, which the instance of the first queue cleans; none on the others. */
+  readonly txDone: RingRef | null;
   /** Descriptors in the receive ring. */
   readonly rxRing: number;
   readonly interrupt: Region;

@@ -85,11 +85,12 @@ export interface SoftirqConfig {
   readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
 }
 
-/** One NIC as its driver sees it: a NAPI instance. */
+/** One receive queue of a NIC as its driver sees it: a NAPI instance. */
 class NicInstance {
   readonly rxFree: IdRingProducer;
   readonly rxDone: IdRingConsumer;
-  readonly txDone: IdRingConsumer;
+  /** Transmit completions; none where another instance of the card cleans them. */
+  readonly txDone: IdRingConsumer | null;
   readonly interrupt: InterruptHandler;
   readonly mask: PortMask;
   readonly out: BridgeInput;
@@ -101,7 +102,7 @@ class NicInstance {
   constructor(memory: Memory, link: SoftirqNicLink) {
     this.rxFree = new IdRingProducer(memory, link.rxFree);
     this.rxDone = new IdRingConsumer(memory, link.rxDone);
-    this.txDone = new IdRingConsumer(memory, link.txDone);
+    this.txDone = link.txDone === null ? null : new IdRingConsumer(memory, link.txDone);
     this.interrupt = new InterruptHandler(memory, link.interrupt);
     this.mask = new PortMask(memory, link.mask);
     this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
@@ -314,10 +315,11 @@ export class Softirq implements Actor {
 
   /** Frees the slots of frames the card has sent. */
   private cleanTransmitRing(nic: NicInstance): void {
-    const sent = nic.txDone.readable(1);
-    if (sent === 0) return;
-    for (let i = 0; i < sent; i++) this.release(nic.txDone.take());
-    nic.txDone.release();
+    const { txDone } = nic;
+    const sent = txDone === null ? 0 : txDone.readable(1);
+    if (txDone === null || sent === 0) return;
+    for (let i = 0; i < sent; i++) this.release(txDone.take());
+    txDone.release();
     this.returns.flush();
     this.counters.values[TX_CLEANED] += sent;
   }

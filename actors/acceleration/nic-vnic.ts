@@ -6,7 +6,7 @@ import type { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net-header.ts';
-import type { NicVnicLink } from '../nic.ts';
+import type { NicVnicLink } from '../nic-links.ts';
 import { DirectPort } from './direct-vring.ts';
 import type { DpaaPort } from './dpaa.ts';
 import { createPort } from './queues.ts';

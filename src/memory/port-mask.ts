@@ -15,10 +15,10 @@ export function reservePortMask(arena: Arena): Region {
   return arena.reserve(WRITER_STRIDE_BYTES);
 }
 
-/** One port's mask and its interrupt line, as the tap and vhost reach them. */
+/** One port's mask and the interrupt lines of its receive queues, as the tap and vhost reach them. */
 export interface MaskedPortRef {
   readonly mask: Region;
-  readonly interrupt: Region;
+  readonly interrupts: readonly Region[];
 }
 
 /** A tap's hold on the ports in front of it. Tap and vhost each have one; either may be first to act. */
@@ -26,13 +26,13 @@ export class TapFeedback {
   private readonly own: Int32Array;
   private readonly since: Float64Array;
   private readonly masks: Int32Array[];
-  private readonly interrupts: InterruptHandler[];
+  private readonly interrupts: InterruptHandler[][];
 
   constructor(memory: Memory, own: Region, ports: readonly MaskedPortRef[]) {
     this.own = memory.words(own);
     this.since = memory.doubles(own);
     this.masks = ports.map(({ mask }) => memory.words(mask));
-    this.interrupts = ports.map(({ interrupt }) => new InterruptHandler(memory, interrupt));
+    this.interrupts = ports.map(({ interrupts }) => interrupts.map((line) => new InterruptHandler(memory, line)));
   }
 
   /** True while this tap masks its ports. */
@@ -54,7 +54,8 @@ export class TapFeedback {
     if (Atomics.compareExchange(this.own, 0, 1, 0) !== 1) return 0;
     const heldNs = nowNs - this.since[SINCE_DOUBLE];
     for (let i = 0; i < this.masks.length; i++) {
-      if (Atomics.sub(this.masks[i], 0, 1) === 1) this.interrupts[i].unmask();
+      if (Atomics.sub(this.masks[i], 0, 1) !== 1) continue;
+      for (let q = 0; q < this.interrupts[i].length; q++) this.interrupts[i][q].unmask();
     }
     return heldNs;
   }

@@ -2,8 +2,8 @@
  * The path as counters tell it. An actor that serves both directions (a NIC, the softirq CPU, a vhost worker) has two
  * lanes. Counters of a lane stand together, those of role `in` first: an `in` after any other role begins a new lane.
  */
-import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
-import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
+import type { NicHostLink, NicWireLink } from '../../actors/nic-links.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
@@ -150,7 +150,7 @@ function inputRefs({ spec, attachments }: ActorPlan, index: number): (RingRef | 
         return from.kind === 'backlog' ? [from.from] : [];
       }
       case 'bridge':
-        return [(link as BridgePortLink).rx];
+        return [...(link as BridgePortLink).rx];
       case 'tap':
         return port === TAP_BRIDGE_PORT ? [(link as TapBridgeLink).rx] : [];
       case 'vhost':

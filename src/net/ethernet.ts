@@ -25,6 +25,14 @@ export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
+/** An 802.1Q tag: control information and the type of what follows. */
+const VLAN_TAG_BYTES = 4;
+const IPV4_BYTES_MIN = 20;
+const HEADER_BYTES = ETH_HEADER_BYTES;
+const TYPE_BYTE = ETH_TYPE_BYTE;
+const VLAN = ETHERTYPE_VLAN;
+const IPV4 = ETHERTYPE_IPV4;
+
 /** A MAC address as two numbers: its first 16 bits (0..65535) and its last 32 bits as a signed int32. */
 export interface MacAddress {
   readonly high: number;
@@ -34,6 +42,20 @@ export interface MacAddress {
 /** Type field of the frame at `offset`. */
 export function etherType(bytes: Uint8Array, offset: number): number {
   return readU16(bytes, offset + ETH_TYPE_BYTE);
+}
+
+/**
+ * Byte of the IPv4 header in the frame of `frameBytes` bytes at `offset`, behind an IEEE 802.1Q tag if there is one; -1
+ * when the frame carries something else or is too short for a header.
+ */
+export function ipv4HeaderByte(bytes: Uint8Array, offset: number, frameBytes: number): number {
+  let at = offset + HEADER_BYTES;
+  let type = readU16(bytes, offset + TYPE_BYTE);
+  if (type === VLAN) {
+    type = readU16(bytes, at + 2);
+    at += VLAN_TAG_BYTES;
+  }
+  return type === IPV4 && at + IPV4_BYTES_MIN <= offset + frameBytes ? at : -1;
 }
 
 /** First 16 bits of the MAC address at byte `at`, which is the address's own offset, not the frame's. */

@@ -1,21 +1,11 @@
 // Numbers for flows: the protocol, the two addresses and, where the packet shows them, the two ports.
 import { ETH_HEADER_BYTES } from './ethernet.ts';
-import {
-  IP_PROTOCOL_TCP,
-  IP_PROTOCOL_UDP,
-  IPV4_DST_BYTE,
-  IPV4_SRC_BYTE,
-  ipv4HeaderBytes,
-  ipv4IsFragment,
-  ipv4Protocol,
-} from './ipv4.ts';
+import { IPV4_DST_BYTE, IPV4_SRC_BYTE, ipv4PortsByte, ipv4Protocol } from './ipv4.ts';
 import { readI32 } from './network-order.ts';
 
 const ETH_BYTES = ETH_HEADER_BYTES;
 const SRC_BYTE = IPV4_SRC_BYTE;
 const DST_BYTE = IPV4_DST_BYTE;
-const TCP = IP_PROTOCOL_TCP;
-const UDP = IP_PROTOCOL_UDP;
 
 const KEY_WORDS = 4;
 /** Not a flow of this table. */
@@ -83,9 +73,6 @@ export class FlowTable {
 
 /** Both ports of an unfragmented TCP or UDP packet as one word, otherwise 0. */
 function portsOf(bytes: Uint8Array, offset: number, frameBytes: number): number {
-  const ip = offset + ETH_BYTES;
-  const protocol = ipv4Protocol(bytes, ip);
-  const headerBytes = ipv4HeaderBytes(bytes, ip);
-  const hasPorts = (protocol === TCP || protocol === UDP) && !ipv4IsFragment(bytes, ip);
-  return hasPorts && ETH_BYTES + headerBytes + 4 <= frameBytes ? readI32(bytes, ip + headerBytes) : 0;
+  const ports = ipv4PortsByte(bytes, offset + ETH_BYTES, offset + frameBytes);
+  return ports < 0 ? 0 : readI32(bytes, ports);
 }

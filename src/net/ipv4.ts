@@ -28,6 +28,12 @@ export const IP_PROTOCOL_ICMP = 1;
 export const IP_PROTOCOL_TCP = 6;
 export const IP_PROTOCOL_UDP = 17;
 
+const PROTOCOL_BYTE = IPV4_PROTOCOL_BYTE;
+const TCP = IP_PROTOCOL_TCP;
+const UDP = IP_PROTOCOL_UDP;
+/** Source and destination port, at the start of either header. */
+const PORTS_BYTES = 4;
+
 /** Version nibble: 4 for IPv4. */
 export function ipv4Version(bytes: Uint8Array, offset: number): number {
   return bytes[offset + IPV4_VERSION_IHL_BYTE] >>> 4;
@@ -46,6 +52,17 @@ export function ipv4TotalBytes(bytes: Uint8Array, offset: number): number {
 /** True when the packet is one fragment of several; only the first of them has the transport header. */
 export function ipv4IsFragment(bytes: Uint8Array, offset: number): boolean {
   return (readU16(bytes, offset + IPV4_FRAGMENT_BYTE) & IPV4_FRAGMENT_MASK) !== 0;
+}
+
+/**
+ * Byte of the two ports of an unfragmented TCP or UDP packet at `offset`, of which `end` is the first byte that is not
+ * there; -1 when it shows none.
+ */
+export function ipv4PortsByte(bytes: Uint8Array, offset: number, end: number): number {
+  const protocol = bytes[offset + PROTOCOL_BYTE];
+  if ((protocol !== TCP && protocol !== UDP) || ipv4IsFragment(bytes, offset)) return -1;
+  const ports = offset + ipv4HeaderBytes(bytes, offset);
+  return ports + PORTS_BYTES <= end ? ports : -1;
 }
 
 export function ipv4Ttl(bytes: Uint8Array, offset: number): number {

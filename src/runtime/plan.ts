@@ -7,7 +7,7 @@ import type { CounterSpec } from '../../actors/actor.ts';
 import type { BridgeConfig } from '../../actors/bridge.ts';
 import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
 import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
-import type { NicConfig } from '../../actors/nic.ts';
+import type { NicConfig } from '../../actors/nic-links.ts';
 import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
 import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';

@@ -1,5 +1,5 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
-import type { FeedbackTimer } from '../../actors/nic.ts';
+import type { FeedbackTimer } from '../../actors/nic-links.ts';
 import type { TapFeedbackConfig } from '../../actors/tap.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import { reserveReturn } from '../memory/frame-pool.ts';
@@ -193,7 +193,10 @@ function planVnicKernel(
       nic.mode === 'vhost-feedback'
         ? {
             own: reservePortMask(draft.signals),
-            ports: ports.map(({ mask, interrupt }) => ({ mask, interrupt })),
+            ports: ports.map(({ mask, rxQueues }) => ({
+              mask,
+              interrupts: rxQueues.map(({ interrupt }) => interrupt),
+            })),
             highMark: nic.feedback.highMark,
             lowMark: nic.feedback.lowMark,
           }

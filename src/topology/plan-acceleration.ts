@@ -3,8 +3,8 @@ import { reserveDirectConfig } from '../../actors/acceleration/direct-vring.ts';
 import { TABLE_WORDS } from '../../actors/acceleration/dpaa.ts';
 import type { AcceleratedQueuesRef } from '../../actors/acceleration/queues.ts';
 import { reserveDescriptorRing } from '../../actors/acceleration/sriov.ts';
-import { NIC_VNIC_PORT } from '../../actors/nic.ts';
-import type { NicVnicLink } from '../../actors/nic.ts';
+import { NIC_VNIC_PORT } from '../../actors/nic-links.ts';
+import type { NicVnicLink } from '../../actors/nic-links.ts';
 import {
   VHOST_ACCELERATED_COUNTERS,
   VHOST_ACCELERATED_GUEST_PORT,

@@ -1,8 +1,8 @@
 /** The hardware side of the plan: for each port a generator, a NIC and a sink, and the rings its driver will see. */
 import { GENERATOR_WIRE_PORT, generatorCounters } from '../../actors/traffic-generator.ts';
 import type { GeneratorWireLink, StreamPacing } from '../../actors/traffic-generator.ts';
-import { NIC_COUNTERS, NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
-import type { FeedbackTimer, NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import { NIC_COUNTERS, NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
+import type { FeedbackTimer, NicHostLink, NicRxQueueLink, NicWireLink } from '../../actors/nic-links.ts';
 import { SINK_WIRE_PORT, sinkCounters } from '../../actors/traffic-sink.ts';
 import type { SinkWireLink } from '../../actors/traffic-sink.ts';
 import type { Region } from '../memory/arena.ts';
@@ -18,7 +18,7 @@ import type { CheckPlan, SourcePlan } from '../runtime/plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import { planReplays } from './plan-replay.ts';
 import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
-import { generatorName, sinkName } from './thread-names.ts';
+import { generatorName, queueName, sinkName } from './thread-names.ts';
 
 /** Frames in flight on a wire; the receiver takes them at its next poll. */
 const WIRE_CELLS = 512;
@@ -30,19 +30,20 @@ const DESTINATION_PORT = 9;
 /** Hosts .1 to .9 of a wire's network are routers; stations begin here. */
 const FIRST_STATION = 10;
 
+/** One receive queue: its descriptor rings and vector, and the driver's frames on their way into the bridge. */
+export interface RxQueueHardware extends NicRxQueueLink {
+  readonly toBridge: RingRef;
+}
+
 /** One port's rings as its driver and its bridge will be connected to them. */
 export interface PortHardware {
   readonly spec: PortSpec;
   readonly nic: DraftActor;
-  readonly rxFree: RingRef;
-  readonly rxDone: RingRef;
+  readonly rxQueues: readonly RxQueueHardware[];
   readonly tx: RingRef;
   readonly txDone: RingRef;
-  readonly interrupt: Region;
   /** Taps with feedback hold the port masked here. */
   readonly mask: Region;
-  /** The driver's frames on their way into the bridge. */
-  readonly toBridge: RingRef;
   /** The thread that transmit rings are polled by, to wake it where it may sleep. */
   readonly nicDoorbell: Region;
   /** Connects the NIC to host memory once its place is known. */
@@ -128,24 +129,31 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   nic.attachments.push({ port: NIC_WIRE_PORT, link: { rx: incoming, tx: outgoing } satisfies NicWireLink });
 
   const rings = {
-    rxFree: draft.ring(`${name}.rx-free`, spec.rxRing, 'buffers'),
-    rxDone: draft.ring(`${name}.rx`, spec.rxRing, 'frames'),
+    rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, spec, q, softirqThread)),
     tx: draft.ring(`${name}.tx`, spec.txRing, 'frames'),
     txDone: draft.ring(`${name}.tx-done`, spec.txRing, 'buffers'),
-    interrupt: reserveInterruptLine(draft.signals),
   };
-  const cpuDoorbell = softirqThread.doorbell;
   return {
     spec,
     nic,
     ...rings,
     mask: reservePortMask(draft.signals),
-    toBridge: draft.ring(`${name}.to-bridge`, HANDOVER_FRAMES, 'frames'),
     nicDoorbell: nic.thread.doorbell,
     connect: (slots, feedback) => {
-      const link: NicHostLink = { slots, ...rings, cpuDoorbell, feedback };
+      const link: NicHostLink = { slots, ...rings, feedback };
       nic.attachments.push({ port: NIC_HOST_PORT, link });
     },
+  };
+}
+
+function planRxQueue(draft: PlanDraft, spec: PortSpec, index: number, cpu: DraftThread): RxQueueHardware {
+  const of = (ring: string): string => queueName(`${spec.name}.${ring}`, index);
+  return {
+    free: draft.ring(of('rx-free'), spec.rxRing, 'buffers'),
+    done: draft.ring(of('rx'), spec.rxRing, 'frames'),
+    interrupt: reserveInterruptLine(draft.signals),
+    cpuDoorbell: cpu.doorbell,
+    toBridge: draft.ring(of('to-bridge'), HANDOVER_FRAMES, 'frames'),
   };
 }
 

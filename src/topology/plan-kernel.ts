@@ -15,6 +15,7 @@ import { reserveDoorbell } from '../memory/doorbell.ts';
 import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
 import type { DraftActor } from './plan-draft.ts';
+import type { PortHardware } from './plan-hardware.ts';
 
 /** The doorbell to ring for `receiver` after handing it something; none on the same thread. */
 function wake(sender: DraftActor, receiver: DraftActor): Region | null {
@@ -45,16 +46,31 @@ export function planSoftirq(parts: Parts): void {
   };
   for (const { bridge, ports, vnics } of parts.domains) {
     const bridgeDoorbell = wake(softirq, bridge);
-    for (const { spec, rxFree, rxDone, txDone, interrupt, mask, toBridge } of ports) {
-      const rings = { rxFree, rxDone, txDone, rxRing: spec.rxRing, toBridge };
-      const link: SoftirqNicLink = { kind: 'nic', ...rings, interrupt, mask, bridgeDoorbell };
-      softirq.attachments.push({ port: softirq.attachments.length, link });
+    for (const port of ports) {
+      for (const link of napiInstances(port, bridgeDoorbell)) {
+        softirq.attachments.push({ port: softirq.attachments.length, link });
+      }
     }
     for (const { backlog, backlogToBridge } of vnics) {
       const link: SoftirqBacklogLink = { kind: 'backlog', from: backlog, toBridge: backlogToBridge, bridgeDoorbell };
       softirq.attachments.push({ port: softirq.attachments.length, link });
     }
   }
+}
+
+/** A NIC's receive queues; the first one's instance also cleans the transmit ring. */
+function napiInstances({ spec, rxQueues, txDone, mask }: PortHardware, bridgeDoorbell: Region | null) {
+  return rxQueues.map(({ free, done, interrupt, toBridge }, q): SoftirqNicLink => ({
+    kind: 'nic',
+    rxFree: free,
+    rxDone: done,
+    txDone: q === 0 ? txDone : null,
+    rxRing: spec.rxRing,
+    interrupt,
+    mask,
+    toBridge,
+    bridgeDoorbell,
+  }));
 }
 
 export function planBridge(parts: Parts, domain: BridgeDomain): void {
@@ -79,7 +95,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
   };
   const links: BridgePortLink[] = [
     ...ports.map((port): BridgePortLink => ({
-      rx: port.toBridge,
+      rx: port.rxQueues.map(({ toBridge }) => toBridge),
       tx: port.tx,
       txLimit: port.spec.txRing,
       txUncleaned: port.txDone,
@@ -87,7 +103,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       txDoorbell: port.nicDoorbell,
     })),
     ...vnics.map(({ tap, backlogToBridge, bridgeToTap }): BridgePortLink => ({
-      rx: backlogToBridge,
+      rx: [backlogToBridge],
       tx: bridgeToTap,
       txLimit: bridgeToTap.capacity,
       txUncleaned: null,

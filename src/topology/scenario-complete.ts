@@ -79,7 +79,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
 /** Frame slots that receive rings, tap queues and transmit rings hold when all are full, and what is between them. */
 export function framesHeldAtOnce(ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
   const queues = vms.flatMap(({ nics }) => nics.map(({ tap }) => tap.queueFrames));
-  const rings = ports.map(({ rxRing, txRing }) => rxRing + 2 * txRing + HANDOVER_FRAMES);
+  const rings = ports.map(({ rxRing, txRing, rxQueues }) => rxQueues * (rxRing + HANDOVER_FRAMES) + 2 * txRing);
   return [...queues, ...rings].reduce((sum, frames) => sum + frames, 0);
 }
 
@@ -118,6 +118,7 @@ function completePort(port: NonNullable<ParsedScenario['ports']>[number], index:
     speedBps: port.speed,
     rxRing: port.rxRing,
     txRing: port.txRing,
+    rxQueues: port.rxQueues,
     interruptRate: port.interruptRate,
     mac: port.mac === 'auto' ? `02:00:00:00:00:${hexByte(index + 1)}` : port.mac,
     network: port.network === 'auto' ? formatCidr(network) : port.network,

@@ -38,6 +38,8 @@ export const VCPUS_MAX = 32;
 export const STREAMS_MAX = 64;
 export const PHASES_MAX = 64;
 const CORES_MAX = 1024;
+/** Receive queues that ixgbe distributes over (IXGBE_MAX_RSS_INDICES). */
+const RX_QUEUES_MAX = 16;
 
 export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
 export const VNIC_FEATURES = ['event-idx', 'indirect-desc'] as const;
@@ -146,6 +148,12 @@ const portSchema = z.strictObject({
   speed: bitRate().prefault('1Gbps').describe('Link speed. Default 1Gbps, as in the talk.'),
   rxRing: powerOfTwo(16, 32_768).prefault(512).describe('Receive descriptors. Default 512.'),
   txRing: powerOfTwo(16, 32_768).prefault(512).describe('Transmit descriptors. Default 512.'),
+  rxQueues: integer(1, RX_QUEUES_MAX)
+    .prefault(1)
+    .describe(
+      'Receive rings of rxRing descriptors, each with its own interrupt and NAPI instance; flows are distributed over ' +
+        'them by Toeplitz hash (RSS; ethtool -L). Default 1.',
+    ),
   interruptRate: integerOr('unlimited', 1, 10_000_000)
     .prefault(20_000)
     .describe('Most interrupts a second, or unlimited. Default 20000: low_latency of e1000_set_itr, e1000_main.c.'),

@@ -53,6 +53,8 @@ export interface PortSpec {
   readonly speedBps: number;
   readonly rxRing: number;
   readonly txRing: number;
+  /** Receive rings, each with an interrupt of its own; the NIC distributes flows over them. */
+  readonly rxQueues: number;
   /** Most interrupts a second. */
   readonly interruptRate: number | 'unlimited';
   /** Station on the far end of the wire: source of what the generator sends, next hop towards the sink. */

@@ -9,6 +9,9 @@ export const vmmName = (vm: string): string => `${vm}/vmm`;
 export const softirqName = (index: number): string => `softirq${index}`;
 export const hardwareName = (index: number): string => `hardware${index}`;
 
+/** What belongs to one of several queues has the queue's number behind its name; the first has the plain name. */
+export const queueName = (name: string, queue: number): string => (queue === 0 ? name : `${name}.${queue}`);
+
 /** The components that thread names are made of. */
 export interface NamedComponents {
   readonly ports: readonly { readonly name: string }[];

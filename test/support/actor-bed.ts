@@ -3,7 +3,7 @@
  * and lets the test play its neighbours at the other ends of the actor's rings.
  */
 import type { Actor, Census } from '../../actors/actor.ts';
-import type { NicHostLink, NicWireLink } from '../../actors/nic.ts';
+import type { NicHostLink, NicWireLink } from '../../actors/nic-links.ts';
 import { Memory } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
 import { SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';

@@ -300,7 +300,7 @@ export function feedbackModel(options: { frames: number; highMark: number; fault
   const mask = arena.reserve(4);
   const interrupt = reserveInterruptLine(arena);
   const event = arena.reserve(4);
-  const ports = [{ mask, interrupt }];
+  const ports = [{ mask, interrupts: [interrupt] }];
   return {
     bytes: arena.bytes,
     plainSteps: false,

@@ -13,7 +13,7 @@ function bench(config: Partial<BridgeConfig> = {}, overrides: readonly string[] 
   const bed = new ActorBed(overrides);
   const bridge = bed.create<Bridge>('br0', config);
   const links = bed.planOf('br0').attachments.map(({ link }) => link as BridgePortLink);
-  const inputs = links.map(({ rx }) => new IdRingProducer(bed.memory, rx));
+  const inputs = links.map(({ rx }) => new IdRingProducer(bed.memory, rx[0]));
   let next = 0;
   return {
     bed,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Nic, NicHostLink } from '../../actors/nic.ts';
-import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic.ts';
+import type { Nic } from '../../actors/nic.ts';
+import type { NicHostLink } from '../../actors/nic-links.ts';
+import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
 import { Doorbell } from '../../src/memory/doorbell.ts';
 import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
 import { IdRingProducer, ringDepth } from '../../src/memory/id-ring.ts';
@@ -18,9 +19,9 @@ function bench(interruptGapNs = 0) {
   const nic = bed.create<Nic>('eth0', { interruptGapNs });
   const host = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
   const wire = new WireSender(bed.memory, bed.wires.in);
-  const free = new IdRingProducer(bed.memory, host.rxFree);
+  const free = new IdRingProducer(bed.memory, host.rxQueues[0].free);
   const tx = new IdRingProducer(bed.memory, host.tx);
-  const irq = new InterruptHandler(bed.memory, host.interrupt);
+  const irq = new InterruptHandler(bed.memory, host.rxQueues[0].interrupt);
   let next = 0;
   return {
     bed,
@@ -52,7 +53,7 @@ describe('receive', () => {
     const frames = [60, 61, 1514].map((bytes) => ethernet(DST, SRC, bytes).map((byte, i) => byte + i));
     frames.forEach((frame) => arrive(frame));
     expect(nic.poll(64, 0)).toBe(3);
-    expect(bed.ids(host.rxDone)).toEqual(ids);
+    expect(bed.ids(host.rxQueues[0].done)).toEqual(ids);
     expect(ids.map((id) => bed.frameIn(id))).toEqual(frames.slice(0, 2));
     expect(bed.counts(nic)).toEqual({
       rx_packets: 3,
@@ -72,7 +73,7 @@ describe('receive', () => {
     arrive(ethernet(DST, SRC), SLOT_FRAME_BYTES_MAX);
     nic.poll(64, 0);
     expect(bed.counts(nic)).toMatchObject({ rx_packets: 2, rx_to_host: 1, rx_length_errors: 1 });
-    expect(bed.ids(host.rxDone)).toEqual(ids.slice(0, 1));
+    expect(bed.ids(host.rxQueues[0].done)).toEqual(ids.slice(0, 1));
     expect(bed.held(nic)).toBe(0);
   });
 
@@ -163,7 +164,7 @@ describe('interrupts', () => {
 
   test('the interrupt wakes a parked CPU', () => {
     const { bed, nic, host, arrive, post } = bench();
-    const bell = new Doorbell(bed.memory, host.cpuDoorbell);
+    const bell = new Doorbell(bed.memory, host.rxQueues[0].cpuDoorbell);
     bell.park();
     nic.poll(64, 0);
     expect(bell.parked).toBe(true);
@@ -190,5 +191,77 @@ describe('interrupts', () => {
     send([1]);
     nic.poll(64, 0);
     expect(irq.take()).toBe(true);
+  });
+});
+
+describe('several receive queues', () => {
+  function frameOfFlow(flow: number): Uint8Array {
+    const frame = ethernet(DST, SRC);
+    frame.set([0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0, 198, 18, 0, 10, 198, 18, 1, 10], 14);
+    frame.set([flow >> 8, flow & 0xff, 0, 9], 34);
+    return frame;
+  }
+
+  test('a flow stays in its queue, in order; flows spread; each queue interrupts by itself', () => {
+    const bed = new ActorBed(['ports.eth0.rxQueues=4']);
+    const nic = bed.create<Nic>('eth0', { interruptGapNs: 0 });
+    const { rxQueues } = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
+    expect(rxQueues.length).toBe(4);
+    rxQueues.forEach(({ free }, q) => {
+      const ring = new IdRingProducer(bed.memory, free);
+      for (let i = 0; i < 64; i++) ring.put(100 * q + i);
+      ring.publish();
+    });
+    const wire = new WireSender(bed.memory, bed.wires.in);
+    for (let i = 0; i < 120; i++) {
+      const frame = frameOfFlow(i % 40);
+      frame[50] = i;
+      wire.bytes.set(frame, wire.frameByte());
+      wire.send(frame.length, 0, 0);
+    }
+    wire.publish();
+    while (nic.poll(64, 0) > 0);
+    const byQueue = rxQueues.map(({ done }) => bed.ids(done).map((id) => bed.frameIn(id)));
+    const queueOfFlow = new Map<number, number>();
+    byQueue.forEach((frames, q) => {
+      const last = new Map<number, number>();
+      for (const frame of frames) {
+        const flow = (frame[34] << 8) | frame[35];
+        expect(queueOfFlow.get(flow) ?? q).toBe(q);
+        expect(frame[50]).toBeGreaterThan(last.get(flow) ?? -1);
+        queueOfFlow.set(flow, q);
+        last.set(flow, frame[50]);
+      }
+    });
+    expect(byQueue.flat().length).toBe(120);
+    expect(byQueue.every(({ length }) => length > 0)).toBe(true);
+    expect(rxQueues.map(({ interrupt }) => new InterruptHandler(bed.memory, interrupt).take())).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(bed.counts(nic)).toMatchObject({ rx_packets: 120, rx_to_host: 120 });
+    expect(bed.held(nic)).toBe(0);
+  });
+
+  test('a queue without descriptors loses its flows alone', () => {
+    const bed = new ActorBed(['ports.eth0.rxQueues=2']);
+    const nic = bed.create<Nic>('eth0');
+    const { rxQueues } = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
+    const ring = new IdRingProducer(bed.memory, rxQueues[1].free);
+    for (let i = 0; i < 64; i++) ring.put(i);
+    ring.publish();
+    const wire = new WireSender(bed.memory, bed.wires.in);
+    for (let flow = 0; flow < 40; flow++) {
+      wire.bytes.set(frameOfFlow(flow), wire.frameByte());
+      wire.send(60, 0, 0);
+    }
+    wire.publish();
+    nic.poll(64, 0);
+    const { rx_to_host: received, rx_missed_errors: missed } = bed.counts(nic);
+    expect(received + missed).toBe(40);
+    expect(ringDepth(bed.memory, rxQueues[1].done)).toBe(received);
+    expect(missed).toBeGreaterThan(5);
   });
 });

@@ -3,6 +3,7 @@ import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-li
 import type { Softirq, SoftirqConfig } from '../../actors/softirq.ts';
 import { IdRingConsumer, IdRingProducer, ringDepth } from '../../src/memory/id-ring.ts';
 import { InterruptSource } from '../../src/memory/interrupt-line.ts';
+import { TapFeedback } from '../../src/memory/port-mask.ts';
 import { ActorBed, poolIds, sorted } from '../support/actor-bed.ts';
 
 /** The card of one port: takes empty buffers, gives them back full. */
@@ -11,7 +12,7 @@ class Card {
   private readonly bed: ActorBed;
   private readonly free: IdRingConsumer;
   private readonly done: IdRingProducer;
-  private readonly sent: IdRingProducer;
+  private readonly sent: IdRingProducer | null;
   private readonly interrupt: InterruptSource;
 
   constructor(bed: ActorBed, port: number) {
@@ -19,7 +20,8 @@ class Card {
     this.link = bed.planOf('softirq0').attachments[port].link as SoftirqNicLink;
     this.free = new IdRingConsumer(bed.memory, this.link.rxFree);
     this.done = new IdRingProducer(bed.memory, this.link.rxDone);
-    this.sent = new IdRingProducer(bed.memory, this.link.txDone);
+    const { txDone } = this.link;
+    this.sent = txDone === null ? null : new IdRingProducer(bed.memory, txDone);
     const softirq = bed.plan.threads.find(({ kind }) => kind === 'softirq')!;
     this.interrupt = new InterruptSource(bed.memory, this.link.interrupt, softirq.doorbell);
   }
@@ -42,8 +44,8 @@ class Card {
   }
 
   transmitted(ids: readonly number[]): void {
-    ids.forEach((id) => this.sent.put(id));
-    this.sent.publish();
+    ids.forEach((id) => this.sent!.put(id));
+    this.sent!.publish();
   }
 
   get posted(): number {
@@ -220,6 +222,43 @@ test('rx_bridge_queue_full: a bridge that does not keep up costs the frame, not 
   expect(bed.held(softirq)).toBe(0);
   const rings = cards.flatMap(({ link }) => [link.rxFree, link.rxDone, link.toBridge]);
   expect(sorted([...bed.census(softirq).slots, ...rings.flatMap((ring) => bed.ids(ring))])).toEqual(poolIds(pool));
+});
+
+describe('a card with several receive queues', () => {
+  const QUEUES = ['ports.eth0.rxQueues=3', 'ports.eth1.rxQueues=1'];
+
+  test('each is an instance of its own: it interrupts, is polled, completes and unmasks alone', () => {
+    const { bed, softirq, cards } = bench({}, QUEUES);
+    expect(cards.map(({ link }) => link.txDone === null)).toEqual([false, true, true, false]);
+    expect(cards.map(({ posted }) => posted)).toEqual([512, 512, 512, 512]);
+    cards[1].receive(100);
+    cards[1].raise();
+    cards[2].receive(10);
+    cards[2].raise();
+    expect([softirq.poll(64, 0), softirq.poll(64, 0)]).toEqual([64, 10]);
+    expect(cards.map(({ unmasked }) => unmasked)).toEqual([true, false, true, true]);
+    expect([softirq.poll(64, 0), softirq.poll(64, 0)]).toEqual([36, 0]);
+    expect(cards.map(({ unmasked }) => unmasked)).toEqual([true, true, true, true]);
+    expect(cards.map(({ link }) => ringDepth(bed.memory, link.toBridge))).toEqual([0, 100, 10, 0]);
+    expect(bed.counts(softirq)).toMatchObject({ interrupts: 2, napi_completions: 2, rx_packets: 110 });
+  });
+
+  test('a tap that masks the port masks all of them, and the last hold let go unmasks all of them', () => {
+    const { bed, softirq, cards } = bench({}, QUEUES);
+    const interrupts = cards.slice(0, 3).map(({ link }) => link.interrupt);
+    const own = bed.plan.ports[0].throttle;
+    const feedback = new TapFeedback(bed.memory, own, [{ mask: cards[0].link.mask, interrupts }]);
+    feedback.mask(0);
+    for (const card of cards) {
+      card.receive(5);
+      card.raise();
+    }
+    while (softirq.poll(64, 0) > 0 || !softirq.arm());
+    expect(cards.map(({ unmasked }) => unmasked)).toEqual([false, false, false, true]);
+    expect(bed.counts(softirq)).toMatchObject({ rx_packets: 5, masked_completions: 3 });
+    feedback.unmask(10);
+    expect(cards.map(({ unmasked }) => unmasked)).toEqual([true, true, true, true]);
+  });
 });
 
 describe('backlog', () => {

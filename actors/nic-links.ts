@@ -1,0 +1,87 @@
+/** What a NIC counts, is made of, and is connected to: the wire, the host's driver, and vNICs with queues of their own. */
+import type { Region } from '../src/memory/arena.ts';
+import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import type { RingRef } from '../src/memory/id-ring.ts';
+import type { MaskedPortRef } from '../src/memory/port-mask.ts';
+import type { WireRef } from '../src/memory/wire-ring.ts';
+import type { VnicQueuesRef } from './acceleration/queues.ts';
+import type { CounterSpec } from './actor.ts';
+
+export const NIC_COUNTERS = [
+  { name: 'rx_packets', role: 'in' },
+  { name: 'rx_bytes', role: 'event' },
+  { name: 'rx_to_host', role: 'out' },
+  { name: 'rx_to_guest', role: 'out' },
+  { name: 'rx_missed_errors', role: 'drop', reason: 'RX ring has no free descriptor' },
+  { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than a receive buffer' },
+  { name: 'rx_no_carrier', role: 'drop', reason: 'no driver attached' },
+  { name: 'rx_pool_depleted', role: 'drop', reason: "vNIC's buffer pool empty" },
+  { name: 'tx_from_host', role: 'in' },
+  { name: 'tx_from_guest', role: 'in' },
+  { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length' },
+  { name: 'tx_packets', role: 'out' },
+  { name: 'tx_bytes', role: 'event' },
+  { name: 'interrupts', role: 'event' },
+  { name: 'vnic_notifications', role: 'event' },
+  { name: 'feedback_timeouts', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+export const NIC_WIRE_PORT = 0;
+export const NIC_HOST_PORT = 1;
+/** Ports from here on are vNICs with queues of their own in this NIC. */
+export const NIC_VNIC_PORT = 2;
+
+export interface NicConfig {
+  readonly name: string;
+  readonly counters: Region;
+  /** Bits per second on the wire. */
+  readonly speedBps: number;
+  /** Least time between two interrupts, ns; 0 for no moderation. */
+  readonly interruptGapNs: number;
+}
+
+/** The cable: frames in from the generator, out to the sink. */
+export interface NicWireLink {
+  readonly rx: WireRef;
+  readonly tx: WireRef;
+}
+
+/** One receive descriptor ring of the host's driver: empty buffers in, filled ones out, and its interrupt vector. */
+export interface NicRxQueueLink {
+  readonly free: RingRef;
+  readonly done: RingRef;
+  readonly interrupt: Region;
+  /** The CPU that takes the interrupt. */
+  readonly cpuDoorbell: Region;
+}
+
+/** The host driver's descriptor rings: for each receive queue a pair; frames to send in, sent ones out. */
+export interface NicHostLink {
+  readonly slots: SlotMemoryRef;
+  /** With several, each frame's flow decides. Transmission interrupts by the vector of the first. */
+  readonly rxQueues: readonly NicRxQueueLink[];
+  readonly tx: RingRef;
+  readonly txDone: RingRef;
+  /** Taps that may mask this port, and for how long at most. */
+  readonly feedback: readonly FeedbackTimer[];
+}
+
+/** The timer that ends a tap's mask whatever its reader does, so that a stopped guest cannot mask a port for ever. */
+export interface FeedbackTimer {
+  readonly own: Region;
+  readonly ports: readonly MaskedPortRef[];
+  readonly timeoutNs: number;
+}
+
+/** A vNIC with queues of its own in this NIC. */
+export interface NicVnicLink {
+  /** The window on the guest's memory that the IOMMU grants while the vNIC is attached. */
+  readonly guestMemory: string;
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly queues: VnicQueuesRef;
+  /** vhost's event word; none where the guest's own rings are served. */
+  readonly event: Region | null;
+  /** Whom to wake for received frames and for sent ones: vhost, or the guest's vCPUs themselves. */
+  readonly rxDoorbells: readonly Region[];
+  readonly txDoorbells: readonly Region[];
+}
