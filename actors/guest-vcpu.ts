@@ -1,16 +1,16 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
-import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import { Magazine } from '../src/memory/magazine.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
-import type { GuestNicRef } from '../src/virtio/guest-nic.ts';
-import { GuestNic } from '../src/virtio/guest-nic.ts';
 import { RX_BUFFER_BYTES } from '../src/virtio/net-queues.ts';
 import { ARP_FRAME_BYTES, writeAnnouncement } from '../src/net/arp.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import type { NicDriver, NicIdentity } from './guest-drivers/nic-driver.ts';
+import { VirtioNetDriver } from './guest-drivers/virtio-net.ts';
+import type { VirtioNicLink } from './guest-drivers/virtio-net.ts';
 import type { NetworkFunction } from './network-functions/network-function.ts';
 
 const DRIVER_COUNTERS = [
@@ -54,61 +54,41 @@ export interface GuestVcpuConfig {
     readonly guestRxNs: number;
     readonly guestForwardNs: number;
     readonly guestTxNs: number;
-    readonly kickExitNs: number;
     readonly irqNs: number;
     readonly hltNs: number;
   };
 }
 
-/** A vNIC as this vCPU reaches it. `owner`: this vCPU probes it and takes its receive interrupts. */
-export interface GuestVcpuNicLink {
-  readonly nic: GuestNicRef;
-  readonly owner: boolean;
-  readonly macHigh: number;
-  readonly macLow: number;
-  /** Its IPv4 address. */
-  readonly address: number;
-  readonly kicks: readonly Region[];
-  readonly vhostDoorbell: Region;
-  readonly pci: Region;
-  readonly vmmDoorbell: Region;
-}
+export type GuestVcpuNicLink = VirtioNicLink;
 
 /** Well within the bridges' ageing time of 300 s: about the pace at which neighbours confirm each other. */
 const ANNOUNCE_PERIOD_NS = 60e9;
 
-const RX = 0;
-const TX = 1;
 /** Buffers a vCPU keeps to itself before it shares them. */
 const MAGAZINE_BUFFERS = 512;
 /** Frames per receive poll: NAPI_POLL_WEIGHT in virtnet_probe's netif_napi_add. */
 const NAPI_WEIGHT = 64;
 
+/** A vNIC of the guest as one vCPU sees it. */
 class VcpuNic {
-  readonly nic: GuestNic;
+  readonly driver: NicDriver;
   readonly macHigh: number;
   readonly macLow: number;
   readonly address: number;
   /** When it is announced next; only its owner does. */
   announceNs: number;
-  readonly kicks: readonly EventWord[];
-  readonly vhost: Ringer;
-  readonly vmm: Ringer;
 
-  constructor(memory: Memory, guest: GuestMemory, buffers: Magazine, link: GuestVcpuNicLink) {
-    this.macHigh = link.macHigh;
-    this.macLow = link.macLow;
-    this.address = link.address;
-    this.announceNs = link.owner ? 0 : Infinity;
-    this.nic = new GuestNic(memory, guest, buffers, link.nic, link.owner ? memory.words(link.pci) : null);
-    this.kicks = link.kicks.map((region) => new EventWord(memory, region));
-    this.vhost = new Ringer(memory, link.vhostDoorbell);
-    this.vmm = new Ringer(memory, link.vmmDoorbell);
+  constructor(driver: NicDriver, { owner, macHigh, macLow, address }: NicIdentity) {
+    this.driver = driver;
+    this.macHigh = macHigh;
+    this.macLow = macLow;
+    this.address = address;
+    this.announceNs = owner ? 0 : Infinity;
   }
 }
 
 /**
- * One vCPU of a guest: the virtio-net driver's receive poll, the network function on every frame, and transmission out
+ * One vCPU of a guest: the NIC driver's receive poll, the network function on every frame, and transmission out
  * of the vNIC the function chose. The frame stays in the buffer it was received into; only its descriptor moves.
  */
 export class GuestVcpu implements Actor {
@@ -136,7 +116,8 @@ export class GuestVcpu implements Actor {
 
   attach(port: number, link: GuestVcpuNicLink): void {
     while (this.nics.length <= port) this.nics.push(null);
-    this.nics[port] = new VcpuNic(this.memory, this.guest, this.buffers, link);
+    const driver = new VirtioNetDriver(this.memory, this.guest, this.buffers, link);
+    this.nics[port] = new VcpuNic(driver, link);
   }
 
   detach(port: number): void {
@@ -149,17 +130,18 @@ export class GuestVcpu implements Actor {
     // All vNICs first: a frame received below may have to leave by one that another vCPU has just brought up.
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port !== null && !port.nic.up) this.bringUp(port);
+      if (port !== null && !port.driver.up) this.bringUp(port.driver);
     }
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port !== null && port.nic.up) received += this.receive(port, v, Math.min(budget, NAPI_WEIGHT), nowNs);
+      if (port !== null && port.driver.up)
+        received += this.receive(port.driver, v, Math.min(budget, NAPI_WEIGHT), nowNs);
     }
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port === null || !port.nic.up) continue;
+      if (port === null || !port.driver.up) continue;
       if (nowNs >= port.announceNs) this.announce(port, nowNs);
-      if (port.nic.tx.backlog > 0) this.transmit(port);
+      if (port.driver.backlog > 0) this.transmit(port.driver);
     }
     if (received > 0 && this.halted) {
       this.halted = false;
@@ -168,13 +150,9 @@ export class GuestVcpu implements Actor {
     return received;
   }
 
-  /** One step of the driver's probe: a register access that traps to the VMM, or news from the vCPU that probes. */
-  private bringUp(port: VcpuNic): void {
-    if (!port.nic.step()) {
-      if (port.nic.trapped) port.vmm.ring();
-      return;
-    }
-    this.refill(port);
+  private bringUp(driver: NicDriver): void {
+    driver.bringUp();
+    if (driver.up) this.refill(driver);
   }
 
   /** Gratuitous ARP: bridges on the way learn where this address is, before anybody sends to it and again and again. */
@@ -185,25 +163,21 @@ export class GuestVcpu implements Actor {
     const at = addr + NET_HEADER_BYTES;
     writeNetHeader(this.guest, addr);
     writeAnnouncement(this.guest.u8, at, port.macHigh, port.macLow, port.address);
-    if (!port.nic.tx.enqueue(addr, ARP_FRAME_BYTES)) return this.buffers.put(addr);
+    if (!port.driver.enqueue(addr, ARP_FRAME_BYTES)) return this.buffers.put(addr);
     this.counters.values[ANNOUNCEMENTS]++;
   }
 
-  /** virtnet_poll: used receive buffers, each through the network function to a transmit queue. */
-  private receive(port: VcpuNic, ingress: number, budget: number, nowNs: number): number {
-    const rx = port.nic.rx;
-    if (rx === null) return 0;
-    const queue = rx.queue;
-    const used = Math.min(budget, queue.usedAvailable());
-    if (used === 0) return 0;
-    queue.disableCallback();
+  /** One receive poll: each frame through the network function to a transmit queue. */
+  private receive(driver: NicDriver, ingress: number, budget: number, nowNs: number): number {
+    const ready = driver.receive(budget);
+    if (ready === 0) return 0;
     const counts = this.counters.values;
     let bytes = 0;
     let n = 0;
-    for (; n < used; n++) {
-      const addr = queue.takeUsed();
+    for (; n < ready; n++) {
+      const addr = driver.take();
       if (addr < 0) break;
-      const length = queue.usedLen - NET_HEADER_BYTES;
+      const length = driver.frameBytes;
       // Shorter than an Ethernet header (receive_buf, drivers/net/virtio_net.c), or longer than the buffer given.
       if (length < ETH_HEADER_BYTES || length > RX_BUFFER_BYTES - NET_HEADER_BYTES) {
         counts[RX_LENGTH_ERRORS]++;
@@ -218,14 +192,14 @@ export class GuestVcpu implements Actor {
     counts[RX_PACKETS] += n;
     counts[RX_BYTES] += bytes;
     this.debtNs += n * (this.costs.guestRxNs + this.costs.guestForwardNs);
-    this.refill(port);
+    this.refill(driver);
     return n;
   }
 
   private send(egress: number, addr: number, length: number): void {
     const port = egress < this.nics.length ? this.nics[egress] : null;
-    if (port === null || !port.nic.up) this.drop(addr, NF_ERRORS);
-    else if (!port.nic.tx.enqueue(addr, length)) this.drop(addr, TX_QDISC_DROPPED);
+    if (port === null || !port.driver.up) this.drop(addr, NF_ERRORS);
+    else if (!port.driver.enqueue(addr, length)) this.drop(addr, TX_QDISC_DROPPED);
   }
 
   private drop(addr: number, reason: number): void {
@@ -233,30 +207,24 @@ export class GuestVcpu implements Actor {
     this.buffers.put(addr);
   }
 
-  private refill(port: VcpuNic): void {
-    const rx = port.nic.rx;
-    if (rx !== null && rx.refill()) this.kick(port, RX, RX_KICKS);
+  private refill(driver: NicDriver): void {
+    if (driver.refill()) this.exit(driver, RX_KICKS);
   }
 
-  /** start_xmit for what waits, then one kick if the device wants it. */
-  private transmit(port: VcpuNic): void {
-    const tx = port.nic.tx;
-    const kick = tx.flush();
+  private transmit(driver: NicDriver): void {
+    if (driver.transmit()) this.exit(driver, TX_KICKS);
     const counts = this.counters.values;
-    counts[TX_PACKETS] += tx.sent;
-    this.debtNs += tx.sent * this.costs.guestTxNs;
-    counts[TX_LOCK_CONTENDED] += tx.contended;
-    tx.sent = 0;
-    tx.contended = 0;
-    if (kick) this.kick(port, TX, TX_KICKS);
+    counts[TX_PACKETS] += driver.sent;
+    this.debtNs += driver.sent * this.costs.guestTxNs;
+    counts[TX_LOCK_CONTENDED] += driver.contended;
+    driver.sent = 0;
+    driver.contended = 0;
   }
 
-  /** A doorbell write: it leaves the guest, and the ioeventfd wakes vhost. */
-  private kick(port: VcpuNic, queue: number, counter: number): void {
+  /** A doorbell write leaves the guest. */
+  private exit(driver: NicDriver, counter: number): void {
     this.counters.values[counter]++;
-    this.debtNs += this.costs.kickExitNs;
-    port.kicks[queue].signal();
-    port.vhost.ring();
+    this.debtNs += driver.exitNs;
   }
 
   /** Turns callbacks on and looks again. Transmit completions matter only to those who wait for what they free. */
@@ -265,21 +233,20 @@ export class GuestVcpu implements Actor {
     let starved = false;
     let quiet = true;
     for (let v = 0; v < nics.length; v++) {
-      const port = nics[v];
-      if (port === null) continue;
-      if (!port.nic.up) {
-        quiet = port.nic.quiet() && quiet;
+      const driver = nics[v]?.driver;
+      if (driver === undefined) continue;
+      if (!driver.up) {
+        quiet = driver.quiet() && quiet;
         continue;
       }
-      if (port.nic.rx === null) continue;
-      this.refill(port);
-      if (port.nic.rx.starved) starved = true;
-      if (!port.nic.rx.queue.enableCallback()) quiet = false;
+      this.refill(driver);
+      if (driver.starved) starved = true;
+      if (!driver.armReceive()) quiet = false;
     }
     for (let v = 0; v < nics.length; v++) {
-      const port = nics[v];
-      if (port === null || !port.nic.up) continue;
-      if ((starved || port.nic.tx.backlog > 0) && !port.nic.tx.arm()) quiet = false;
+      const driver = nics[v]?.driver;
+      if (driver === undefined || !driver.up) continue;
+      if ((starved || driver.backlog > 0) && !driver.armTransmit()) quiet = false;
     }
     if (quiet && !this.halted) {
       this.halted = true;
@@ -294,13 +261,6 @@ export class GuestVcpu implements Actor {
 
   census(out: Census): void {
     for (const addr of this.buffers.entries()) out.guestBuffers.push(addr);
-    for (const port of this.nics) {
-      if (port === null || !port.nic.up) continue;
-      const waiting = port.nic.tx.waitingBuffers();
-      out.frames += waiting.length;
-      for (const addr of waiting) out.guestBuffers.push(addr);
-      if (port.nic.rx !== null) out.frames += port.nic.rx.queue.usedAvailable();
-      for (const addr of port.nic.ringBuffers()) out.guestBuffers.push(addr);
-    }
+    for (const port of this.nics) port?.driver.census(out);
   }
 }

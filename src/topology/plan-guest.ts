@@ -94,11 +94,11 @@ export function planGuest(
     const kernel = domains
       .flatMap(({ vnics, hardwareVnics }) => [...vnics, ...hardwareVnics])
       .find((k) => k.nic === nic)!;
-    const vhostDoorbell = kernel.vhost.thread.doorbell;
+    const backendDoorbell = kernel.vhost.thread.doorbell;
     const vmmDoorbell = vmmThread.doorbell;
     const mac = parseMac(nic.mac);
     const identity = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
-    const signals = { kicks, vhostDoorbell, pci, vmmDoorbell };
+    const signals = { kicks, backendDoorbell, kickExitNs: scenario.host.costs.table.kickExit, pci, vmmDoorbell };
     for (const each of vcpus) {
       const link: GuestVcpuNicLink = { nic: refs[port], owner: each === vcpu, ...identity, ...signals };
       each.attachments.push({ port, link });
@@ -109,7 +109,7 @@ export function planGuest(
       pci,
       vcpuDoorbell: vcpu.thread.doorbell,
       mailbox,
-      vhostDoorbell,
+      vhostDoorbell: backendDoorbell,
       allowed: allowedFeatures(nic),
       mac: macBytes(nic.mac),
       mtuBytes: MTU_BYTES,
@@ -144,7 +144,6 @@ function planVcpu(
         guestRxNs: table.guestRx,
         guestForwardNs: table.guestForward,
         guestTxNs: table.guestTx,
-        kickExitNs: table.kickExit,
         irqNs: table.irq,
         hltNs: table.hlt,
       },

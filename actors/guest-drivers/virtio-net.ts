@@ -1,0 +1,135 @@
+import type { Memory, Region } from '../../src/memory/arena.ts';
+import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
+import type { Magazine } from '../../src/memory/magazine.ts';
+import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import type { GuestNicRef } from '../../src/virtio/guest-nic.ts';
+import { GuestNic } from '../../src/virtio/guest-nic.ts';
+import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
+import type { Census } from '../actor.ts';
+import type { NicDriver, NicIdentity } from './nic-driver.ts';
+
+const RX = 0;
+const TX = 1;
+
+/** A virtio-net device, whatever backend serves it. */
+export interface VirtioNicLink extends NicIdentity {
+  readonly nic: GuestNicRef;
+  readonly kicks: readonly Region[];
+  /** Of the thread that a kick wakes. */
+  readonly backendDoorbell: Region;
+  /** CPU time of the exit that a kick is, ns. */
+  readonly kickExitNs: number;
+  readonly pci: Region;
+  readonly vmmDoorbell: Region;
+}
+
+/** The virtio-net driver of one vNIC on one vCPU (drivers/net/virtio_net.c, v3.13). */
+export class VirtioNetDriver implements NicDriver {
+  readonly exitNs: number;
+  frameBytes = 0;
+  private readonly nic: GuestNic;
+  private readonly kicks: readonly EventWord[];
+  private readonly backend: Ringer;
+  private readonly vmm: Ringer;
+
+  constructor(memory: Memory, guest: GuestMemory, buffers: Magazine, link: VirtioNicLink) {
+    this.exitNs = link.kickExitNs;
+    this.nic = new GuestNic(memory, guest, buffers, link.nic, link.owner ? memory.words(link.pci) : null);
+    this.kicks = link.kicks.map((region) => new EventWord(memory, region));
+    this.backend = new Ringer(memory, link.backendDoorbell);
+    this.vmm = new Ringer(memory, link.vmmDoorbell);
+  }
+
+  get up(): boolean {
+    return this.nic.up;
+  }
+
+  bringUp(): void {
+    if (!this.nic.step() && this.nic.trapped) this.vmm.ring();
+  }
+
+  quiet(): boolean {
+    return this.nic.quiet();
+  }
+
+  /** virtnet_poll: no callbacks while frames are being taken. */
+  receive(budget: number): number {
+    const { rx } = this.nic;
+    if (rx === null) return 0;
+    const used = Math.min(budget, rx.queue.usedAvailable());
+    if (used > 0) rx.queue.disableCallback();
+    return used;
+  }
+
+  take(): number {
+    const { queue } = this.nic.rx!;
+    const addr = queue.takeUsed();
+    this.frameBytes = queue.usedLen - NET_HEADER_BYTES;
+    return addr;
+  }
+
+  refill(): boolean {
+    const { rx } = this.nic;
+    return rx !== null && rx.refill() && this.kick(RX);
+  }
+
+  get starved(): boolean {
+    const { rx } = this.nic;
+    return rx !== null && rx.starved;
+  }
+
+  enqueue(addr: number, bytes: number): boolean {
+    return this.nic.tx.enqueue(addr, bytes);
+  }
+
+  get backlog(): number {
+    return this.nic.tx.backlog;
+  }
+
+  /** start_xmit for what waits, then one kick if the device wants it. */
+  transmit(): boolean {
+    return this.nic.tx.flush() && this.kick(TX);
+  }
+
+  get sent(): number {
+    return this.nic.tx.sent;
+  }
+
+  set sent(frames: number) {
+    this.nic.tx.sent = frames;
+  }
+
+  get contended(): number {
+    return this.nic.tx.contended;
+  }
+
+  set contended(times: number) {
+    this.nic.tx.contended = times;
+  }
+
+  /** A doorbell write: it leaves the guest, and the ioeventfd or the VMM wakes the backend. */
+  private kick(queue: number): true {
+    this.kicks[queue].signal();
+    this.backend.ring();
+    return true;
+  }
+
+  armReceive(): boolean {
+    const { rx } = this.nic;
+    return rx === null || rx.queue.enableCallback();
+  }
+
+  armTransmit(): boolean {
+    return this.nic.tx.arm();
+  }
+
+  census(out: Census): void {
+    const { nic } = this;
+    if (!nic.up) return;
+    const waiting = nic.tx.waitingBuffers();
+    out.frames += waiting.length;
+    for (const addr of waiting) out.guestBuffers.push(addr);
+    if (nic.rx !== null) out.frames += nic.rx.queue.usedAvailable();
+    for (const addr of nic.ringBuffers()) out.guestBuffers.push(addr);
+  }
+}
