@@ -6,16 +6,22 @@ const TEXT_CHARS = 98;
 export function addList(program: Command): void {
   program
     .command('list')
-    .description('list the scenarios that come with the program')
-    .action(async () => {
+    .description('list the scenarios that come with the program: what each shows, what it needs, how to run it')
+    .option('--json', 'as JSON')
+    .action(async ({ json }: { readonly json?: true }) => {
       const { loadScenario, shippedScenarios } = await import('../topology/scenario-file.ts');
+      const { describeScenario } = await import('../topology/scenario-index.ts');
+      const entries = shippedScenarios().map((name) => describeScenario(loadScenario(name)));
+      if (json === true) {
+        process.stdout.write(`${JSON.stringify(entries, null, 2)}\n`);
+        return;
+      }
       const { formatSeconds } = await import('../metrics/number-format.ts');
       const { wrapWords } = await import('../metrics/text-table.ts');
-      for (const name of shippedScenarios()) {
-        const { description, run } = loadScenario(name);
-        const durationNs = run.warmupNs + run.settleNs + run.phases.reduce((sum, phase) => sum + phase.durationNs, 0);
-        const about = wrapWords(description, TEXT_CHARS).map((line) => `  ${line}\n`);
-        process.stdout.write(`${name}, ${formatSeconds(durationNs)}\n${about.join('')}`);
+      for (const { name, summary, coresNeeded, durationNs, expectations, command } of entries) {
+        const expected = expectations === 1 ? '1 expectation' : `${expectations || 'no'} expectations`;
+        const lines = [...wrapWords(summary, TEXT_CHARS), command].map((line) => `  ${line}\n`).join('');
+        process.stdout.write(`${name}, ${formatSeconds(durationNs)}, ${coresNeeded} cores, ${expected}\n${lines}`);
       }
     });
 }

@@ -9,6 +9,7 @@ import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSweep } from './sweep.ts';
+import { addTopology } from './topology.ts';
 import { addValidate } from './validate.ts';
 
 const program = new Command('vhostlab')
@@ -18,7 +19,7 @@ const program = new Command('vhostlab')
   .showHelpAfterError('(--help lists what is allowed)')
   .exitOverride();
 
-for (const add of [addRun, addSweep, addValidate, addList, addSchema, addDoctor]) add(program);
+for (const add of [addRun, addSweep, addValidate, addList, addTopology, addSchema, addDoctor]) add(program);
 
 try {
   await program.parseAsync();

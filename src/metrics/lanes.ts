@@ -87,7 +87,8 @@ const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
 /** Counts frames that found a vNIC's buffer pool empty. */
 const POOL_COUNTER = 'rx_pool_depleted';
 
-function placeOf(spec: ActorSpec): Place {
+/** The kind of component an actor is. */
+export function placeOf(spec: ActorSpec): Place {
   return PLACES[spec.kind];
 }
 
@@ -174,6 +175,7 @@ function inputsByRegion(plan: Plan): Map<string, LaneInput> {
   ]);
 }
 
-function keyOf(region: Region): string {
+/** Tells regions apart: two ends of one ring name the same. */
+export function keyOf(region: Region): string {
   return `${region.buffer}:${region.offsetBytes}`;
 }

@@ -29,8 +29,26 @@ describe('what is right', () => {
   it('list names the scenarios that come with the program', () => {
     const { status, stdout, stderr } = vhostlab('list');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/^kvm-forum-2014, 23\.5 s$/m);
-    expect(stdout).toMatch(/^kvm-forum-2014-fast, /m);
+    expect(stdout).toMatch(/^kvm-forum-2014, 23\.5 s, 2 cores, .* expectations?\n {2}The test bed of .*\n/m);
+    expect(stdout).toMatch(/^ {2}npm run vhostlab -- run kvm-forum-2014-fast$/m);
+  });
+
+  it('list --json says the same to programs', () => {
+    const { status, stdout } = vhostlab('list', '--json');
+    expect(status).toBe(0);
+    const entries = JSON.parse(stdout) as { name: string; coresNeeded: number; command: string }[];
+    const shared = entries.find(({ name }) => name === 'shared-port-accelerated');
+    expect(shared).toMatchObject({ coresNeeded: 4, command: 'npm run vhostlab -- run shared-port-accelerated' });
+  });
+
+  it('topology draws who hands frames to whom, as Mermaid text or SVG', () => {
+    const { status, stdout } = vhostlab('topology', 'kvm-forum-2014');
+    expect(status).toBe(0);
+    expect(stdout).toContain('flowchart LR\n');
+    expect(stdout).toContain('actor_tap0 -->|"queue 500"| actor_vhost_vnic0\n');
+    const file = join(folder, 'drawn', 'topology.svg');
+    expect(vhostlab('topology', 'kvm-forum-2014', '--svg', file)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readFileSync(file, 'utf8')).toMatch(/^<svg /);
   });
 
   it('validate says what a run would have', () => {
@@ -91,6 +109,8 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
       args: ['run', 'kvm-forum-201'],
       says: /no such scenario, allowed: .*did you mean "kvm-forum-2014"\?/,
     },
+    { args: ['topology', 'kvm-forum-2014', '--cores', '0'], says: /expected a number of cores from 1 to 1024/ },
+    { args: ['topology', 'kvm-forum-2014', '--svg', '/dev/null/x.svg'], says: /^--svg \/dev\/null\/x\.svg: / },
     { args: ['validate', './none.yaml'], says: /^\.\/none\.yaml: no such file/ },
   ])('$args', ({ args, says }) => {
     const { status, stdout, stderr } = vhostlab(...args);

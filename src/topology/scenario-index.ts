@@ -1,0 +1,45 @@
+import { planCores } from '../runtime/core-plan.ts';
+import type { Plan } from '../runtime/plan.ts';
+import { buildPlan } from './build-plan.ts';
+import type { Scenario } from './scenario.ts';
+
+/** What somebody who looks for a scenario wants to know of one. */
+export interface ScenarioEntry {
+  readonly name: string;
+  /** First sentence of its description. */
+  readonly summary: string;
+  /** Cores of this machine that real threads need; the virtual host needs none of them. */
+  readonly coresNeeded: number;
+  /** Length of its traffic: warm-up, phases and settling, ns. */
+  readonly durationNs: number;
+  /** Relations that it expects to hold. */
+  readonly expectations: number;
+  /** The line that runs it. */
+  readonly command: string;
+}
+
+/** Lays the scenario out to learn what it needs. */
+export function describeScenario(scenario: Scenario): ScenarioEntry {
+  const { name, description, run, expect } = scenario;
+  return {
+    name,
+    summary: firstSentence(description),
+    coresNeeded: coresNeeded(buildPlan(scenario)),
+    durationNs: run.warmupNs + run.settleNs + run.phases.reduce((sum, phase) => sum + phase.durationNs, 0),
+    expectations: expect.length,
+    command: `npm run vhostlab -- run ${name}`,
+  };
+}
+
+/** Up to a stop that a new sentence or nothing follows: not the one in `linux-3.13` or `1.5 ms`. */
+function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s+[A-Z]|\s*$)/s.exec(text.trim())?.[0] ?? text.trim();
+}
+
+/** Those it names, and besides as many as keep hardware apart from the modelled host. */
+function coresNeeded({ threads }: Plan): number {
+  const named = threads.flatMap(({ core }) => core ?? []);
+  const free = threads.map(({ name, kind }) => ({ name, kind }));
+  const apart = planCores(free, [0, 1]).coresNeeded;
+  return Math.max(apart, ...named.map((core) => core + 1));
+}

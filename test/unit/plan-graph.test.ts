@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { topologySvg } from '../../src/experiment/graph/topology-graph.ts';
+import { layOut } from '../../src/experiment/graph/topology-layout.ts';
+import type { Box } from '../../src/experiment/graph/topology-layout.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { planGraph } from '../../src/topology/plan-graph.ts';
+import type { PlanGraph } from '../../src/topology/plan-graph.ts';
+import { planMermaid } from '../../src/topology/plan-mermaid.ts';
+import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
+import { describeScenario } from '../../src/topology/scenario-index.ts';
+import { allNodes, parseSvg, placedTexts } from '../support/svg-structure.ts';
+
+function graphOf(name: string, ...overrides: readonly string[]): PlanGraph {
+  return planGraph(buildPlan(loadScenario(name, { overrides })), 2);
+}
+
+function successors(graph: PlanGraph, actor: string): string[] {
+  const next = graph.edges.filter(({ from, carries }) => from === actor && carries === 'frames').map(({ to }) => to);
+  return [...new Set(next)].sort();
+}
+
+describe('the graph of a plan', () => {
+  it('follows a frame from the wire into the guest and back', () => {
+    const graph = graphOf('kvm-forum-2014');
+    expect(successors(graph, 'generator-eth0')).toEqual(['eth0']);
+    expect(successors(graph, 'eth0')).toEqual(['sink-eth0', 'softirq0']);
+    expect(successors(graph, 'softirq0')).toEqual(['br0', 'br1']);
+    expect(successors(graph, 'br0')).toEqual(['eth0', 'tap0']);
+    expect(successors(graph, 'tap0')).toEqual(['vhost-vnic0']);
+    expect(successors(graph, 'vhost-vnic0')).toEqual(['softirq0', 'vm0/vcpu0']);
+    // Any vCPU may transmit on any vNIC; only one takes its receive interrupts.
+    expect(successors(graph, 'vm0/vcpu0')).toEqual(['vhost-vnic0', 'vhost-vnic1']);
+    expect(graph.edges).toContainEqual({ from: 'tap0', to: 'vhost-vnic0', label: 'queue 500', carries: 'frames' });
+  });
+
+  it('shows whom the control path connects', () => {
+    const edges = graphOf('kvm-forum-2014').edges.filter(({ carries }) => carries === 'control');
+    expect(edges.map(({ from, to, label }) => `${from} > ${to}: ${label}`)).toEqual(
+      expect.arrayContaining([
+        'vm0/vmm > vhost-vnic0: vhost ioctls',
+        'vm0/vcpu0 > vm0/vmm: virtio-pci registers',
+        'vm0/vcpu1 > vm0/vmm: virtio-pci registers',
+      ]),
+    );
+  });
+
+  it('goes by what the plan says: an accelerated vNIC is fed by its NIC, a direct one without vhost', () => {
+    const accelerated = graphOf('accelerated');
+    expect(successors(accelerated, 'eth0')).toContain('vhost-vnic0');
+    expect(successors(accelerated, 'br0')).toEqual(['eth0']);
+    const direct = graphOf('direct');
+    expect(successors(direct, 'eth0')).toContain('vm0/vcpu0');
+    expect(successors(direct, 'vhost-vnic0')).toEqual([]);
+    expect(direct.edges).toContainEqual({
+      from: 'vhost-vnic0',
+      to: 'eth0',
+      label: 'vring addresses',
+      carries: 'control',
+    });
+  });
+
+  it('groups actors by thread and threads by core, as they would be placed', () => {
+    const { cores } = graphOf('kvm-forum-2014', 'placement.threads.br0=own');
+    const threads = cores.flatMap((core) => core.threads);
+    expect(threads.find(({ name }) => name === 'br0')!.actors).toEqual([{ name: 'br0', place: 'bridge' }]);
+    expect(cores.find(({ core }) => core === 1)!.threads.map(({ name }) => name)).toEqual(['hardware0']);
+    expect(graphOf('shared-port-accelerated').cores.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
+  });
+});
+
+describe.each(shippedScenarios())('%s', (name) => {
+  const graph = graphOf(name);
+  const actors = graph.cores.flatMap(({ threads }) => threads.flatMap((thread) => thread.actors));
+
+  it('has every frame path closed: whoever is handed frames hands them on, but for sinks', () => {
+    const handed = graph.edges.filter(({ carries }) => carries === 'frames').map(({ to }) => to);
+    const stuck = actors.filter((actor) => handed.includes(actor.name) && successors(graph, actor.name).length === 0);
+    expect(stuck.map(({ place }) => place).filter((place) => place !== 'sink')).toEqual([]);
+  });
+
+  it('is Mermaid in which every arrow joins two boxes that were declared', () => {
+    const text = planMermaid(name, graph);
+    const declared = [...text.matchAll(/^ {6}(\w+)\[/gm)].map(([, id]) => id);
+    expect(new Set(declared).size).toBe(actors.length);
+    const arrows = [...text.matchAll(/^ {2}(\w+) -\.?->\|"[^"|]+"\| (\w+)$/gm)];
+    expect(arrows).toHaveLength(graph.edges.length);
+    expect(arrows.flatMap(([, from, to]) => [from, to]).filter((id) => !declared.includes(id))).toEqual([]);
+  });
+
+  it('is drawn without two boxes on each other', () => {
+    const layout = layOut(graph);
+    const apart = (boxes: readonly Box[]): boolean =>
+      boxes.every((a, i) =>
+        boxes
+          .slice(i + 1)
+          .every((b) => a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y),
+      );
+    expect(apart([...layout.actors.values()])).toBe(true);
+    expect(apart(layout.threads.map(({ box }) => box))).toBe(true);
+    expect(apart(layout.cores.map(({ box }) => box))).toBe(true);
+  });
+
+  it('is a well-formed drawing with every actor, thread and core named', () => {
+    const document = parseSvg(topologySvg(name, graph));
+    const texts = placedTexts(document).map(({ text }) => text);
+    const threads = graph.cores.flatMap((core) => core.threads);
+    const names = [...actors, ...threads].map((each) => each.name);
+    expect(
+      [...names, ...graph.cores.map(({ core }) => `core ${core}`)].filter((each) => !texts.includes(each)),
+    ).toEqual([]);
+    const { width, height } = document.attributes;
+    for (const { attributes } of allNodes(document).filter((node) => node.attributes.height !== '100%')) {
+      if (attributes.x === undefined) continue;
+      expect(Number(attributes.x)).toBeLessThan(Number(width));
+      expect(Number(attributes.y)).toBeLessThan(Number(height));
+    }
+  });
+});
+
+describe('the index of scenarios', () => {
+  it('says what each needs and how it is run', () => {
+    expect(describeScenario(loadScenario('ksoftirqd-guard'))).toMatchObject({
+      summary: expect.stringMatching(/^Linux 4\.9 to 6\.4 skip .*\.$/) as string,
+      coresNeeded: 2,
+      command: 'npm run vhostlab -- run ksoftirqd-guard',
+    });
+    expect(describeScenario(loadScenario('own-cores')).coresNeeded).toBe(6);
+    expect(describeScenario(loadScenario('slow-guest'))).toMatchObject({ coresNeeded: 5, durationNs: 7.5e9 });
+  });
+});
