@@ -140,7 +140,11 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
     mask: reservePortMask(draft.signals),
     nicDoorbell: nic.thread.doorbell,
     connect: (slots, feedback) => {
-      const link: NicHostLink = { slots, ...rings, feedback };
+      // The ring into the bridge is the driver's: the card is not to know it.
+      const rxQueues = rings.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
+        return { free, done, interrupt, cpuDoorbell };
+      });
+      const link: NicHostLink = { slots, rxQueues, tx: rings.tx, txDone: rings.txDone, feedback };
       nic.attachments.push({ port: NIC_HOST_PORT, link });
     },
   };
