@@ -11,7 +11,7 @@ import { indexCounters } from './actor.ts';
 import type { NicDriver, NicIdentity } from './guest-drivers/nic-driver.ts';
 import { VirtioNetDriver } from './guest-drivers/virtio-net.ts';
 import type { VirtioNicLink } from './guest-drivers/virtio-net.ts';
-import type { NetworkFunction } from './network-functions/network-function.ts';
+import type { FunctionCounters, NetworkFunction } from './network-functions/network-function.ts';
 
 const DRIVER_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -39,9 +39,13 @@ const {
 } = indexCounters(DRIVER_COUNTERS);
 const NF_FIRST = DRIVER_COUNTERS.length;
 
-/** The driver's counters, then one for each reason the network function drops for. */
-export function vcpuCounters(drops: NetworkFunction['drops']): readonly CounterSpec[] {
-  return [...DRIVER_COUNTERS, ...drops.map((drop) => ({ ...drop, role: 'drop' as const }))];
+/** The driver's counters, then one for each reason the network function drops for, then what else it counts. */
+export function vcpuCounters({ drops, events = [] }: FunctionCounters): readonly CounterSpec[] {
+  return [
+    ...DRIVER_COUNTERS,
+    ...drops.map((drop) => ({ ...drop, role: 'drop' as const })),
+    ...events.map((name) => ({ name, role: 'event' as const })),
+  ];
 }
 
 export interface GuestVcpuConfig {
@@ -100,6 +104,9 @@ export class GuestVcpu implements Actor {
   private readonly buffers: Magazine;
   private readonly costs: GuestVcpuConfig['costs'];
   private readonly nf: NetworkFunction;
+  /** What the function counts besides drops, and where in the counters that begins. */
+  private readonly nfCounts: Float64Array;
+  private readonly nfFirstEvent: number;
   private readonly nics: (VcpuNic | null)[] = [];
   /** Halted since the last poll that found nothing: the next work begins with an exit and an interrupt. */
   private halted = false;
@@ -112,6 +119,8 @@ export class GuestVcpu implements Actor {
     this.buffers = new Magazine(memory, config.depot, MAGAZINE_BUFFERS);
     this.costs = config.costs;
     this.nf = nf;
+    this.nfCounts = nf.counts ?? new Float64Array(0);
+    this.nfFirstEvent = NF_FIRST + nf.drops.length;
   }
 
   attach(port: number, link: GuestVcpuNicLink): void {
@@ -256,7 +265,13 @@ export class GuestVcpu implements Actor {
   }
 
   commit(): void {
+    const { nfCounts, nfFirstEvent } = this;
+    for (let i = 0; i < nfCounts.length; i++) this.counters.values[nfFirstEvent + i] = nfCounts[i];
     this.counters.commit();
+  }
+
+  report(): readonly string[] {
+    return this.nf.report?.() ?? [];
   }
 
   census(out: Census): void {

@@ -1,16 +1,24 @@
-/** Every network function a guest can run: its configuration by kind, its drop reasons, and how it is built. */
+/** Every network function a guest can run: its configuration by kind, what it counts, and how it is built. */
+import type { FirewallConfig } from './firewall.ts';
+import { Firewall, firewallDrops } from './firewall.ts';
 import type { IpForwardConfig } from './ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
-import type { NetworkFunction } from './network-function.ts';
+import type { FunctionCounters, NetworkFunction } from './network-function.ts';
+import type { ServerConfig } from './server.ts';
+import { SERVER_DROPS, Server } from './server.ts';
 
 /** What the plan says of the function one vCPU runs. */
-export type NetworkFunctionConfig = IpForwardConfig;
+export type NetworkFunctionConfig = IpForwardConfig | FirewallConfig | ServerConfig;
 
-/** The reasons a function of this configuration drops for: what `drops` of the one built from it will be. */
-export function networkFunctionDrops(config: NetworkFunctionConfig): NetworkFunction['drops'] {
+/** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
+export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
   switch (config.kind) {
     case 'ip-forward':
-      return IP_FORWARD_DROPS;
+      return { drops: IP_FORWARD_DROPS };
+    case 'firewall':
+      return { drops: firewallDrops(config) };
+    case 'server':
+      return { drops: SERVER_DROPS };
   }
 }
 
@@ -19,5 +27,9 @@ export function createNetworkFunction(config: NetworkFunctionConfig): NetworkFun
   switch (config.kind) {
     case 'ip-forward':
       return new IpForward(config);
+    case 'firewall':
+      return new Firewall(config);
+    case 'server':
+      return new Server(config);
   }
 }

@@ -1,35 +1,10 @@
-import { ipv4ChecksumOk } from '../../src/net/checksum.ts';
-import {
-  ETHERTYPE_IPV4,
-  ETH_DST_BYTE,
-  ETH_HEADER_BYTES,
-  ETH_SRC_BYTE,
-  etherType,
-  isMulticast,
-  macHigh,
-  macLow,
-  writeMac,
-} from '../../src/net/ethernet.ts';
-import {
-  IPV4_HEADER_MIN_BYTES,
-  decrementTtl,
-  ipv4Dst,
-  ipv4HeaderBytes,
-  ipv4TotalBytes,
-  ipv4Ttl,
-  ipv4Version,
-} from '../../src/net/ipv4.ts';
+import { ETH_DST_BYTE, ETH_HEADER_BYTES, ETH_SRC_BYTE, writeMac } from '../../src/net/ethernet.ts';
+import { decrementTtl, ipv4Dst, ipv4Ttl } from '../../src/net/ipv4.ts';
 import { LPM_NO_ROUTE, LpmTable } from '../../src/net/lpm.ts';
+import type { GuestPort } from './ipv4-input.ts';
+import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
 import type { NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
-
-/** One vNIC of the router: the address it answers to. */
-export interface ForwardPort {
-  readonly macHigh: number;
-  readonly macLow: number;
-  /** Its own IPv4 address: packets for it are for the router itself. */
-  readonly address: number;
-}
 
 /** A route: prefix to next hop. The neighbour's MAC is given, as by a permanent ARP entry. */
 export interface ForwardRoute {
@@ -41,42 +16,40 @@ export interface ForwardRoute {
   readonly nextHopLow: number;
 }
 
-export interface IpForwardConfig {
-  readonly kind: 'ip-forward';
-  readonly ports: readonly ForwardPort[];
+/** What a function needs to know of its guest in order to route. */
+export interface RoutingConfig {
+  readonly ports: readonly GuestPort[];
   readonly routes: readonly ForwardRoute[];
 }
 
+export interface IpForwardConfig extends RoutingConfig {
+  readonly kind: 'ip-forward';
+}
+
+const FIRST = IPV4_INPUT_DROPS.length;
 export const IP_FORWARD_DROPS = [
-  { name: 'nf_not_for_us', reason: 'destination MAC address of another host' },
-  { name: 'nf_not_ipv4', reason: 'not IPv4' },
-  { name: 'nf_in_hdr_errors', reason: 'IPv4 header malformed or truncated' },
-  { name: 'nf_bad_checksum', reason: 'IPv4 header checksum wrong' },
+  ...IPV4_INPUT_DROPS,
   { name: 'nf_ttl_exceeded', reason: 'TTL would reach zero (ICMP time exceeded)' },
   { name: 'nf_no_route', reason: 'no route to the destination (ICMP unreachable)' },
   { name: 'nf_local', reason: 'addressed to the router itself' },
-  { name: 'nf_multicast', reason: 'multicast or broadcast, not routed' },
 ] as const;
-const NOT_FOR_US = dropped(0);
-const NOT_IPV4 = dropped(1);
-const HEADER_ERROR = dropped(2);
-const BAD_CHECKSUM = dropped(3);
-const TTL_EXCEEDED = dropped(4);
-const NO_ROUTE = dropped(5);
-const LOCAL = dropped(6);
-const MULTICAST = dropped(7);
+const TTL_EXCEEDED = dropped(FIRST);
+const NO_ROUTE = dropped(FIRST + 1);
+const LOCAL = dropped(FIRST + 2);
+const ACCEPTED = IPV4_ACCEPTED;
 
 /**
  * IPv4 forwarding as RFC 1812 section 5.2 orders it: validate, look up, take one off the TTL, rewrite the neighbour.
+ * Its steps are there one by one for functions that do something between them, where netfilter has its hooks.
  */
 export class IpForward implements NetworkFunction {
   readonly name = 'ip-forward';
   readonly drops = IP_FORWARD_DROPS;
-  private readonly ports: readonly ForwardPort[];
+  private readonly ports: readonly GuestPort[];
   private readonly routes: readonly ForwardRoute[];
   private readonly table = new LpmTable();
 
-  constructor(config: IpForwardConfig) {
+  constructor(config: RoutingConfig) {
     this.ports = config.ports;
     this.routes = config.routes;
     config.routes.forEach((route, i) => this.table.insert(route.prefix, route.length, i));
@@ -85,43 +58,38 @@ export class IpForward implements NetworkFunction {
   }
 
   process(bytes: Uint8Array, offset: number, length: number, port: number): number {
-    const own = this.ports[port];
-    const high = macHigh(bytes, offset + ETH_DST_BYTE);
-    if (high !== own.macHigh || macLow(bytes, offset + ETH_DST_BYTE) !== own.macLow) {
-      return isMulticast(high) && etherType(bytes, offset) === ETHERTYPE_IPV4
-        ? MULTICAST
-        : isMulticast(high)
-          ? NOT_IPV4
-          : NOT_FOR_US;
-    }
-    if (etherType(bytes, offset) !== ETHERTYPE_IPV4) return NOT_IPV4;
+    const refused = this.accept(bytes, offset, length, port);
+    if (refused !== ACCEPTED) return refused;
+    const route = this.route(bytes, offset);
+    return route < 0 ? route : this.send(bytes, offset, route);
+  }
+
+  /** NF_INET_PRE_ROUTING comes after this. @returns IPV4_ACCEPTED, or the answer that drops the frame. */
+  accept(bytes: Uint8Array, offset: number, length: number, port: number): number {
+    return acceptIpv4(bytes, offset, length, this.ports[port]);
+  }
+
+  /** NF_INET_FORWARD comes after this. @returns the route an accepted frame takes, or the answer that drops it. */
+  route(bytes: Uint8Array, offset: number): number {
     const ip = offset + ETH_HEADER_BYTES;
-    const verdict = this.validate(bytes, ip, length - ETH_HEADER_BYTES);
-    if (verdict !== VALID) return verdict;
-    const destination = ipv4Dst(bytes, ip);
-    // 224.0.0.0/4 and above: not for this function (RFC 1812 section 5.2.1.2).
-    if (destination >>> 28 >= 0xe) return MULTICAST;
-    const found = this.table.lookup(destination);
+    const found = this.table.lookup(ipv4Dst(bytes, ip));
     if (found === LPM_NO_ROUTE) return NO_ROUTE;
     if (found === this.routes.length) return LOCAL;
-    if (ipv4Ttl(bytes, ip) <= 1) return TTL_EXCEEDED;
-    decrementTtl(bytes, ip);
-    const route = this.routes[found];
-    const out = this.ports[route.port];
-    writeMac(bytes, offset + ETH_DST_BYTE, route.nextHopHigh, route.nextHopLow);
-    writeMac(bytes, offset + ETH_SRC_BYTE, out.macHigh, out.macLow);
-    return route.port;
+    return ipv4Ttl(bytes, ip) <= 1 ? TTL_EXCEEDED : found;
   }
 
-  /** RFC 1812 section 5.2.2: length, checksum, version, header length, total length. */
-  private validate(bytes: Uint8Array, ip: number, length: number): number {
-    if (length < IPV4_HEADER_MIN_BYTES || ipv4Version(bytes, ip) !== 4) return HEADER_ERROR;
-    const headerBytes = ipv4HeaderBytes(bytes, ip);
-    const totalBytes = ipv4TotalBytes(bytes, ip);
-    if (headerBytes < IPV4_HEADER_MIN_BYTES || headerBytes > length) return HEADER_ERROR;
-    if (totalBytes < headerBytes || totalBytes > length) return HEADER_ERROR;
-    return ipv4ChecksumOk(bytes, ip, headerBytes) ? VALID : BAD_CHECKSUM;
+  /** Index of the vNIC that a route leads out by. */
+  portOf(route: number): number {
+    return this.routes[route].port;
+  }
+
+  /** Readies a routed frame for its next hop. @returns the vNIC to send it out by. */
+  send(bytes: Uint8Array, offset: number, route: number): number {
+    decrementTtl(bytes, offset + ETH_HEADER_BYTES);
+    const { port, nextHopHigh, nextHopLow } = this.routes[route];
+    const out = this.ports[port];
+    writeMac(bytes, offset + ETH_DST_BYTE, nextHopHigh, nextHopLow);
+    writeMac(bytes, offset + ETH_SRC_BYTE, out.macHigh, out.macLow);
+    return port;
   }
 }
-
-const VALID = 0;

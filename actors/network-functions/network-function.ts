@@ -1,19 +1,35 @@
+/** A reason frames end at a function: the name of its counter, and in words. */
+export interface DropReason {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /**
  * What a guest runs on the frames it receives. One instance per vCPU: nothing is shared between instances but what a
- * function puts into guest memory itself.
+ * function puts into guest memory itself, where the vCPUs run at the same time.
  */
 export interface NetworkFunction {
   /** Name for reports: `ip-forward`. */
   readonly name: string;
-  /** Why frames end here, in words, each with a counter name: the index is what `process` answers. */
-  readonly drops: readonly { readonly name: string; readonly reason: string }[];
+  /** Why frames end here: the index is what `process` answers. */
+  readonly drops: readonly DropReason[];
+  /** What it counts besides, by counter name. Default: nothing. */
+  readonly events?: readonly string[];
+  /** How often each of `events` has happened; the function adds to it. */
+  readonly counts?: Float64Array;
   /**
    * Handles one frame in place. `bytes[offset]` is the first byte of the Ethernet header; the frame is `length` bytes
-   * long, without FCS; `port` is the index of the vNIC it came in by; `nowNs` is the monotonic clock.
+   * long, without FCS; `port` is the index of the vNIC it came in by; `nowNs` is the monotonic clock, the same for all
+   * frames of a batch.
    * @returns the index of the vNIC to send it out by, or `dropped(i)` for reason i.
    */
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number;
+  /** What happened that a person should read, oldest first. */
+  report?(): readonly string[];
 }
+
+/** What a function counts, known before it is built. */
+export type FunctionCounters = Pick<NetworkFunction, 'drops' | 'events'>;
 
 /** The answer "drop, for reason i of `drops`". */
 export function dropped(reason: number): number {

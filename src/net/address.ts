@@ -36,6 +36,27 @@ export function formatCidr(cidr: Ipv4Cidr): string {
   return `${formatIpv4(cidr.address)}/${cidr.prefixLength}`;
 }
 
+/** A transport endpoint. */
+export interface Ipv4Endpoint {
+  readonly address: number;
+  readonly port: number;
+}
+
+/** Parses `10.0.0.1:80`. */
+export function parseEndpoint(text: string): Ipv4Endpoint {
+  const match = /^([0-9.]+):(\d{1,5})$/.exec(text);
+  const port = match ? Number(match[2]) : NaN;
+  if (!match || port > 0xffff) {
+    throw new Error(`"${text}" is not an endpoint: expected an address and a port of 0..65535 such as 10.0.0.1:80`);
+  }
+  return { address: parseIpv4(match[1]), port };
+}
+
+/** `10.0.0.1:80` of an endpoint. */
+export function formatEndpoint({ address, port }: Ipv4Endpoint): string {
+  return `${formatIpv4(address)}:${port}`;
+}
+
 /** First address of the prefix: the host bits cleared, as uint32. */
 export function networkOf(cidr: Ipv4Cidr): number {
   return cidr.prefixLength === 0 ? 0 : (cidr.address & (-1 << (32 - cidr.prefixLength))) >>> 0;

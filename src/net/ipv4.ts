@@ -106,9 +106,14 @@ export function setIpv4Dst(bytes: Uint8Array, offset: number, address: number): 
  * checked that the TTL is above one; a router discards the packet otherwise.
  */
 export function decrementTtl(bytes: Uint8Array, offset: number): void {
+  setTtl(bytes, offset, bytes[offset + IPV4_TTL_BYTE] - 1);
+}
+
+/** Stores the TTL and adjusts the header checksum (RFC 1624 eqn. 3). */
+export function setTtl(bytes: Uint8Array, offset: number, ttl: number): void {
   const oldWord = readU16(bytes, offset + IPV4_TTL_BYTE);
-  const newWord = oldWord - 0x0100;
-  bytes[offset + IPV4_TTL_BYTE] = newWord >>> 8;
+  const newWord = (ttl << 8) | (oldWord & 0xff);
+  bytes[offset + IPV4_TTL_BYTE] = ttl;
   const checksum = readU16(bytes, offset + IPV4_CHECKSUM_BYTE);
   writeU16(bytes, offset + IPV4_CHECKSUM_BYTE, updateChecksum16(checksum, oldWord, newWord));
 }

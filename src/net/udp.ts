@@ -20,6 +20,13 @@ export function udpDstPort(bytes: Uint8Array, offset: number): number {
   return readU16(bytes, offset + UDP_DST_PORT_BYTE);
 }
 
+/** Swaps source and destination port; the checksum stays right. */
+export function swapUdpPorts(bytes: Uint8Array, offset: number): void {
+  const srcPort = udpSrcPort(bytes, offset);
+  writeU16(bytes, offset + UDP_SRC_PORT_BYTE, udpDstPort(bytes, offset));
+  writeU16(bytes, offset + UDP_DST_PORT_BYTE, srcPort);
+}
+
 /** Length field: header and payload in bytes. */
 export function udpLength(bytes: Uint8Array, offset: number): number {
   return readU16(bytes, offset + UDP_LENGTH_BYTE);

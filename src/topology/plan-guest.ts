@@ -1,7 +1,7 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
 import { vcpuCounters } from '../../actors/guest-vcpu.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
-import { networkFunctionDrops } from '../../actors/network-functions/factory.ts';
+import { networkFunctionCounters } from '../../actors/network-functions/factory.ts';
 import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
@@ -137,7 +137,7 @@ function planVcpu(
     kind: 'vcpu',
     config: {
       name,
-      counters: draft.count(vcpu, vcpuCounters(networkFunctionDrops(nf))),
+      counters: draft.count(vcpu, vcpuCounters(networkFunctionCounters(nf))),
       guestMemory: `guest:${vm.name}`,
       depot,
       costs: {

@@ -6,6 +6,7 @@ import type { ExpectationNames } from './scenario-expectations.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
+import type { ParsedNf } from './scenario-nf-schema.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
 import type { Scenario } from './scenario.ts';
 import { portLoads } from './stream-rates.ts';
@@ -115,8 +116,18 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
             ),
           ],
     ),
-    ...(nf.routes ?? []).flatMap(({ nic }, r) =>
-      unknownName(['vms', v, 'nf', 'routes', r, 'nic'], nic, 'vNIC of this VM', own),
+    ...checkFunction(nf, ['vms', v, 'nf'], own),
+  ];
+}
+
+function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
+  const routes = nf.kind === 'server' ? [] : (nf.routes ?? []);
+  const rules = nf.kind === 'firewall' ? nf.rules : [];
+  return [
+    ...routes.flatMap(({ nic }, r) => unknownName([...path, 'routes', r, 'nic'], nic, 'vNIC of this VM', nics)),
+    ...findRepeated(
+      rules.flatMap(({ name }, r) => (name === undefined ? [] : [{ name, path: [...path, 'rules', r, 'name'] }])),
+      'rule',
     ),
   ];
 }

@@ -4,13 +4,14 @@ import { COST_KEYS, COST_PROFILES } from './cost-profiles.ts';
 import type { CostKey } from './cost-profiles.ts';
 import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './kernel-profiles.ts';
 import type { KernelProfile } from './kernel-profiles.ts';
+import { completeNf } from './scenario-nf.ts';
+import type { RouteSpec } from './scenario-nf.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
 import type {
   BridgeSpec,
   HostSpec,
   PlacementSpec,
   PortSpec,
-  RouteSpec,
   RunSpec,
   Scenario,
   StreamSpec,
@@ -62,6 +63,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
         name: stream.name ?? `${stream.from}-to-${stream.to}`,
         from: stream.from,
         to: stream.to,
+        destination: stream.destination,
         via: stream.via ?? entryOf(stream.from, stream.to, bridges, vms),
         rate: stream.rate ?? 'shared',
         frameBytes:
@@ -132,9 +134,31 @@ interface HostParts {
 }
 
 function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
-  const nicsOnBridge = new Map<string, number>();
+  const nicsOf = completeNics(vms, host);
   return vms.map((vm, v) => {
-    const nics = (vm.nics ?? []).map((nic, n): VnicSpec => {
+    const nics = nicsOf[v];
+    const stationMac = (nic: string) =>
+      stationOf(
+        nics.find(({ name }) => name === nic),
+        host,
+      )?.mac ?? '';
+    const others = nicsOf.filter((each) => each !== nics).flat();
+    const connected = connectedRoutes(nics, others, host);
+    return {
+      name: vm.name,
+      vcpus: vm.vcpus,
+      memoryBytes: vm.memory,
+      nics,
+      nf: completeNf(vm.nf, { connected, stationMac }),
+    };
+  });
+}
+
+/** The vNICs of each VM. */
+function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
+  const nicsOnBridge = new Map<string, number>();
+  return vms.map((vm, v) =>
+    (vm.nics ?? []).map((nic, n): VnicSpec => {
       const bridge = host.bridges.find(({ taps }) => taps.includes(nic.tap.name ?? ''))?.name ?? '';
       const position = nicsOnBridge.get(bridge) ?? 0;
       nicsOnBridge.set(bridge, position + 1);
@@ -147,19 +171,13 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
         vcpu: nic.vcpu === 'auto' ? n % vm.vcpus : nic.vcpu,
         bridge,
       };
-    });
-    const routes = vm.nf.routes?.map((route): RouteSpec => {
-      const port = portsOf(nics.find(({ name }) => name === route.nic)?.bridge ?? '', host)[0];
-      return { ...route, gatewayMac: route.gatewayMac === 'auto' ? (port?.mac ?? '') : route.gatewayMac };
-    });
-    return {
-      name: vm.name,
-      vcpus: vm.vcpus,
-      memoryBytes: vm.memory,
-      nics,
-      nf: { kind: vm.nf.kind, routes: routes ?? connectedRoutes(nics, host) },
-    };
-  });
+    }),
+  );
+}
+
+/** The port on the wire of a vNIC. */
+function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undefined {
+  return portsOf(nic?.bridge ?? '', host)[0];
 }
 
 function completeQueues(nic: ParsedNic, kernel: KernelProfile) {
@@ -193,12 +211,21 @@ function share(asked: number | 'auto', auto: number): number {
   return asked === 'auto' ? Math.floor(auto) : asked;
 }
 
-/** The network behind every port a vNIC shares a bridge with; where two vNICs do, the first. */
-function connectedRoutes(nics: readonly VnicSpec[], host: HostParts): RouteSpec[] {
-  return host.ports.flatMap((port) => {
+/** The network behind every port, and every other VM, that a vNIC shares a bridge with; where two do, the first. */
+function connectedRoutes(nics: readonly VnicSpec[], others: readonly VnicSpec[], host: HostParts): RouteSpec[] {
+  const networks = host.ports.flatMap((port) => {
     const nic = nics.find(({ bridge }) => portsOf(bridge, host).includes(port));
     return nic === undefined ? [] : [{ prefix: port.network, nic: nic.name, gatewayMac: port.mac }];
   });
+  const neighbours = others.flatMap(({ bridge, ip, mac }) => {
+    const nic = nics.find((each) => each.bridge === bridge);
+    return nic === undefined ? [] : [{ prefix: hostPrefix(ip), nic: nic.name, gatewayMac: mac }];
+  });
+  return [...networks, ...neighbours];
+}
+
+function hostPrefix(cidr: string): string {
+  return formatCidr({ ...parseCidr(cidr), prefixLength: 32 });
 }
 
 function portsOf(bridge: string, { bridges, ports }: HostParts): PortSpec[] {

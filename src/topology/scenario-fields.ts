@@ -1,6 +1,6 @@
 /** Building blocks of the scenario schema. Each error message is the part that follows `allowed:`. */
 import { z } from 'zod';
-import { formatCidr, networkOf, parseCidr } from '../net/address.ts';
+import { formatCidr, formatEndpoint, networkOf, parseCidr, parseEndpoint } from '../net/address.ts';
 import { ETH_FRAME_MIN_BYTES } from '../net/ethernet.ts';
 import {
   BIT_RATE_FORM,
@@ -113,6 +113,39 @@ export const prefixOrAuto = () =>
     (value) => value === 'auto' || isNetwork(value),
     { error: () => 'auto, or an IPv4 prefix such as 198.18.0.0/24, host bits zero' },
   );
+
+const PORT_RANGE_ALLOWED = 'a port such as 53, or a range such as 1024-65535';
+const PORT_MAX = 0xffff;
+
+/** Ports of TCP or UDP: one, or from a lowest to a highest. */
+export const portRange = () =>
+  z
+    .union([integer(0, PORT_MAX), z.string().regex(/^\d{1,5}-\d{1,5}$/)], { error: () => PORT_RANGE_ALLOWED })
+    .transform((value, context) => {
+      const [low, high] = typeof value === 'number' ? [value, value] : value.split('-').map(Number);
+      if (low <= high && high <= PORT_MAX) return { low, high };
+      context.addIssue({ code: 'custom', message: PORT_RANGE_ALLOWED, input: value });
+      return z.NEVER;
+    });
+
+/** Address and port, `198.18.1.2:80`; auto is passed through. */
+export const endpointOrAuto = () => endpointField('auto, or an IPv4 address and a port such as 198.18.1.2:80', 'auto');
+
+function endpointField(allowed: string, keyword?: string) {
+  const pattern = '(\\d{1,3}\\.){3}\\d{1,3}:\\d{1,5}';
+  return z
+    .string({ error: () => allowed })
+    .meta({ pattern: keyword === undefined ? `^${pattern}$` : `^${keyword}$|^${pattern}$` })
+    .transform((value, context): string => {
+      if (value === keyword) return value;
+      try {
+        return formatEndpoint(parseEndpoint(value));
+      } catch {
+        context.addIssue({ code: 'custom', message: allowed, input: value });
+        return z.NEVER;
+      }
+    });
+}
 
 function cidr(keyword: string | undefined, allowed: string) {
   return z

@@ -1,6 +1,8 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
-import { componentName, macOrAuto, prefix } from './scenario-fields.ts';
+import { componentName, integer, macOrAuto, portRange, prefix } from './scenario-fields.ts';
+
+const RULES_MAX = 4096;
 
 const routeSchema = z.strictObject({
   prefix: prefix().describe('Destination, such as 198.18.1.0/24.'),
@@ -11,7 +13,7 @@ const routeSchema = z.strictObject({
 const routes = () =>
   z
     .array(routeSchema)
-    .describe('Forwarding table. Default: the network of every port a vNIC shares a bridge with.')
+    .describe('Forwarding table. Default: the network of every port, and every VM, that a vNIC shares a bridge with.')
     .optional();
 
 const ipForwardSchema = z.strictObject({
@@ -19,7 +21,48 @@ const ipForwardSchema = z.strictObject({
   routes: routes(),
 });
 
-export const nfSchema = z.discriminatedUnion('kind', [ipForwardSchema]);
+const RULE_NAME_ALLOWED = 'a name of up to 24 small letters, digits and _';
+const ruleSchema = z.strictObject({
+  name: z
+    .string({ error: () => RULE_NAME_ALLOWED })
+    .regex(/^[a-z0-9_]{1,24}$/, { error: () => RULE_NAME_ALLOWED })
+    .describe('Part of the name of its drop counter, nf_denied_NAME. Default: ruleN, counted from 0.')
+    .optional(),
+  action: z.enum(['allow', 'deny']).describe('What happens to a packet that fits: allow or deny.'),
+  protocol: z
+    .union([z.enum(['any', 'icmp', 'tcp', 'udp']), integer(0, 255)], {
+      error: () => 'any, icmp, tcp, udp, or a protocol number from 0 to 255',
+    })
+    .prefault('any')
+    .describe('IP protocol. Default any.'),
+  source: prefix().prefault('0.0.0.0/0').describe('Prefix of the source address. Default: any.'),
+  destination: prefix().prefault('0.0.0.0/0').describe('Prefix of the destination address. Default: any.'),
+  sourcePorts: portRange()
+    .describe('Source ports, such as 1024-65535; fits TCP and UDP only. Default: any.')
+    .optional(),
+  destinationPorts: portRange()
+    .describe('Destination ports, such as 53; fits TCP and UDP only. Default: any.')
+    .optional(),
+});
+
+const firewallSchema = z.strictObject({
+  kind: z.literal('firewall').describe('A stateless packet filter in front of IPv4 forwarding.'),
+  rules: z
+    .array(ruleSchema)
+    .max(RULES_MAX)
+    .prefault([])
+    .describe('Rules in their order: the first that fits decides. Default none.'),
+  default: z.enum(['allow', 'deny']).prefault('deny').describe('For packets that no rule fits. Default deny.'),
+  routes: routes(),
+});
+
+const serverSchema = z.strictObject({
+  kind: z
+    .literal('server')
+    .describe('A host that answers: UDP echo to any port (RFC 862), ICMP echo, ARP; it forwards nothing.'),
+});
+
+export const nfSchema = z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, serverSchema]);
 
 /** A network function after its keys were checked one by one. */
 export type ParsedNf = z.output<typeof nfSchema>;

@@ -17,6 +17,7 @@ import {
   componentName,
   duration,
   durationOr,
+  endpointOrAuto,
   frameSizes,
   integer,
   integerOr,
@@ -215,6 +216,9 @@ const streamSchema = z.strictObject({
   via: componentName()
     .describe('vNIC the frames are addressed to. Needed where several VMs could forward them.')
     .optional(),
+  destination: endpointOrAuto()
+    .prefault('auto')
+    .describe('Address and port of its frames. Default auto: the discard port of the station on the wire of `to`.'),
   rate: rate()
     .describe('Rate of this stream alone, the same in every phase. Default: its part of traffic.rate.')
     .optional(),

@@ -6,6 +6,7 @@ import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
 import type { KernelName } from './kernel-profiles.ts';
 import type { Rate } from './quantities.ts';
 import type { Expectation } from './scenario-expectations.ts';
+import type { NfSpec } from './scenario-nf.ts';
 import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
 import type { ACCELERATION_PROVIDERS } from './scenario-vnic-schema.ts';
 
@@ -80,12 +81,6 @@ export interface VmSpec {
   readonly nf: NfSpec;
 }
 
-/** The network function that every vCPU of a VM runs. */
-export interface NfSpec {
-  readonly kind: 'ip-forward';
-  readonly routes: readonly RouteSpec[];
-}
-
 export interface VnicSpec {
   readonly name: string;
   readonly mode: VnicMode;
@@ -115,12 +110,6 @@ export interface VnicSpec {
   readonly features: readonly VnicFeature[];
 }
 
-export interface RouteSpec {
-  readonly prefix: string;
-  readonly nic: string;
-  readonly gatewayMac: string;
-}
-
 export interface TrafficSpec {
   readonly rate: Rate;
   readonly pattern: 'constant' | 'poisson';
@@ -139,6 +128,8 @@ export interface StreamSpec {
   readonly to: string;
   /** vNIC the frames are addressed to. */
   readonly via: string;
+  /** Address and port they are sent to; auto is the station on the wire of port `to`. */
+  readonly destination: string;
   /** Its own rate in every phase, or its part of what the phase offers. */
   readonly rate: Rate | 'shared';
   /** Sizes with FCS, sent in turn, round and round; of a replayed capture the mean alone, which need not be whole. */

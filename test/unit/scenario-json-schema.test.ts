@@ -46,10 +46,12 @@ describe('JSON Schema of scenario files', () => {
   it('requires names and relations only, since everything else has a default', () => {
     const required = new Set(all.flatMap(([, node]) => node.required ?? []));
     expect([...required].sort()).toEqual([
+      'action',
       'duration',
       'from',
       'hardware',
       'host',
+      'kind',
       'metric',
       'name',
       'nic',

@@ -1,0 +1,73 @@
+/** The network function of a VM in a scenario: completed from what was written, and as the rest of the program sees it. */
+import type { ParsedNf } from './scenario-nf-schema.ts';
+
+export interface RouteSpec {
+  readonly prefix: string;
+  readonly nic: string;
+  readonly gatewayMac: string;
+}
+
+/** A packet that fits all of it gets its action. */
+export interface FirewallRuleSpec {
+  readonly name: string;
+  readonly action: 'allow' | 'deny';
+  readonly protocol: 'any' | 'icmp' | 'tcp' | 'udp' | number;
+  readonly source: string;
+  readonly destination: string;
+  readonly sourcePorts: PortRangeSpec | null;
+  readonly destinationPorts: PortRangeSpec | null;
+}
+
+export interface PortRangeSpec {
+  readonly low: number;
+  readonly high: number;
+}
+
+interface Routed {
+  readonly routes: readonly RouteSpec[];
+}
+
+export interface FirewallSpec extends Routed {
+  readonly kind: 'firewall';
+  readonly rules: readonly FirewallRuleSpec[];
+  readonly default: 'allow' | 'deny';
+}
+
+/** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
+export type NfSpec = (Routed & { readonly kind: 'ip-forward' }) | FirewallSpec | (Routed & { readonly kind: 'server' });
+
+/** What routes may refer to, and what stands where none are written. */
+export interface RoutingChoice {
+  readonly connected: readonly RouteSpec[];
+  /** The station on the wire of a vNIC, empty where there is none. */
+  readonly stationMac: (nic: string) => string;
+}
+
+export function completeNf(parsed: ParsedNf, choice: RoutingChoice): NfSpec {
+  switch (parsed.kind) {
+    case 'server':
+      return { kind: 'server', routes: [] };
+    case 'ip-forward':
+      return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
+    case 'firewall':
+      return {
+        kind: 'firewall',
+        rules: parsed.rules.map((rule, i) => ({
+          ...rule,
+          name: rule.name ?? `rule${i}`,
+          sourcePorts: rule.sourcePorts ?? null,
+          destinationPorts: rule.destinationPorts ?? null,
+        })),
+        default: parsed.default,
+        routes: completeRoutes(parsed.routes, choice),
+      };
+  }
+}
+
+function completeRoutes(routes: readonly RouteSpec[] | undefined, choice: RoutingChoice): readonly RouteSpec[] {
+  if (routes === undefined) return choice.connected;
+  return routes.map((route) => ({
+    ...route,
+    gatewayMac: route.gatewayMac === 'auto' ? choice.stationMac(route.nic) : route.gatewayMac,
+  }));
+}
