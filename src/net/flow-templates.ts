@@ -22,6 +22,7 @@ const PHASES = PATTERN_PHASES_COUNT;
 const PATTERN = TEST_PATTERN_BYTE;
 const IPV4 = FRAME_IPV4_BYTE;
 const UDP = FRAME_UDP_BYTE;
+const PORT_VALUES = 0x1_0000;
 const IMAGE_WORDS = 16;
 const TWO_32_INVERSE = 1 / 4_294_967_296;
 
@@ -30,6 +31,11 @@ export interface FlowSpec extends FrameSpec {
   readonly flowCount: number;
   /** Source ports used before the next source address is taken. Default: as many as fit between `srcPort` and 65535. */
   readonly srcPortCount?: number;
+}
+
+/** Source ports that a stream's flows use before the next source address is taken. */
+export function srcPortsOf({ flowCount, srcPort, srcPortCount }: FlowSpec): number {
+  return srcPortCount ?? Math.min(flowCount, PORT_VALUES - srcPort);
 }
 
 /**
@@ -60,9 +66,8 @@ export class FlowTemplates {
       throw new Error('frames can be written on little-endian machines only');
     checkRange('number of flows', spec.flowCount, 1, 0x7fff_ffff);
     checkRange('source port', spec.srcPort, 0, 0xffff);
-    const portsMax = 0x1_0000 - spec.srcPort;
-    this.srcPortCount = spec.srcPortCount ?? Math.min(spec.flowCount, portsMax);
-    checkRange('number of source ports', this.srcPortCount, 1, portsMax);
+    this.srcPortCount = srcPortsOf(spec);
+    checkRange('number of source ports', this.srcPortCount, 1, PORT_VALUES - spec.srcPort);
     const lastAddress = spec.srcAddress + Math.floor((spec.flowCount - 1) / this.srcPortCount);
     checkRange('last source address', lastAddress, 0, 0xffff_ffff);
     this.flowCount = spec.flowCount;

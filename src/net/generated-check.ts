@@ -1,3 +1,5 @@
+import { AddressCheck } from './address-check.ts';
+import type { ExpectedAddresses } from './address-check.ts';
 import { Arrivals } from './arrivals.ts';
 import { ipv4ChecksumOk } from './checksum.ts';
 import { ETH_HEADER_BYTES } from './ethernet.ts';
@@ -13,10 +15,11 @@ const CORRUPT = FRAME_CORRUPT;
 const ETH_BYTES = ETH_HEADER_BYTES;
 const IPV4_BYTES = IPV4_HEADER_MIN_BYTES;
 
-/** A stream this sink expects: its number and how many flows it has. */
+/** A stream this sink expects: its number, how many flows it has, and whose addresses its frames must bear. */
 export interface ExpectedStream {
   readonly stream: number;
   readonly flowCount: number;
+  readonly addresses: ExpectedAddresses;
 }
 
 /** One expected stream, and its place among those expected. */
@@ -24,9 +27,10 @@ interface Expected {
   readonly index: number;
   readonly flowCount: number;
   readonly arrivals: Arrivals;
+  readonly addresses: AddressCheck;
 }
 
-/** Checks generated frames by their test header. */
+/** Checks generated frames by their test header, their content, and the addresses they must have by now. */
 export class GeneratedCheck implements TrafficCheck {
   sentNs = 0;
   streamIndex = 0;
@@ -34,9 +38,10 @@ export class GeneratedCheck implements TrafficCheck {
   private readonly expected: (Expected | null)[] = [];
 
   constructor(streams: readonly ExpectedStream[]) {
-    streams.forEach(({ stream, flowCount }, index) => {
+    streams.forEach(({ stream, flowCount, addresses }, index) => {
       while (this.expected.length <= stream) this.expected.push(null);
-      this.expected[stream] = { index, flowCount, arrivals: new Arrivals(flowCount) };
+      const arrivals = new Arrivals(flowCount);
+      this.expected[stream] = { index, flowCount, arrivals, addresses: new AddressCheck(addresses) };
     });
   }
 
@@ -48,10 +53,12 @@ export class GeneratedCheck implements TrafficCheck {
     const ip = offset + ETH_BYTES;
     if (!ipv4ChecksumOk(bytes, ip, IPV4_BYTES) || !udpChecksumOk(bytes, ip)) return CORRUPT;
     if (!payloadIntact(bytes, words, offset, length)) return CORRUPT;
-    this.sentNs = readSendNs(bytes, offset);
-    this.streamIndex = expected.index;
     const seq = readSeq(bytes, offset);
     // Flows are sent in turn, so a frame's flow follows from its sequence.
-    return expected.arrivals.note(seq, seq % expected.flowCount);
+    const flow = seq % expected.flowCount;
+    if (!expected.addresses.matches(bytes, ip, flow)) return CORRUPT;
+    this.sentNs = readSendNs(bytes, offset);
+    this.streamIndex = expected.index;
+    return expected.arrivals.note(seq, flow);
   }
 }

@@ -11,11 +11,13 @@ import { reserveHistogram } from '../memory/histogram.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveInterruptLine } from '../memory/interrupt-line.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
-import { parseCidr } from '../net/address.ts';
+import { parseCidr, parseEndpoint } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
+import type { FlowSpec } from '../net/flow-templates.ts';
 import type { ReplayStream } from '../net/replay-tag.ts';
 import type { CheckPlan, SourcePlan } from '../runtime/plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
+import { expectedAddresses } from './plan-addresses.ts';
 import { planReplays } from './plan-replay.ts';
 import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
 import { generatorName, queueName, sinkName } from './thread-names.ts';
@@ -166,29 +168,31 @@ function pacingOf(scenario: Scenario, stream: StreamSpec): StreamPacing {
   return { pattern, burst, seed: (scenario.seed * 1_000_003 + streams.indexOf(stream) * 7919 + 1) | 0 };
 }
 
-/** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */
 function sourceOf(scenario: Scenario, stream: StreamSpec, replays: readonly ReplayStream[]): SourcePlan {
   const { pcap, streams } = scenario.traffic;
   if (pcap !== 'none') return { kind: 'capture', path: pcap, stream: replays[streams.indexOf(stream)] };
+  return { kind: 'generated', flows: flowsOf(scenario, stream), sizesBytes: stream.frameBytes };
+}
+
+/** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */
+function flowsOf(scenario: Scenario, stream: StreamSpec): FlowSpec {
   const from = portOf(scenario, stream.from);
   const to = portOf(scenario, stream.to);
   const via = scenario.vms.flatMap(({ nics }) => nics).find(({ name }) => name === stream.via);
   if (via === undefined)
     throw new Error(`stream ${stream.name} is addressed to vNIC ${stream.via}, which is not there`);
+  const station = { address: parseCidr(to.network).address + FIRST_STATION, port: DESTINATION_PORT };
+  const destination = stream.destination === 'auto' ? station : parseEndpoint(stream.destination);
   return {
-    kind: 'generated',
-    flows: {
-      dstMac: parseMac(via.mac),
-      srcMac: parseMac(from.mac),
-      srcAddress: parseCidr(from.network).address + FIRST_STATION,
-      dstAddress: parseCidr(to.network).address + FIRST_STATION,
-      srcPort: FIRST_SOURCE_PORT,
-      dstPort: DESTINATION_PORT,
-      ttl: stream.ttl,
-      stream: scenario.traffic.streams.indexOf(stream),
-      flowCount: stream.flows,
-    },
-    sizesBytes: stream.frameBytes,
+    dstMac: parseMac(via.mac),
+    srcMac: parseMac(from.mac),
+    srcAddress: parseCidr(from.network).address + FIRST_STATION,
+    dstAddress: destination.address,
+    srcPort: FIRST_SOURCE_PORT,
+    dstPort: destination.port,
+    ttl: stream.ttl,
+    stream: scenario.traffic.streams.indexOf(stream),
+    flowCount: stream.flows,
   };
 }
 
@@ -199,7 +203,11 @@ function checkOf(scenario: Scenario, arriving: readonly StreamSpec[], replays: r
   }
   return {
     kind: 'generated',
-    streams: arriving.map((stream) => ({ stream: streams.indexOf(stream), flowCount: stream.flows })),
+    streams: arriving.map((stream) => ({
+      stream: streams.indexOf(stream),
+      flowCount: stream.flows,
+      addresses: expectedAddresses(scenario, stream, flowsOf(scenario, stream)),
+    })),
   };
 }
 

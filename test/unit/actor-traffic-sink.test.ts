@@ -69,6 +69,13 @@ describe('verdicts', () => {
     expect(s.counts()).toEqual({ rx_packets: 1, rx_bytes: 60, rx_corrupt: 1 });
   });
 
+  test('corrupt: whole, but from another address or port than the flow was sent from', () => {
+    const s = bench();
+    s.put(s.frame(0, 0, { srcPort: 1025 }));
+    s.put(s.frame(1, 0, { dstPort: 10 }));
+    expect(s.counts()).toEqual({ rx_packets: 2, rx_bytes: 120, rx_corrupt: 2 });
+  });
+
   test('foreign: no test frame, or of a stream that ends elsewhere', () => {
     const s = bench();
     s.put(ethernet('02:00:00:00:00:01', '02:00:00:00:00:02'));

@@ -1,0 +1,35 @@
+/** Which addresses a stream's frames must bear when they arrive, by the network functions on their way. */
+import { ANY_ENDPOINT } from '../net/address-check.ts';
+import type { EndpointRange, ExpectedAddresses, ExpectedEnd } from '../net/address-check.ts';
+import { parseCidr } from '../net/address.ts';
+import { srcPortsOf } from '../net/flow-templates.ts';
+import type { FlowSpec } from '../net/flow-templates.ts';
+import type { Scenario, StreamSpec } from './scenario.ts';
+
+interface Ends {
+  readonly source: ExpectedEnd;
+  readonly destination: ExpectedEnd;
+}
+
+export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows: FlowSpec): ExpectedAddresses {
+  const { srcAddress, srcPort } = flows;
+  return { ...endsOf(scenario, stream, flows), srcAddress, srcPort, srcPortCount: srcPortsOf(flows) };
+}
+
+function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
+  const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow: dstPort, portHigh: dstPort };
+  const isServer = vms.some(
+    ({ nf, nics }) => nf.kind === 'server' && nics.some(({ ip }) => parseCidr(ip).address === dstAddress),
+  );
+  // What comes back is the answer: from where the request was sent to, to where it was sent from.
+  if (isServer) return { source: asked, destination: 'flow' };
+  const nf = vms.find(({ nics }) => nics.some(({ name }) => name === via))?.nf;
+  switch (nf?.kind) {
+    case 'ip-forward':
+    case 'firewall':
+      return { source: 'flow', destination: asked };
+    case 'server':
+    case undefined:
+      return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
+  }
+}

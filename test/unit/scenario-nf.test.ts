@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { ScenarioError } from '../../src/topology/scenario-error.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { parseScenario } from '../../src/topology/scenario-file.ts';
+import type { Scenario } from '../../src/topology/scenario.ts';
+
+const parse = (text: string): Scenario => parseScenario(text, 'some/where/x.yaml');
+function problems(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    if (error instanceof ScenarioError) return error.message.split('\n');
+    throw error;
+  }
+  return [];
+}
+const TWO_VMS = `
+ports: [{ name: eth0 }, { name: eth1 }]
+bridges: [{ name: br0, ports: [eth0, tap0] }, { name: br1, ports: [eth1, tap1, tap2] }]
+vms:
+  - { name: vm0, nics: [{ name: a, tap: { name: tap0 } }, { name: b, tap: { name: tap1 } }] }
+  - { name: vm1, nics: [{ name: c, tap: { name: tap2 } }], nf: { kind: server } }
+`;
+
+describe('routes nobody wrote', () => {
+  it('lead to the network of every port and to every VM on the same bridge', () => {
+    const { vms, ports } = parse(TWO_VMS);
+    expect(vms[0].nf.routes).toEqual([
+      { prefix: '198.18.0.0/24', nic: 'a', gatewayMac: ports[0].mac },
+      { prefix: '198.18.1.0/24', nic: 'b', gatewayMac: ports[1].mac },
+      { prefix: '198.18.1.2/32', nic: 'b', gatewayMac: vms[1].nics[0].mac },
+    ]);
+    expect(vms[1].nf).toEqual({ kind: 'server', routes: [] });
+  });
+});
+
+describe('firewall', () => {
+  const nf = (rules: string) => `vms: [{ name: vm0, nf: { kind: firewall, rules: [${rules}] } }]\n`;
+
+  it('names rules by their place and reads ports as ranges', () => {
+    const { vms } = parse(nf('{ action: allow, protocol: 89 }, { action: deny, name: web, destinationPorts: 80-88 }'));
+    expect(vms[0].nf).toMatchObject({
+      kind: 'firewall',
+      default: 'deny',
+      rules: [
+        { name: 'rule0', protocol: 89, source: '0.0.0.0/0', sourcePorts: null },
+        { name: 'web', destinationPorts: { low: 80, high: 88 } },
+      ],
+    });
+  });
+
+  it.each([
+    ['{ action: allow, sourcePorts: 9-7 }', 'found "9-7", allowed: a port such as 53, or a range such as 1024-65535'],
+    ['{ action: allow, sourcePorts: 65536 }', 'found 65536, allowed: an integer from 0 to 65535'],
+    ['{ action: drop }', 'found "drop", allowed: allow, deny'],
+    ['{ action: deny, name: Web }', 'found "Web", allowed: a name of up to 24 small letters, digits and _'],
+    [
+      '{ action: deny, source: 10.0.0.1/24 }',
+      'found "10.0.0.1/24", allowed: an IPv4 prefix such as 198.18.0.0/24, host bits zero',
+    ],
+    [
+      '{ action: deny, protocol: sctp }',
+      'found "sctp", allowed: any, icmp, tcp, udp, or a protocol number from 0 to 255',
+    ],
+    [
+      '{ action: deny, name: x }, { action: allow, name: x }',
+      'found "x" a second time, allowed: one rule of that name',
+    ],
+  ])('refuses %s', (rules, sentence) => {
+    expect(problems(nf(rules)).map((line) => line.replace(/^x?.*?:\d+:\d+: /, ''))).toEqual([sentence]);
+  });
+});
+
+describe('where a stream is sent', () => {
+  const stream = (destination: string) =>
+    `${TWO_VMS}traffic: { streams: [{ from: eth0, to: eth0, destination: '${destination}' }] }\n`;
+
+  it('is the address and port given, and what comes back must come from there', () => {
+    const plan = buildPlan(parse(stream('198.18.1.2:7')));
+    const actors = plan.threads.flatMap(({ actors }) => actors);
+    const generator = actors.find(({ name }) => name === 'generator-eth0')!.spec;
+    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec;
+    const server = 0xc6120102;
+    expect(generator).toMatchObject({ sources: [{ flows: { dstAddress: server, dstPort: 7 } }] });
+    expect(sink).toMatchObject({
+      check: {
+        streams: [
+          {
+            addresses: {
+              source: { addressLow: server, addressHigh: server, portLow: 7, portHigh: 7 },
+              destination: 'flow',
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  it.each(['198.18.1.2', '198.18.1.2:65536', '198.18.1:7'])('refuses %s', (text) => {
+    expect(problems(stream(text))[0]).toContain('allowed: auto, or an IPv4 address and a port such as 198.18.1.2:80');
+  });
+});
