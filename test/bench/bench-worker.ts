@@ -1,6 +1,7 @@
 /** Entry of the bench's worker bundle: does one task after another on the core it is pinned to. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Memory } from '../../src/memory/arena.ts';
+import { parkByFutex } from '../../src/runtime/futex-parking.ts';
 import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os-threads.ts';
 import type { BenchAnswer, BenchJob, BenchReport } from './bench-task.ts';
 import { Stopwatch } from './stopwatch.ts';
@@ -21,6 +22,8 @@ if (parentPort !== null) serve(workerData as BenchWorkerInput);
 function serve({ name, core }: BenchWorkerInput): void {
   nameThread(name);
   setThreadCores(currentTid(), [core]);
+  // As every thread of a run does.
+  parkByFutex();
   parentPort!.on('message', (job: BenchJob) => {
     let answer: BenchAnswer;
     try {

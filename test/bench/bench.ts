@@ -48,8 +48,10 @@ export interface BenchContext {
 export interface Bench {
   readonly name: string;
   readonly what: string;
-  /** Runs between two readings of the cache line's round trip. */
+  /** Needs two cores, or is skipped. */
   readonly usesBothCores: boolean;
+  /** Measures other programs only: the same on every Node. */
+  readonly nativeOnly?: boolean;
   readonly run: (context: BenchContext) => Promise<BenchResult>;
 }
 

@@ -5,13 +5,18 @@ import { parseArgs } from 'node:util';
 import { probeCapabilities } from '../../src/runtime/capabilities.ts';
 import { actorsBench } from './benches/actors-bench.ts';
 import { limitsBench, readRoundTripNs } from './benches/limits-bench.ts';
+import { observersBench } from './benches/observers-bench.ts';
 import { pathBench } from './benches/path-bench.ts';
 import { ringBench, ringFrameBench } from './benches/ring-bench.ts';
 import { startupBench } from './benches/startup-bench.ts';
+import { virtualBench } from './benches/virtual-bench.ts';
 import { virtqueueBench } from './benches/virtqueue-bench.ts';
 import { wakeBench } from './benches/wake-bench.ts';
 import type { Bench, BenchContext, BenchResult } from './bench.ts';
-import { numberText, resultTable } from './table.ts';
+import { budgetMarkdown } from './budget.ts';
+import { benchOn, findOtherRuntime, runtimeAt } from './runtimes.ts';
+import type { Runtime } from './runtimes.ts';
+import { numberText, resultTable, runtimeTable } from './table.ts';
 
 const BENCHES: readonly Bench[] = [
   limitsBench,
@@ -21,10 +26,13 @@ const BENCHES: readonly Bench[] = [
   actorsBench,
   wakeBench,
   pathBench,
+  observersBench,
+  virtualBench,
   startupBench,
 ];
 
-const USAGE = `usage: npm run bench -- [--only NAME[,NAME...]] [--quick] [--rounds N] [--json FILE]
+const USAGE = `usage: npm run bench -- [--only NAME[,NAME...]] [--full] [--rounds N] [--node PATH|none] [--json FILE]
+--full: more and longer rounds, half an hour. --node: another Node to compare with; default: the newest one found.
 ${BENCHES.map(({ name, what }) => `  ${name.padEnd(12)}${what}`).join('\n')}`;
 
 /** One bench's result with the machine's state around it, as the JSON file holds it. */
@@ -33,14 +41,17 @@ interface Report extends BenchResult {
   /** Cache line to the other core and back, before and after; null where it was not measured. */
   readonly roundTripNs: readonly (number | null)[];
   readonly seconds: number;
+  /** The same on the other Node. */
+  readonly other: BenchResult | null;
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
-      quick: { type: 'boolean', default: false },
+      full: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      node: { type: 'string' },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -49,20 +60,30 @@ async function main(): Promise<void> {
   const names = values.only?.split(',') ?? BENCHES.map(({ name }) => name);
   const unknown = names.filter((name) => !BENCHES.some((bench) => bench.name === name));
   if (unknown.length > 0) throw new Error(`no bench called ${unknown.join(', ')}\n${USAGE}`);
-  const context = contextOf(values.quick, values.rounds);
-  console.log(machineText(context));
+  const context = contextOf(!values.full, values.rounds);
+  const other = otherRuntime(values.node);
+  console.log(machineText(context, other));
   const reports: Report[] = [];
   for (const bench of BENCHES.filter(({ name }) => names.includes(name))) {
-    const report = await runBench(bench, context);
+    const report = await runBench(bench, context, other);
     reports.push(report);
     console.log(reportText(report));
   }
   console.log(`\n${resultTable(reports)}`);
+  if (other !== null) console.log(`\n${runtimeTable(reports, process.version, other.version)}`);
+  const budget = budgetMarkdown(reports.flatMap(({ rows }) => rows));
+  if (budget !== null) console.log(`\n${budget}`);
   if (values.json !== undefined) {
     const machine = { node: process.version, v8: process.versions.v8, cpu: cpus()[0].model, kernel: release() };
     const { rounds, quick, cores } = context;
-    writeFileSync(values.json, `${JSON.stringify({ machine, rounds, quick, cores, reports }, null, 2)}\n`);
+    const result = { machine, otherNode: other?.version ?? null, rounds, quick, cores, reports };
+    writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
   }
+}
+
+function otherRuntime(path: string | undefined): Runtime | null {
+  if (path === 'none') return null;
+  return path === undefined ? findOtherRuntime() : runtimeAt(path);
 }
 
 function contextOf(quick: boolean, roundsText: string | undefined): BenchContext {
@@ -79,23 +100,26 @@ function contextOf(quick: boolean, roundsText: string | undefined): BenchContext
   };
 }
 
-async function runBench(bench: Bench, context: BenchContext): Promise<Report> {
+async function runBench(bench: Bench, context: BenchContext, runtime: Runtime | null): Promise<Report> {
   const started = performance.now();
   const [a, b] = context.cores;
   if (bench.usesBothCores && a === b) {
     const skipped = 'needs 2 cores, this machine allows one';
-    return { bench: bench.name, rows: [], notes: [], skipped, roundTripNs: [], seconds: 0 };
+    return { bench: bench.name, rows: [], notes: [], skipped, roundTripNs: [], seconds: 0, other: null };
   }
   context.progress(`${bench.name}: ${bench.what}`);
   const before = await readRoundTripNs(context);
   const result = await bench.run(context);
+  const other = runtime === null || bench.nativeOnly === true ? null : await benchOn(runtime, bench.name, context);
   const after = await readRoundTripNs(context);
-  return { bench: bench.name, ...result, roundTripNs: [before, after], seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  return { bench: bench.name, ...result, roundTripNs: [before, after], seconds, other };
 }
 
-function machineText({ cores, rounds }: BenchContext): string {
+function machineText({ cores, rounds }: BenchContext, other: Runtime | null): string {
   return [
     `Node ${process.version} (V8 ${process.versions.v8}), ${cpus()[0].model}, Linux ${release()}`,
+    other === null ? 'no other Node to compare with' : `and beside it Node ${other.version} (${other.path})`,
     `threads pinned to cores ${cores.join(' and ')}; median (min to max) of ${rounds} interleaved rounds;`,
     'a round in which a thread waited for its core is done again; waiting: the share that was left',
   ].join('\n');

@@ -3,16 +3,18 @@
  * moves them to its cores. Prints one JSON line for each load asked for.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../actors/traffic-generator.ts';
+import { setRates } from '../../src/experiment/throttle.ts';
 import { takeSnapshot } from '../../src/metrics/snapshot.ts';
 import type { Snapshot } from '../../src/metrics/snapshot.ts';
 import type { Host } from '../../src/runtime/host.ts';
+import type { Plan } from '../../src/runtime/plan.ts';
 import { sampleCores } from '../../src/runtime/core-use.ts';
 import type { CoreSample } from '../../src/runtime/core-use.ts';
 import { ScheduleReader } from '../../src/runtime/sched-stats.ts';
 import { ThreadHost } from '../../src/runtime/thread-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { deliveredFrames, sentFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */
 export interface PathOrder {
@@ -20,6 +22,8 @@ export interface PathOrder {
   readonly overrides: readonly string[];
   /** Offered frames/s of each stream, one load after another. */
   readonly ratesPps: readonly number[];
+  /** Go no higher once two loads in a row delivered less than this part of the best. */
+  readonly giveUpBelow: number;
   readonly warmUpMs: number;
   readonly pointMs: number;
 }
@@ -43,29 +47,34 @@ const host = await ThreadHost.create(buildPlan(loadScenario(order.scenario, { ov
 const schedules = new ScheduleReader();
 try {
   await host.start();
-  setRates(host, order.ratesPps[0]);
+  offer(order.ratesPps[order.ratesPps.length >> 1]);
   await delay(order.warmUpMs);
+  let best = 0;
+  let worse = 0;
   for (const ratePps of order.ratesPps) {
-    setRates(host, ratePps);
+    offer(ratePps);
     await delay(SETTLE_MS);
     const coresBefore = sampleCores(schedules.read());
     const before = takeSnapshot(host);
     await delay(order.pointMs);
     const after = takeSnapshot(host);
     const foreignShare = foreignShareOf(coresBefore, sampleCores(schedules.read()));
-    console.log(JSON.stringify({ ...pointOf(host, ratePps, before, after), foreignShare } satisfies PathPoint));
+    const point = { ...pointOf(host, ratePps, before, after), foreignShare } satisfies PathPoint;
+    console.log(JSON.stringify(point));
+    best = Math.max(best, point.deliveredPps);
+    worse = point.deliveredPps < best * order.giveUpBelow ? worse + 1 : 0;
+    if (worse === 2) break;
   }
 } finally {
   schedules.close();
   await host.stop();
 }
 
-function setRates({ plan, memory }: Host, ratePps: number): void {
-  for (const { name, throttle } of plan.ports) {
-    const rates = memory.doubles(throttle);
-    for (const { from, index } of plan.streams) if (from === name) rates[THROTTLE_RATES_DOUBLE + index] = ratePps;
-    Atomics.add(memory.words(throttle), THROTTLE_CHANGES_WORD, 1);
-  }
+function offer(ratePps: number): void {
+  setRates(
+    host,
+    host.plan.streams.map(() => ratePps),
+  );
 }
 
 /** What the cores did beyond this process's threads. */
@@ -78,20 +87,12 @@ function foreignShareOf(before: CoreSample, after: CoreSample): number {
 
 function pointOf(running: Host, ratePps: number, before: Snapshot, after: Snapshot): Omit<PathPoint, 'foreignShare'> {
   const elapsedNs = after.atNs - before.atNs;
-  const perSecond = (counter: 'tx' | 'rx', actorOf: (stream: { generator: string; sink: string }) => string): number =>
-    running.plan.streams.reduce((sum, stream) => {
-      const actor = actorOf(stream);
-      const counters = running.plan.threads
-        .flatMap(({ actors }) => actors)
-        .find(({ name }) => name === actor)!.counters;
-      const index = counters.findIndex(({ name }) => name === `${counter}_${stream.name}`);
-      return sum + after.counters.get(actor)![index] - before.counters.get(actor)![index];
-    }, 0) /
-    (elapsedNs / 1e9);
+  const perSecond = (framesUntil: (plan: Plan, snapshot: Snapshot) => number): number =>
+    ((framesUntil(running.plan, after) - framesUntil(running.plan, before)) * 1e9) / elapsedNs;
   return {
     ratePps,
-    sentPps: perSecond('tx', ({ generator }) => generator),
-    deliveredPps: perSecond('rx', ({ sink }) => sink),
+    sentPps: perSecond(sentFrames),
+    deliveredPps: perSecond(deliveredFrames),
     threads: after.threads.map(({ name, runNs, waitNs }) => {
       const start = before.threads.find((thread) => thread.name === name);
       return {

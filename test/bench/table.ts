@@ -25,6 +25,40 @@ export function resultTable(results: readonly BenchResult[]): string {
   return table.toString();
 }
 
+/** The same rows on two Nodes; `change` is how many times the figure of the first. */
+export function runtimeTable(
+  results: readonly { readonly rows: readonly Row[]; readonly other: BenchResult | null }[],
+  version: string,
+  otherVersion: string,
+): string {
+  const table = new Table({
+    head: ['what', 'unit', version, otherVersion, 'change', ''],
+    style: { head: [], border: [], compact: true },
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'left'],
+  });
+  for (const { rows, other } of results) {
+    for (const row of rows) {
+      const beside = other?.rows.find(({ name }) => name === row.name);
+      if (beside !== undefined) table.push(comparison(row, beside));
+    }
+  }
+  return table.toString();
+}
+
+function comparison(row: Row, beside: Row): string[] {
+  const change = beside.ours.median / row.ours.median;
+  const apart = row.ours.max < beside.ours.min || beside.ours.max < row.ours.min;
+  const verdict = change > 1 === (row.better === 'higher') ? 'better' : 'worse';
+  return [
+    row.name,
+    row.unit,
+    spreadText(row.ours),
+    spreadText(beside.ours),
+    `${numberText(change)} x`,
+    apart ? verdict : '',
+  ];
+}
+
 /** Above this, others had so much of the cores that a miss says nothing about us. */
 const DISTURBED_SHARE = 0.1;
 

@@ -1,5 +1,6 @@
 import type { CacheLineTask } from '../bench-task.ts';
 import type { Bench, BenchContext, BenchResult } from '../bench.ts';
+import { COPY_LOCAL, COPY_REMOTE, ROUND_TRIP } from '../budget.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, WorkerPair } from '../worker-pair.ts';
@@ -11,9 +12,9 @@ const LINES = 512;
 const STRIDE_BYTES = 2112;
 
 const FIGURES = [
-  { key: 'roundTripNs', name: 'cache line to the other core and back' },
-  { key: 'copyLocalNs', name: "64-byte copy out of one's own cache" },
-  { key: 'copyRemoteNs', name: "64-byte copy out of the other core's cache" },
+  { key: 'roundTripNs', name: ROUND_TRIP },
+  { key: 'copyLocalNs', name: COPY_LOCAL },
+  { key: 'copyRemoteNs', name: COPY_REMOTE },
 ] as const;
 
 /** What nothing on two cores can go below: the yardstick for budgets. */

@@ -1,4 +1,5 @@
 import { reserveDoorbell } from '../../../src/memory/doorbell.ts';
+import { parkByFutex } from '../../../src/runtime/futex-parking.ts';
 import type { WakeTask } from '../bench-task.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
@@ -28,7 +29,8 @@ export const wakeBench: Bench = {
       ...(await measure('other core', a, b, native, context)),
       ...(await measure('same core', a, a, native, context)),
     ];
-    return { rows, notes: native === null ? [NO_COMPILER] : [], skipped: null };
+    const notes = [`threads sleep and wake by ${parkByFutex()}`, ...(native === null ? [NO_COMPILER] : [])];
+    return { rows, notes, skipped: null };
   },
 };
 
