@@ -1,9 +1,10 @@
 /** What a softirq CPU is attached to: the NICs it polls and the sources of its backlog. */
 import type { Region } from '../src/memory/arena.ts';
+import type { BridgeInputRef } from '../src/memory/bridge-input.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 
 /** One receive queue of a NIC, whose interrupt goes to this CPU: a NAPI instance. */
-export interface SoftirqNicLink {
+export interface SoftirqNicLink extends BridgeInputRef {
   readonly kind: 'nic';
   readonly rxFree: RingRef;
   readonly rxDone: RingRef;
@@ -14,15 +15,13 @@ export interface SoftirqNicLink {
   readonly interrupt: Region;
   /** Taps with feedback behind this port hold it masked here. */
   readonly mask: Region;
-  readonly toBridge: RingRef;
-  /** Rung when the bridge has a thread of its own. */
-  readonly bridgeDoorbell: Region | null;
 }
 
-/** A tap whose transmissions (guest to network) enter this CPU's backlog, as netif_rx_ni puts them there. */
-export interface SoftirqBacklogLink {
+/**
+ * A source of this CPU's backlog: a tap whose transmissions (guest to network) enter it, as netif_rx_ni puts them
+ * there, or another CPU that steers frames here.
+ */
+export interface SoftirqBacklogLink extends BridgeInputRef {
   readonly kind: 'backlog';
   readonly from: RingRef;
-  readonly toBridge: RingRef;
-  readonly bridgeDoorbell: Region | null;
 }

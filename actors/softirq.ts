@@ -1,6 +1,6 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
+import { BridgeInput } from '../src/memory/bridge-input.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
-import { Ringer } from '../src/memory/doorbell.ts';
 import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
@@ -15,6 +15,7 @@ export const SOFTIRQ_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_to_bridge', role: 'out' },
   { name: 'rx_bridge_queue_full', role: 'drop', reason: 'bridge on a thread of its own did not keep up' },
+  { name: 'rx_backlog_dropped', role: 'drop', reason: "backlog of the bridge's CPU full (softnet_stat dropped)" },
   { name: 'backlog_packets', role: 'in' },
   { name: 'backlog_to_bridge', role: 'out' },
   { name: 'tx_cleaned', role: 'event' },
@@ -40,6 +41,7 @@ const {
   rx_packets: RX_PACKETS,
   rx_to_bridge: RX_TO_BRIDGE,
   rx_bridge_queue_full: RX_BRIDGE_FULL,
+  rx_backlog_dropped: RX_BACKLOG_DROPPED,
   backlog_packets: BACKLOG_PACKETS,
   backlog_to_bridge: BACKLOG_TO_BRIDGE,
   tx_cleaned: TX_CLEANED,
@@ -105,7 +107,7 @@ class NicInstance {
     this.txDone = link.txDone === null ? null : new IdRingConsumer(memory, link.txDone);
     this.interrupt = new InterruptHandler(memory, link.interrupt);
     this.mask = new PortMask(memory, link.mask);
-    this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
+    this.out = new BridgeInput(memory, link);
     this.rxRing = link.rxRing;
     this.deficit = link.rxRing - this.rxFree.depth() - this.rxDone.depth();
   }
@@ -118,23 +120,7 @@ class BacklogSource {
 
   constructor(memory: Memory, link: SoftirqBacklogLink) {
     this.from = new IdRingConsumer(memory, link.from);
-    this.out = new BridgeInput(memory, link.toBridge, link.bridgeDoorbell);
-  }
-}
-
-/** The ring into one bridge port, and the bridge's doorbell where it has a thread of its own. */
-class BridgeInput {
-  readonly ring: IdRingProducer;
-  private readonly bridge: Ringer | null;
-
-  constructor(memory: Memory, ring: RingRef, doorbell: Region | null) {
-    this.ring = new IdRingProducer(memory, ring);
-    this.bridge = doorbell === null ? null : new Ringer(memory, doorbell);
-  }
-
-  publish(): void {
-    this.ring.publish();
-    if (this.bridge !== null) this.bridge.ring();
+    this.out = new BridgeInput(memory, link);
   }
 }
 
@@ -261,7 +247,7 @@ export class Softirq implements Actor {
     const received = Math.min(weight, nic.rxDone.readable(weight));
     if (received > 0) {
       const out = nic.out.ring;
-      const room = Math.min(received, out.writable(received));
+      const room = nic.out.room(received);
       for (let i = 0; i < room; i++) {
         const id = nic.rxDone.take();
         this.prefetch(id);
@@ -273,7 +259,7 @@ export class Softirq implements Actor {
       nic.deficit += received;
       counts[RX_PACKETS] += received;
       counts[RX_TO_BRIDGE] += room;
-      counts[RX_BRIDGE_FULL] += received - room;
+      counts[nic.out.steered ? RX_BACKLOG_DROPPED : RX_BRIDGE_FULL] += received - room;
       this.debtNs += received * this.costs.nicRxNs;
       if (room < received) this.returns.flush();
     }
@@ -339,7 +325,7 @@ export class Softirq implements Actor {
       if (source === null) continue;
       // A bridge on its own thread may be behind: then frames wait here, in the backlog, which has its own limit.
       const ready = Math.min(weight - work, source.from.readable(weight - work));
-      const n = Math.min(ready, source.out.ring.writable(ready));
+      const n = source.out.room(ready);
       if (n === 0) continue;
       for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
       source.from.release();

@@ -5,7 +5,7 @@
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
 import type { VnicSpec } from '../topology/scenario.ts';
-import { vcpuName, vhostName } from '../topology/thread-names.ts';
+import { softirqName, vcpuName, vhostName } from '../topology/thread-names.ts';
 import type { DropCount, PhaseResult, RunResult } from './run-result.ts';
 import { stateOf, tellThread, threadRowOf } from './thread-story.ts';
 
@@ -33,11 +33,16 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
     case 'tx_dropped':
       return tellVhostReceive(run, phase, drop.actor);
     case 'rx_missed_errors':
-      return tellMask(run, phase, drop.actor) ?? tellSoftirq(run, phase, 'must empty receive rings');
+      return (
+        tellMask(run, phase, drop.actor) ??
+        tellSoftirq(run, phase, 'must empty receive rings', cpuOfPort(run, drop.actor))
+      );
     case 'rx_pool_depleted':
       return tellPool(run, phase, drop.actor);
     case 'backlog_dropped':
-      return tellSoftirq(run, phase, 'must empty the backlog');
+      return tellSoftirq(run, phase, 'must empty the backlog', cpuOfVhost(run, drop.actor));
+    case 'rx_backlog_dropped':
+      return tellSoftirq(run, phase, 'must empty the backlog', cpusSteeredTo(run, drop.actor));
     case 'rx_bridge_queue_full':
       return tellSlowest(run, phase, 'which must keep up with softirq,', namesOf(run.scenario.bridges));
     case 'drop_tx_queue_full':
@@ -113,8 +118,32 @@ function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): Dr
   return tellSlowest(run, phase, 'which takes frames from the guest,', workers);
 }
 
-function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string): DropCause | null {
-  const softirqs = run.threads.flatMap(({ actors }) => actors.filter((actor) => /^softirq\d+$/.test(actor)));
+/** The softirq CPUs that work on a port's rings. */
+function cpuOfPort({ scenario }: CausedRun, port: string): string[] {
+  return scenario.ports
+    .filter(({ name }) => name === port)
+    .map(({ host, cpu }) => softirqName(scenario.hosts, host, cpu));
+}
+
+/** The CPU whose backlog a worker fills. */
+function cpuOfVhost({ scenario }: CausedRun, vhost: string): string[] {
+  return scenario.vms.flatMap(({ host, nics }) =>
+    nics.filter(({ name }) => vhostName(name) === vhost).map((nic) => softirqName(scenario.hosts, host, nic.vhost.cpu)),
+  );
+}
+
+/** The CPUs of bridges whose ports interrupt another one. */
+function cpusSteeredTo({ scenario }: CausedRun, from: string): string[] {
+  const { hosts, ports, bridges } = scenario;
+  return bridges
+    .filter((bridge) =>
+      ports.some(({ name, host, cpu }) => bridge.ports.includes(name) && softirqName(hosts, host, cpu) === from),
+    )
+    .map(({ host, cpu }) => softirqName(hosts, host, cpu))
+    .filter((name) => name !== from);
+}
+
+function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string, softirqs: readonly string[]): DropCause | null {
   const softirq = mostDemanding(run, phase, softirqs);
   const told = tellSlowest(run, phase, `which ${duty},`, softirqs);
   if (softirq === null || told === null) return null;
@@ -138,7 +167,8 @@ function tellTransmitQueue(run: CausedRun, phase: PhaseResult, bridge: string): 
   const members = run.scenario.bridges.find(({ name }) => name === bridge)?.ports ?? [];
   const full = members.find((port) => wireShare(run, phase, port) >= WIRE_FULL_RATIO);
   if (full !== undefined) return { text: `${full} sent at line rate, which is all its wire carries`, kind: 'wire' };
-  return tellSoftirq(run, phase, 'cleans transmit rings');
+  const cpus = members.flatMap((port) => cpuOfPort(run, port));
+  return tellSoftirq(run, phase, 'cleans transmit rings', cpus);
 }
 
 /** Of several components that share a duty, the one whose thread wanted a core most. */

@@ -3,7 +3,7 @@ import { formatAmount } from '../metrics/number-format.ts';
 import type { Host } from '../runtime/host.ts';
 import { COST_KEYS } from '../topology/cost-profiles.ts';
 import { formatRate } from '../topology/quantities.ts';
-import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
+import type { HostSpec, PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { requestedFps } from './phase-result.ts';
 
 /** Names of the parts of a run that are no phase of the scenario. */
@@ -22,7 +22,7 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     scenario: scenario.name,
     hostKind: host.kind,
     seed: scenario.seed,
-    lines: [...host.header, describeModel(scenario)],
+    lines: [...host.header, ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1))],
     parts: parts.filter(({ durationNs }) => durationNs > 0),
     threads: host.places,
   };
@@ -36,10 +36,12 @@ function rateText(scenario: Scenario, phase: PhaseSpec): string {
 }
 
 /** What of the results is declared and not this program's own work. */
-function describeModel({ host }: Scenario): string {
+function describeModel(host: HostSpec, named: boolean): string {
   const { inherit, table } = host.costs;
   const charged = COST_KEYS.filter((key) => table[key] > 0).map((key) => `${key} ${table[key]}`);
   const costs = charged.length === 0 ? 'none' : `${inherit}, in ns: ${charged.join(', ')}`;
   const napi = host.threadedNapi ? ', threaded NAPI' : '';
-  return `kernel ${host.kernel}, HZ ${host.hz}${napi}; declared costs: ${costs}`;
+  const cpus = host.softirqCpus === 1 ? '' : `, ${host.softirqCpus} softirq CPUs`;
+  const who = named ? `${host.name}: ` : '';
+  return `${who}kernel ${host.kernel}, HZ ${host.hz}${napi}${cpus}; declared costs: ${costs}`;
 }

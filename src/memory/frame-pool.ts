@@ -8,9 +8,10 @@
  * over from the core of the NIC. The stride is 2,112 bytes and not 2,048: with a power of two every header would fall
  * into the same few cache sets.
  *
- * Slots are numbered through the whole host memory. Each pool owns whole slabs of 1,024 numbers, so that a table of a
- * few words tells whose slot an id is. Exactly one actor allocates from a pool; every other actor that may end a frame
- * of that pool hands the slot back through a return ring of its own, large enough for the whole pool.
+ * Slots are numbered through the memories of all hosts of a run, one after the other. Each pool owns whole slabs of
+ * 1,024 numbers, so that a table of a few words tells whose slot an id is. Exactly one actor allocates from a pool;
+ * every other actor that may end a frame of that pool hands the slot back through a return ring of its own, large
+ * enough for the whole pool.
  */
 import type { Memory, Region } from './arena.ts';
 import type { Arena } from './arena.ts';
@@ -35,15 +36,18 @@ export interface PoolRef {
   readonly slots: number;
 }
 
-/** All host slots: where slot 0 starts, and which pool each slab of 1,024 ids belongs to. */
+/** The slots of one host: the first id, where its slot starts, and which pool each slab of 1,024 ids belongs to. */
 export interface SlotMemoryRef {
   readonly region: Region;
+  readonly firstId: number;
+  /** By id, from slab 0 on; slabs before `firstId` lie in the memory of other hosts. */
   readonly poolOfSlab: readonly number[];
 }
 
-/** Plans the host's slot memory, pool by pool. */
+/** Plans the slot memories of a run's hosts, host by host and pool by pool. */
 export class SlotMemoryPlanner {
   private readonly poolOfSlab: number[] = [];
+  private reservedSlabs = 0;
 
   /** Adds a pool of at least `slots` slots (rounded up to whole slabs). */
   addPool(slots: number): PoolRef {
@@ -54,18 +58,21 @@ export class SlotMemoryPlanner {
     return { index, firstId, slots: slabs * SLAB_SLOTS };
   }
 
-  /** Reserves the memory once all pools are known. */
+  /** Reserves the memory of the pools added since the last call: those of one host. */
   reserve(arena: Arena): SlotMemoryRef {
-    const region = arena.reserve(this.poolOfSlab.length * SLAB_SLOTS * SLOT_STRIDE_BYTES);
-    return { region, poolOfSlab: this.poolOfSlab };
+    const firstSlab = this.reservedSlabs;
+    this.reservedSlabs = this.poolOfSlab.length;
+    const region = arena.reserve((this.reservedSlabs - firstSlab) * SLAB_SLOTS * SLOT_STRIDE_BYTES);
+    return { region, firstId: firstSlab * SLAB_SLOTS, poolOfSlab: [...this.poolOfSlab] };
   }
 }
 
-/** Views on all host slots. `words[wordOf(id) + SLOT_LENGTH_WORD]`, `bytes[byteOf(id)]`. */
+/** Views on a host's slots. `words[wordOf(id) + SLOT_LENGTH_WORD]`, `bytes[byteOf(id)]`. */
 export class SlotMemory {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
   readonly poolOfSlab: Int32Array;
+  /** Where slot 0 would lie; below zero where another host's memory has the first ids. */
   private readonly baseByte: number;
 
   constructor(memory: Memory, ref: SlotMemoryRef) {
@@ -73,7 +80,7 @@ export class SlotMemory {
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
     this.poolOfSlab = Int32Array.from(ref.poolOfSlab);
-    this.baseByte = ref.region.offsetBytes;
+    this.baseByte = ref.region.offsetBytes - ref.firstId * SLOT_STRIDE_BYTES;
   }
 
   /** First word of a slot's header, as an index into `words`. */

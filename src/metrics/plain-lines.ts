@@ -39,7 +39,7 @@ export function intervalLine(record: IntervalRecord, phaseChars: number): string
     sentFps,
     sum(({ deliveredFps }) => deliveredFps),
   );
-  const deciding = threads.filter(({ name }) => /^(softirq|vhost-)/.test(name));
+  const deciding = threads.filter(({ name }) => /(^|\/)softirq\d|^vhost-/.test(name));
   return [
     formatSeconds(record.sinceStartNs).padStart(7),
     record.phase.padEnd(phaseChars),

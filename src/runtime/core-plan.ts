@@ -9,8 +9,13 @@ export interface ThreadNeed {
   readonly name: string;
   readonly kind: ThreadKind;
   readonly vm?: string;
-  /** CPU of the modelled host, from 0, that the scenario puts it on; left out, the rule of `planCores` decides. */
+  /**
+   * CPU of the modelled hosts, counted from 0 through all of them, that the scenario puts it on; left out, the rule of
+   * `planCores` decides.
+   */
   readonly cpu?: number;
+  /** CPUs of its host, where each CPU is chosen for its threads: it stays on these when no core is left for it. */
+  readonly cpus?: readonly number[];
   /** Core of this machine that the user insists on; stronger than `cpu`. */
   readonly core?: number;
   /** Scheduling class that the user insists on; threaded NAPI gives its polling thread an ordinary one here. */
@@ -22,7 +27,7 @@ export interface CorePlan {
   /** Entry i is the core of need i. */
   readonly cores: readonly number[];
   readonly hardwareCores: readonly number[];
-  /** Entry n is where CPU n of the modelled host runs. */
+  /** Entry n is where CPU n of the modelled hosts runs. */
   readonly hostCores: readonly number[];
   /** Where the main thread runs, and where V8's and libuv's helper threads are to be kept. */
   readonly mainCore: number;
@@ -46,7 +51,9 @@ type HostGroups = Readonly<Record<'softirq' | 'vhost' | 'vcpu' | 'vmm', readonly
  *  4. VMMs share the vhost cores, or get one core for themselves when one is left;
  *  5. the main thread, with V8's helpers, leaves the hardware core when one more is left.
  * Threads of one kind take the cores of their kind in turn. `core` and `cpu` of a need overrule all this for that
- * thread; a `cpu` beyond the host's cores wraps around, and the plan is oversubscribed.
+ * thread; a `cpu` beyond the host's cores wraps around, and the plan is oversubscribed. Where softirq CPUs are several,
+ * on one host or on more, each is such a `cpu` and gets a core; vCPUs take what cores are left, one each, and all
+ * others share the cores of their own host's CPUs.
  *
  * Throws when a need names a core that is not allowed, or when none is allowed.
  */
@@ -60,7 +67,9 @@ export function planCores(needs: readonly ThreadNeed[], coresAllowed: readonly n
   const hardwareCores = chooseHardwareCores(needs, allowed);
   const others = allowed.filter((core) => !hardwareCores.includes(core));
   const cpusAsked = 1 + Math.max(0, ...needs.map(({ cpu }) => cpu ?? 0));
-  const { groups, spare } = divideHost(needs, others.length > 0 ? others : allowed);
+  const chosen = needs.some(({ cpus }) => cpus !== undefined);
+  const host = others.length > 0 ? others : allowed;
+  const { groups, spare } = chosen ? divideRest(needs, host.slice(cpusAsked)) : divideHost(needs, host);
   const mainCore = spare.length > 0 && cpusAsked < others.length ? spare[spare.length - 1] : hardwareCores[0];
   const hostCores = others.length > 0 ? others.filter((core) => core !== mainCore) : allowed;
 
@@ -70,7 +79,9 @@ export function planCores(needs: readonly ThreadNeed[], coresAllowed: readonly n
     if (need.kind === 'main') return mainCore;
     if (need.cpu !== undefined && need.kind !== 'hardware') return hostCores[need.cpu % hostCores.length];
     const group = need.kind === 'hardware' ? hardwareCores : groups[need.kind];
-    return group[taken[need.kind]++ % group.length];
+    const turn = taken[need.kind]++;
+    if (need.cpus === undefined) return group[turn % group.length];
+    return turn < group.length ? group[turn] : hostCores[need.cpus[turn % need.cpus.length] % hostCores.length];
   });
   const oversubscribed = findOversubscription(needs, cores, allowed);
   if (cpusAsked > hostCores.length) {
@@ -107,6 +118,13 @@ function divideHost(needs: readonly ThreadNeed[], host: readonly number[]): { gr
   const vcpu = vcpuCount > 0 ? take(vcpuCount) : softirq;
   const vmm = vmmCount > 0 ? take(vmmCount) : vhost;
   return { groups: { softirq, vhost, vcpu, vmm }, spare: host.slice(next) };
+}
+
+/** Cores beyond those of the chosen CPUs: a vCPU each, as far as they go. */
+function divideRest(needs: readonly ThreadNeed[], rest: readonly number[]): { groups: HostGroups; spare: number[] } {
+  const vcpus = needs.filter(({ kind, cpu, core }) => kind === 'vcpu' && cpu === undefined && core === undefined);
+  const groups = { softirq: [], vhost: [], vcpu: rest.slice(0, vcpus.length), vmm: [] };
+  return { groups, spare: rest.slice(vcpus.length) };
 }
 
 /** A hardware thread must have its core to itself and the main thread: whatever else is there makes it late. */

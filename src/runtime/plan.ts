@@ -96,9 +96,13 @@ export interface ThreadPlan {
   /** For a softirq thread, its softirq line. */
   readonly doorbell: Region;
   readonly softirq: SoftirqThreadPlan | null;
-  readonly ticks: TickPlan | null;
+  /** One for each host whose CPUs it ticks for. */
+  readonly ticks: readonly TickPlan[];
   /** The control word: see thread-control.ts. */
   readonly control: Region;
+  /** Its CPU among those of the modelled hosts, and the CPUs of its host; null and none where placement is free. */
+  readonly cpu: number | null;
+  readonly cpus: readonly number[];
   /** What the scenario insists on. */
   readonly core: number | null;
   readonly policy: ThreadPolicy | null;

@@ -143,7 +143,7 @@ export class ThreadHost implements Host {
       interruptClass: assigned.interruptClass === 'switching',
       sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
       liftsSoftirq:
-        (thread.plan.kind === 'vhost' || thread.plan.kind === 'hardware') &&
+        ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind) &&
         this.plan.threads.every(({ softirq }) => softirq === null || !softirq.limits.ksoftirqdGuard),
     };
     thread.tid = await this.answer(thread, thread.calls.prepare(role));
@@ -311,13 +311,15 @@ function failEarly(plan: ThreadPlan): never {
 
 const ORDINARY: ThreadPolicy = { class: 'other', nice: 0 };
 
-function needOf({ name, kind, vm, core, policy, softirq }: ThreadPlan): ThreadNeed {
+function needOf({ name, kind, vm, cpu, cpus, core, policy, softirq }: ThreadPlan): ThreadNeed {
   // Threaded NAPI polls in an ordinary thread (napi_threaded_poll, net/core/dev.c).
   const chosen = policy ?? (softirq?.threaded === true ? ORDINARY : null);
   return {
     name,
     kind,
     ...(vm === null ? {} : { vm }),
+    ...(cpu === null ? {} : { cpu }),
+    ...(cpus.length === 0 ? {} : { cpus }),
     ...(core === null ? {} : { core }),
     ...(chosen === null ? {} : { policy: chosen }),
   };

@@ -40,20 +40,36 @@ export class SleepingLoop implements ThreadLoop {
   }
 }
 
-/** Hardware: time never stands still for it, so it never sleeps. It also carries the host's timer interrupt. */
+/** The timer interrupt of one host, as hardware carries it. */
+export class HostTimer {
+  private readonly cpus: readonly SoftirqRaiser[];
+  private readonly tickNs: number;
+  private nextNs = 0;
+
+  /** @param cpus softirq lines of the CPUs that it ticks for, `tickNs` apart. */
+  constructor(cpus: readonly SoftirqRaiser[], tickNs: number) {
+    this.cpus = cpus;
+    this.tickNs = tickNs;
+  }
+
+  /** It matters to softirq only where ksoftirqd holds work: the interrupt's exit runs that work inline. */
+  passTo(nowNs: number): void {
+    if (nowNs < this.nextNs) return;
+    this.nextNs = (Math.floor(nowNs / this.tickNs) + 1) * this.tickNs;
+    for (const cpu of this.cpus) if (cpu.deferred) cpu.raise(CONTEXT_TICK);
+  }
+}
+
+/** Hardware: time never stands still for it, so it never sleeps. It also carries the hosts' timer interrupts. */
 export class SpinningLoop implements ThreadLoop {
   private readonly round: ThreadRound;
   private readonly control: ThreadControl;
-  private readonly cpus: readonly SoftirqRaiser[];
-  private readonly tickNs: number;
-  private nextTickNs = 0;
+  private readonly timers: readonly HostTimer[];
 
-  /** @param cpus softirq lines of the CPUs that this thread's timer ticks for, `tickNs` apart. */
-  constructor(round: ThreadRound, control: ThreadControl, cpus: readonly SoftirqRaiser[], tickNs: number) {
+  constructor(round: ThreadRound, control: ThreadControl, timers: readonly HostTimer[]) {
     this.round = round;
     this.control = control;
-    this.cpus = cpus;
-    this.tickNs = tickNs;
+    this.timers = timers;
   }
 
   run(): void {
@@ -62,14 +78,8 @@ export class SpinningLoop implements ThreadLoop {
       const now = nowNs();
       if (this.round.poll(now) > 0) idleRounds = 0;
       else if (++idleRounds % IDLE_ROUNDS_PER_COMMIT === 0) this.round.commit();
-      if (now >= this.nextTickNs) this.tick(now);
+      for (let i = 0; i < this.timers.length; i++) this.timers[i].passTo(now);
     }
     this.round.commit();
-  }
-
-  /** The timer interrupt matters to softirq only where ksoftirqd holds work: its exit runs that work inline. */
-  private tick(now: number): void {
-    this.nextTickNs = (Math.floor(now / this.tickNs) + 1) * this.tickNs;
-    for (const cpu of this.cpus) if (cpu.deferred) cpu.raise(CONTEXT_TICK);
   }
 }

@@ -15,7 +15,7 @@ import { SelfPolicy } from './self-policy.ts';
 import { SoftirqLoop } from './softirq-loop.ts';
 import { SoftirqPolicy } from './softirq-policy.ts';
 import { ThreadControl } from './thread-control.ts';
-import { SleepingLoop, SpinningLoop } from './thread-loop.ts';
+import { HostTimer, SleepingLoop, SpinningLoop } from './thread-loop.ts';
 import type { ThreadLoop } from './thread-loop.ts';
 import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
 import { ThreadRound } from './thread-round.ts';
@@ -67,9 +67,11 @@ class RunThread implements ThreadCalls {
     const control = new ThreadControl(this.memory, plan.control);
     const doorbell = new Doorbell(this.memory, plan.doorbell);
     if (plan.kind === 'hardware') {
-      const { lines, tickNs } = plan.ticks ?? { lines: [], tickNs: Infinity };
-      const cpus = lines.map((line) => new SoftirqRaiser(this.memory, line));
-      return new SpinningLoop(round, control, cpus, tickNs);
+      const timers = plan.ticks.map(({ lines, tickNs }) => {
+        const cpus = lines.map((line) => new SoftirqRaiser(this.memory, line));
+        return new HostTimer(cpus, tickNs);
+      });
+      return new SpinningLoop(round, control, timers);
     }
     if (plan.softirq === null || !role.interruptClass) return new SleepingLoop(round, doorbell, control);
     const line = new SoftirqLine(this.memory, plan.doorbell);

@@ -12,8 +12,8 @@ const INTERRUPT: ThreadPolicy = { class: 'fifo', priority: 1 };
 
 /**
  * Gives each thread of the plan its virtual CPU, by the rule for real cores, and its class: softirq threads switch
- * between real-time class and nice 0, unless NAPI is threaded. A core that the
- * scenario insists on is a virtual CPU here, and there are as many as that takes.
+ * between real-time class and nice 0, unless NAPI is threaded. A core that the scenario insists on is a virtual CPU
+ * here, as each CPU of the modelled hosts is, and there are as many as that takes.
  *
  * @throws when `placement` names a thread that is not in the plan, or no CPU.
  */
@@ -26,9 +26,17 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
   }
   const needs = plan.threads.map((thread): ThreadNeed => {
     const core = placement[thread.name] ?? thread.core;
-    return { name: thread.name, kind: thread.kind, ...(core === null ? {} : { core }) };
+    return {
+      name: thread.name,
+      kind: thread.kind,
+      ...(core === null ? {} : { core }),
+      ...(thread.cpu === null ? {} : { cpu: thread.cpu }),
+      ...(thread.cpus.length === 0 ? {} : { cpus: thread.cpus }),
+    };
   });
-  const cpus = Math.max(options.cpus, ...needs.map(({ core }) => 1 + (core ?? 0)));
+  // Each CPU of the modelled hosts, and one more for the hardware.
+  const modelled = Math.max(0, ...needs.map(({ cpu }) => (cpu === undefined ? 0 : cpu + 2)));
+  const cpus = Math.max(options.cpus, modelled, ...needs.map(({ core }) => 1 + (core ?? 0)));
   const { cores } = planCores(
     needs,
     Array.from({ length: cpus }, (_, cpu) => cpu),

@@ -6,17 +6,20 @@ import { reserveReturn } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { Plan } from '../runtime/plan.ts';
-import type { SoftirqLimits } from '../runtime/softirq-policy.ts';
 import { planGuest } from './plan-guest.ts';
 import type { GuestPlan } from './plan-guest.ts';
 import { connectHardwareVnic } from './plan-acceleration.ts';
 import { planHardware } from './plan-hardware.ts';
 import type { PortHardware } from './plan-hardware.ts';
-import { planBridge, planSoftirq, planTap, planVhost } from './plan-kernel.ts';
-import type { DraftActor, DraftThread } from './plan-draft.ts';
-import { PlanDraft } from './plan-draft.ts';
-import type { BridgeSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
-import { softirqName, vhostName } from './thread-names.ts';
+import { planHosts } from './plan-host.ts';
+import type { HostDraft } from './plan-host.ts';
+import { planBridge, planTap, planVhost } from './plan-kernel.ts';
+import { planCrossings, planSoftirqs } from './plan-softirq.ts';
+import type { Crossing } from './plan-softirq.ts';
+import type { DraftActor } from './plan-draft.ts';
+import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
+import type { BridgeSpec, PortSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
+import { vhostName } from './thread-names.ts';
 
 /** Host slots for copies made by flooding, for each bridge. */
 const CLONE_SLOTS = 1024;
@@ -35,7 +38,7 @@ export interface VnicKernel {
   readonly tap: DraftActor;
   readonly vhost: DraftActor;
   readonly vhostPool: PoolRef;
-  /** Guest to network: vhost to this CPU's backlog. */
+  /** Guest to network: vhost to its CPU's backlog. */
   readonly backlog: RingRef;
   readonly backlogToBridge: RingRef;
   readonly bridgeToTap: RingRef;
@@ -53,14 +56,15 @@ export interface BridgeDomain {
   readonly hardwareVnics: readonly HardwareVnic[];
 }
 
-/** All of a run's parts, while they are being connected. */
+/** All parts of one host, while they are being connected. */
 export interface Parts {
-  readonly scenario: Scenario;
   readonly draft: PlanDraft;
+  readonly host: HostDraft;
   readonly slots: SlotMemoryRef;
-  readonly softirq: DraftActor;
-  readonly softirqPool: PoolRef;
+  /** By CPU: the slots its drivers receive into. */
+  readonly cpuPools: readonly PoolRef[];
   readonly domains: readonly BridgeDomain[];
+  readonly crossings: readonly Crossing[];
   readonly guests: readonly GuestPlan[];
   /** By pool index: the return rings made so far, to be read by the pool's owner. */
   readonly returnRings: RingRef[][];
@@ -69,35 +73,54 @@ export interface Parts {
 /** Lays a scenario out. The same scenario gives the same plan. */
 export function buildPlan(scenario: Scenario): Plan {
   const draft = new PlanDraft(scenario.placement);
-  const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware');
-  const softirqThread = draft.thread(softirqName(0), 'softirq', 'softirq');
-  softirqThread.softirq = { limits: softirqLimits(scenario), threaded: scenario.host.threadedNapi };
-  hardwareThread.ticks = { tickNs: 1e9 / scenario.host.hz, lines: [softirqThread.doorbell] };
-  const softirq = draft.actorOn(softirqThread, softirqName(0), ['host']);
-  const softirqPool = draft.slots.addPool(scenario.host.poolFrames);
+  const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
+  const hosts = planHosts(draft, scenario);
+  hardwareThread.ticks = hosts.map(({ spec, softirqs }) => {
+    return { tickNs: 1e9 / spec.hz, lines: softirqs.map(({ thread }) => thread.doorbell) };
+  });
+  const hardware = planHardware(draft, scenario, hardwareThread, hosts);
+  const pools: PoolRef[] = [];
+  const returnRings: RingRef[][] = [];
+  for (const host of hosts) {
+    const parts = layOut(draft, scenario, host, hardware, returnRings);
+    pools.push(...poolsOfHost(parts));
+    while (returnRings.length < pools.length) returnRings.push([]);
+    connect(parts, hardware);
+  }
+  return draft.finish(pools);
+}
 
-  const hardware = planHardware(draft, scenario, hardwareThread, softirqThread);
-  const domains = scenario.bridges.map((spec) => planDomain(draft, scenario, spec, hardware, softirqThread));
+/** Decides what one host holds, and reserves its slots. */
+function layOut(
+  draft: PlanDraft,
+  scenario: Scenario,
+  host: HostDraft,
+  hardware: readonly PortHardware[],
+  returnRings: RingRef[][],
+): Parts {
+  const { name, poolFrames } = host.spec;
+  const cpuPools = host.softirqs.map(() => draft.slots.addPool(poolFrames));
+  const domains = scenario.bridges
+    .filter((spec) => spec.host === name)
+    .map((spec) => planDomain(draft, scenario, host, spec, hardware));
   // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
   for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
-  const pools = [
-    softirqPool,
-    ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((v) => v.vhostPool)]),
-  ];
-  const slots = draft.slots.reserve(draft.host);
-  const guests = scenario.vms.map((vm) => planGuest(draft, scenario, vm, domains));
+  const crossings = planCrossings(draft, host, domains);
+  const slots = draft.slots.reserve(host.arena);
+  const guests = scenario.vms.filter((vm) => vm.host === name).map((vm) => planGuest(draft, host, vm, domains));
+  return { draft, host, slots, cpuPools, domains, crossings, guests, returnRings };
+}
 
-  const parts: Parts = {
-    scenario,
-    draft,
-    slots,
-    softirq,
-    softirqPool,
-    domains,
-    guests,
-    returnRings: pools.map(() => []),
-  };
-  for (const port of hardware) {
+function poolsOfHost({ cpuPools, domains }: Parts): PoolRef[] {
+  return [
+    ...cpuPools,
+    ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map(({ vhostPool }) => vhostPool)]),
+  ];
+}
+
+function connect(parts: Parts, hardware: readonly PortHardware[]): void {
+  const { host, slots, domains } = parts;
+  for (const port of hardware.filter(({ spec }) => spec.host === host.spec.name)) {
     const timers = domains
       .filter(({ ports }) => ports.includes(port))
       .flatMap(({ vnics }) => vnics.flatMap(feedbackTimer));
@@ -111,42 +134,29 @@ export function buildPlan(scenario: Scenario): Plan {
     }
     domain.hardwareVnics.forEach((vnic) => connectHardwareVnic(parts, domain, vnic));
   }
-  planSoftirq(parts);
-  return draft.finish(pools);
-}
-
-function softirqLimits({ host }: Scenario): SoftirqLimits {
-  const { budget, budgetTimeNs, maxRestart, maxTimeNs, repollList, ksoftirqdGuard } = host.softirq;
-  return {
-    hz: host.hz,
-    sweepBudgetFrames: budget,
-    sweepTimeNs: budgetTimeNs,
-    visitSweepsMax: maxRestart,
-    visitTimeNs: maxTimeNs,
-    repollList,
-    ksoftirqdGuard,
-  };
+  planSoftirqs(parts);
 }
 
 function planDomain(
   draft: PlanDraft,
   scenario: Scenario,
+  host: HostDraft,
   spec: BridgeSpec,
   hardware: readonly PortHardware[],
-  softirqThread: DraftThread,
 ): BridgeDomain {
   const ports = hardware.filter(({ spec: port }) => spec.ports.includes(port.name));
-  const bridge = draft.actor(spec.name, 'bridge', softirqThread, 'vhost', ['host']);
+  const { thread } = host.softirqs[spec.cpu];
+  const bridge = draft.actor(spec.name, 'bridge', thread, 'vhost', [host.arena.name]);
   const clonePool = draft.slots.addPool(CLONE_SLOTS);
   const here = scenario.vms.flatMap((vm) =>
     vm.nics.filter((nic) => nic.bridge === spec.name).map((nic): [VmSpec, VnicSpec] => [vm, nic]),
   );
   const vnics = here
     .filter(([, nic]) => !bypassesHost(nic))
-    .map(([vm, nic]) => planVnicKernel(draft, scenario, vm, nic, softirqThread, ports));
+    .map(([vm, nic]) => planVnicKernel(draft, scenario, host, [vm, nic], spec, ports));
   const hardwareVnics = here
     .filter(([, nic]) => bypassesHost(nic))
-    .map(([vm, nic]) => planHardwareVnic(draft, vm, nic));
+    .map(([vm, nic]) => planHardwareVnic(draft, host, vm, nic));
   return { spec, bridge, clonePool, ports, vnics, hardwareVnics };
 }
 
@@ -159,36 +169,37 @@ function bypassesHost({ mode }: VnicSpec): boolean {
   return mode === 'accelerated' || mode === 'direct';
 }
 
-function planHardwareVnic(draft: PlanDraft, vm: VmSpec, nic: VnicSpec): HardwareVnic {
+function planHardwareVnic(draft: PlanDraft, host: HostDraft, vm: VmSpec, nic: VnicSpec): HardwareVnic {
   const name = vhostName(nic.name);
-  const thread = draft.thread(name, 'vhost', 'vhost', vm.name);
+  const thread = draft.thread(name, 'vhost', 'vhost', host.seats[nic.vhost.cpu], vm.name);
   // Frames pass it by: host memory for the queues it shares with the hardware, none of the host's frames.
-  const buffers = nic.mode === 'direct' ? ['host', `vmm:${vm.name}`] : ['host', `guest:${vm.name}`, `vmm:${vm.name}`];
-  return { vm, nic, vhost: draft.actorOn(thread, name, buffers) };
+  const own = [host.arena.name, `vmm:${vm.name}`];
+  return { vm, nic, vhost: draft.actorOn(thread, name, nic.mode === 'direct' ? own : [...own, `guest:${vm.name}`]) };
 }
 
 function planVnicKernel(
   draft: PlanDraft,
   scenario: Scenario,
-  vm: VmSpec,
-  nic: VnicSpec,
-  softirqThread: DraftThread,
+  host: HostDraft,
+  [vm, nic]: [VmSpec, VnicSpec],
+  bridge: BridgeSpec,
   ports: readonly PortHardware[],
 ): VnicKernel {
+  const { arena, softirqs, seats } = host;
   const name = vhostName(nic.name);
-  const vhostThread = draft.thread(name, 'vhost', 'vhost', vm.name);
-  const { backlogFrames } = scenario.host.softirq;
-  const txRing = Math.max(...scenario.ports.map((port) => port.txRing));
+  const vhostThread = draft.thread(name, 'vhost', 'vhost', seats[nic.vhost.cpu], vm.name);
+  const { backlogFrames } = host.spec.softirq;
+  const txRings = scenario.ports.filter((port: PortSpec) => port.host === vm.host).map(({ txRing }) => txRing);
   return {
     vm,
     nic,
-    tap: draft.actor(nic.tap.name, 'tap', softirqThread, 'vhost', ['host']),
-    vhost: draft.actorOn(vhostThread, name, ['host', `guest:${vm.name}`, `vmm:${vm.name}`]),
+    tap: draft.actor(nic.tap.name, 'tap', softirqs[bridge.cpu].thread, 'vhost', [arena.name]),
+    vhost: draft.actorOn(vhostThread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]),
     // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
-    vhostPool: draft.slots.addPool(backlogFrames + 4 * txRing),
-    backlog: draft.ring(`${nic.tap.name}.backlog`, backlogFrames + 1, 'frames'),
-    backlogToBridge: draft.ring(`${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
-    bridgeToTap: draft.ring(`${nic.tap.name}.tx`, 1024, 'frames'),
+    vhostPool: draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings)),
+    backlog: draft.ring(arena, `${nic.tap.name}.backlog`, backlogFrames + 1, 'frames'),
+    backlogToBridge: draft.ring(arena, `${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
+    bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, 1024, 'frames'),
     feedback:
       nic.mode === 'vhost-feedback'
         ? {
@@ -213,14 +224,16 @@ function moveToEnd(actor: DraftActor): void {
 /** A way home for each of `pools`, from one actor that may end their frames. */
 export function waysHome(parts: Parts, pools: readonly PoolRef[]): ReturnRef[] {
   return pools.map((pool) => {
-    const way = reserveReturn(parts.draft.host, pool);
+    const way = reserveReturn(parts.host.arena, pool);
     parts.draft.rings.push({ name: `return.${pool.index}`, ring: way.ring, carries: 'buffers', limit: pool.slots });
     parts.returnRings[pool.index].push(way.ring);
     return way;
   });
 }
 
-/** Pools whose slots may turn up behind one bridge. */
-export function poolsOf(parts: Parts, domain: BridgeDomain): PoolRef[] {
-  return [parts.softirqPool, domain.clonePool, ...domain.vnics.map(({ vhostPool }) => vhostPool)];
+/** Pools whose slots may turn up behind one bridge: those of the CPUs that its ports interrupt, and its own. */
+export function poolsOf({ cpuPools }: Parts, { ports, clonePool, vnics }: BridgeDomain): PoolRef[] {
+  const cpus = ports.flatMap(({ rxQueues }) => rxQueues.map(({ cpu }) => cpu));
+  const received = cpuPools.filter((_, cpu) => cpus.includes(cpu));
+  return [...received, clonePool, ...vnics.map(({ vhostPool }) => vhostPool)];
 }

@@ -32,7 +32,7 @@ export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: Ha
   }
   const port = domain.ports[0].nic;
   if (nic.mode === 'direct') {
-    const config = reserveDirectConfig(parts.draft.host);
+    const config = reserveDirectConfig(parts.host.arena);
     connectControl(parts, vnic, config);
     const vcpus = guest.vcpus.map(({ thread }) => thread.doorbell);
     connectNic(port, vnic, { queues: { kind: 'direct', config }, event: null }, [vcpu.thread.doorbell], vcpus);
@@ -46,23 +46,23 @@ export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: Ha
 }
 
 function reserveQueues(parts: Parts, nic: VnicSpec): AcceleratedQueuesRef {
-  const { host } = parts.draft;
+  const { arena } = parts.host;
   const { queueSize } = nic;
   const { provider, depletionEntry, depletionExit } = nic.acceleration;
   if (provider === 'sriov') {
-    const rx = reserveDescriptorRing(host, queueSize);
-    const tx = reserveDescriptorRing(host, queueSize);
+    const rx = reserveDescriptorRing(arena, queueSize);
+    const tx = reserveDescriptorRing(arena, queueSize);
     return { kind: 'sriov', ref: { rx, tx, depletionEntry, depletionExit } };
   }
   return {
     kind: 'dpaa',
     ref: {
-      pool: reserveRing(host, queueSize),
-      rxQueue: reserveRing(host, queueSize),
-      rxTable: host.reserve(queueSize * TABLE_WORDS * 4),
-      txQueue: reserveRing(host, queueSize),
-      txConfirm: reserveRing(host, queueSize),
-      txTable: host.reserve(queueSize * TABLE_WORDS * 4),
+      pool: reserveRing(arena, queueSize),
+      rxQueue: reserveRing(arena, queueSize),
+      rxTable: arena.reserve(queueSize * TABLE_WORDS * 4),
+      txQueue: reserveRing(arena, queueSize),
+      txConfirm: reserveRing(arena, queueSize),
+      txTable: arena.reserve(queueSize * TABLE_WORDS * 4),
       depletion: reserveDoorbell(parts.draft.signals),
       depletionEntry,
       depletionExit,
@@ -76,7 +76,7 @@ function connectVhost(
   queues: AcceleratedQueuesRef,
   event: Region,
 ): void {
-  const { table } = parts.scenario.host.costs;
+  const { table } = parts.host.spec.costs;
   vhost.spec = {
     kind: 'vhost-accelerated',
     config: {

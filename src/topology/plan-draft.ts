@@ -30,6 +30,18 @@ import { reserveThreadControl } from '../runtime/thread-control.ts';
 import type { PlacementSpec, ThreadKind as NamedKind, ThreadSpec } from './scenario.ts';
 import { threadSettings } from './thread-names.ts';
 
+/**
+ * On which CPU of the modelled hosts a thread runs, numbered through all of them: `cpu`, or any of `cpus`, which are
+ * those of its host; with neither the rule for a host of one CPU decides.
+ */
+export interface CpuSeat {
+  readonly cpu: number | null;
+  readonly cpus: readonly number[];
+}
+
+/** Of threads that no CPU of a modelled host is chosen for. */
+export const CONTROL_SEAT: CpuSeat = { cpu: null, cpus: [] };
+
 /** A thread while actors are still being placed on it. */
 export interface DraftThread {
   readonly name: string;
@@ -37,7 +49,8 @@ export interface DraftThread {
   readonly vm: string | null;
   readonly doorbell: Region;
   softirq: SoftirqThreadPlan | null;
-  ticks: TickPlan | null;
+  ticks: readonly TickPlan[];
+  readonly seat: CpuSeat;
   readonly control: Region;
   readonly core: number | null;
   readonly policy: ThreadPolicy | null;
@@ -56,8 +69,6 @@ export interface DraftActor {
 }
 
 export class PlanDraft {
-  /** Frames and rings of the host; DMA reaches it. */
-  readonly host = new Arena('host');
   /** What lies between generators, NICs and sinks. */
   readonly wire = new Arena('wire');
   /** Doorbells, eventfds, interrupt lines, control words. */
@@ -70,7 +81,7 @@ export class PlanDraft {
   readonly guests: GuestBuffersPlan[] = [];
   readonly ports: PortPlan[] = [];
   readonly streams: StreamPlan[] = [];
-  private readonly vmArenas: Arena[] = [];
+  private readonly ownArenas: Arena[] = [];
   private readonly threads: DraftThread[] = [];
   private readonly placement: PlacementSpec;
 
@@ -78,10 +89,10 @@ export class PlanDraft {
     this.placement = placement;
   }
 
-  /** An arena of a VM's own: `guest:vm0` or `vmm:vm0`. */
-  vmArena(name: string): Arena {
+  /** An arena of a host's or a VM's own: `host`, `host:server`, `guest:vm0`, `vmm:vm0`. */
+  arena(name: string): Arena {
     const arena = new Arena(name);
-    this.vmArenas.push(arena);
+    this.ownArenas.push(arena);
     return arena;
   }
 
@@ -91,7 +102,7 @@ export class PlanDraft {
   }
 
   /** A thread; `named` is what the scenario calls its kind. */
-  thread(name: string, kind: ThreadKind, named: NamedKind, vm: string | null = null): DraftThread {
+  thread(name: string, kind: ThreadKind, named: NamedKind, seat: CpuSeat, vm: string | null = null): DraftThread {
     const settings = this.settings(named, name);
     const thread: DraftThread = {
       name,
@@ -99,7 +110,8 @@ export class PlanDraft {
       vm,
       doorbell: kind === 'softirq' ? reserveSoftirqLine(this.signals) : reserveDoorbell(this.signals),
       softirq: null,
-      ticks: null,
+      ticks: [],
+      seat,
       control: reserveThreadControl(this.signals),
       core: settings.core,
       policy: policyOf(settings),
@@ -118,7 +130,8 @@ export class PlanDraft {
     ownKind: ThreadKind,
     buffers: readonly string[],
   ): DraftActor {
-    const thread = this.settings(named, name).own ? this.thread(name, ownKind, named) : shared;
+    const seat = { cpu: null, cpus: shared.seat.cpus };
+    const thread = this.settings(named, name).own ? this.thread(name, ownKind, named, seat) : shared;
     return this.actorOn(thread, name, buffers);
   }
 
@@ -137,9 +150,9 @@ export class PlanDraft {
     return actor.counterRegion;
   }
 
-  /** A ring in host memory, known to ledger and screen. */
-  ring(name: string, ids: number, carries: 'frames' | 'buffers', limit = ids): RingRef {
-    const ring = reserveRing(this.host, ids);
+  /** A ring in a host's memory, known to ledger and screen. */
+  ring(host: Arena, name: string, ids: number, carries: 'frames' | 'buffers', limit = ids): RingRef {
+    const ring = reserveRing(host, ids);
     this.rings.push({ name, ring, carries, limit });
     return ring;
   }
@@ -152,7 +165,7 @@ export class PlanDraft {
 
   /** The finished plan. */
   finish(pools: Plan['pools']): Plan {
-    const arenas = [this.host, this.wire, this.signals, this.metrics, ...this.vmArenas];
+    const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {
       buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
       threads: this.threads.filter(({ actors }) => actors.length > 0).map(finishThread),
@@ -166,8 +179,8 @@ export class PlanDraft {
   }
 }
 
-function finishThread(thread: DraftThread): ThreadPlan {
-  return { ...thread, actors: thread.actors.map(finishActor), buffers: [...thread.buffers] };
+function finishThread({ seat, ...thread }: DraftThread): ThreadPlan {
+  return { ...thread, ...seat, actors: thread.actors.map(finishActor), buffers: [...thread.buffers] };
 }
 
 function finishActor(actor: DraftActor): ActorPlan {

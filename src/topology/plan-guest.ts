@@ -27,8 +27,9 @@ import { splitLayoutAt, splitRingBytes } from '../virtio/split-layout.ts';
 import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
+import type { HostDraft } from './plan-host.ts';
 import { planNetworkFunction } from './plan-nf.ts';
-import type { Scenario, VmSpec, VnicSpec } from './scenario.ts';
+import type { VmSpec, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
 /** A guest buffer: header and frame, and a stride that is no power of two, as for host slots. */
@@ -57,14 +58,9 @@ export interface GuestPlan {
   readonly nics: readonly GuestNicPlan[];
 }
 
-export function planGuest(
-  draft: PlanDraft,
-  scenario: Scenario,
-  vm: VmSpec,
-  domains: readonly BridgeDomain[],
-): GuestPlan {
-  const memory = draft.vmArena(`guest:${vm.name}`);
-  const control = draft.vmArena(`vmm:${vm.name}`);
+export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains: readonly BridgeDomain[]): GuestPlan {
+  const memory = draft.arena(`guest:${vm.name}`);
+  const control = draft.arena(`vmm:${vm.name}`);
   memory.reserve(FIRST_PAGE_BYTES);
   const refs = vm.nics.map((nic) => planNicMemory(memory, nic));
   const rings = vm.nics.reduce((sum, { queueSize }) => sum + 2 * queueSize + QDISC_FRAMES, 0);
@@ -78,11 +74,11 @@ export function planGuest(
     addresses: Array.from({ length: buffers }, (_, i) => first.offsetBytes + i * BUFFER_STRIDE_BYTES),
   });
 
-  const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', vm.name);
+  const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', host.seat, vm.name);
   const vmm = draft.actorOn(vmmThread, vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
   const nf = planNetworkFunction(vm);
-  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, scenario, vm, i, depot, nf));
+  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, host, vm, i, depot, nf));
   const nics = vm.nics.map((nic) => ({
     kicks: [reserveDoorbell(draft.signals), reserveDoorbell(draft.signals)],
     mailbox: control.reserve(VHOST_MAILBOX_WORDS * 4),
@@ -98,7 +94,7 @@ export function planGuest(
     const vmmDoorbell = vmmThread.doorbell;
     const mac = parseMac(nic.mac);
     const identity = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
-    const signals = { kicks, backendDoorbell, kickExitNs: scenario.host.costs.table.kickExit, pci, vmmDoorbell };
+    const signals = { kicks, backendDoorbell, kickExitNs: host.spec.costs.table.kickExit, pci, vmmDoorbell };
     for (const each of vcpus) {
       const link: GuestVcpuNicLink = { nic: refs[port], owner: each === vcpu, ...identity, ...signals };
       each.attachments.push({ port, link });
@@ -123,16 +119,16 @@ export function planGuest(
 
 function planVcpu(
   draft: PlanDraft,
-  scenario: Scenario,
+  host: HostDraft,
   vm: VmSpec,
   index: number,
   depot: Region,
   nf: NetworkFunctionConfig,
 ): DraftActor {
   const name = vcpuName(vm.name, index);
-  const thread = draft.thread(name, 'vcpu', 'vcpu', vm.name);
+  const thread = draft.thread(name, 'vcpu', 'vcpu', host.seat, vm.name);
   const vcpu = draft.actorOn(thread, name, [`guest:${vm.name}`, `vmm:${vm.name}`]);
-  const { table } = scenario.host.costs;
+  const { table } = host.spec.costs;
   vcpu.spec = {
     kind: 'vcpu',
     config: {

@@ -18,6 +18,8 @@ import type { ReplayStream } from '../net/replay-tag.ts';
 import type { CheckPlan, SourcePlan } from '../runtime/plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import { expectedAddresses } from './plan-addresses.ts';
+import { hostNamed } from './plan-host.ts';
+import type { HostDraft } from './plan-host.ts';
 import { planReplays } from './plan-replay.ts';
 import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
 import { generatorName, queueName, sinkName } from './thread-names.ts';
@@ -34,6 +36,8 @@ const FIRST_STATION = 10;
 
 /** One receive queue: its descriptor rings and vector, and the driver's frames on their way into the bridge. */
 export interface RxQueueHardware extends NicRxQueueLink {
+  /** Softirq CPU of its host that its vector interrupts. */
+  readonly cpu: number;
   readonly toBridge: RingRef;
 }
 
@@ -56,18 +60,27 @@ export function planHardware(
   draft: PlanDraft,
   scenario: Scenario,
   hardwareThread: DraftThread,
-  softirqThread: DraftThread,
+  hosts: readonly HostDraft[],
 ): PortHardware[] {
   const generators = scenario.ports.map(({ name }) =>
     draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
   );
-  const nics = scenario.ports.map(({ name }) => draft.actor(name, 'nic', hardwareThread, 'hardware', ['wire', 'host']));
+  const nics = scenario.ports.map(({ name, host }) => {
+    const buffers = ['wire', hostNamed(hosts, host).arena.name];
+    return draft.actor(name, 'nic', hardwareThread, 'hardware', buffers);
+  });
   const sinks = scenario.ports.map(({ name }) =>
     draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']),
   );
   const replays = planReplays(draft, scenario, FIRST_STATION);
   const ports = scenario.ports.map((spec, i) =>
-    planPort(draft, scenario, spec, { generator: generators[i], nic: nics[i], sink: sinks[i], softirqThread, replays }),
+    planPort(draft, scenario, spec, {
+      host: hostNamed(hosts, spec.host),
+      generator: generators[i],
+      nic: nics[i],
+      sink: sinks[i],
+      replays,
+    }),
   );
   scenario.traffic.streams.forEach(({ name, from, to }) => {
     const index = scenario.traffic.streams.filter((stream) => stream.from === from).findIndex((s) => s.name === name);
@@ -77,16 +90,16 @@ export function planHardware(
 }
 
 interface PortActors {
+  readonly host: HostDraft;
   readonly generator: DraftActor;
   readonly nic: DraftActor;
   readonly sink: DraftActor;
-  readonly softirqThread: DraftThread;
   /** By stream; empty when the traffic is generated. */
   readonly replays: readonly ReplayStream[];
 }
 
 function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: PortActors): PortHardware {
-  const { generator, nic, sink, softirqThread, replays } = actors;
+  const { host, generator, nic, sink, replays } = actors;
   const { name } = spec;
   const incoming = draft.wireOf(`${name}.wire-in`, WIRE_CELLS);
   const outgoing = draft.wireOf(`${name}.wire-out`, WIRE_CELLS);
@@ -131,9 +144,9 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   nic.attachments.push({ port: NIC_WIRE_PORT, link: { rx: incoming, tx: outgoing } satisfies NicWireLink });
 
   const rings = {
-    rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, spec, q, softirqThread)),
-    tx: draft.ring(`${name}.tx`, spec.txRing, 'frames'),
-    txDone: draft.ring(`${name}.tx-done`, spec.txRing, 'buffers'),
+    rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, host, spec, q)),
+    tx: draft.ring(host.arena, `${name}.tx`, spec.txRing, 'frames'),
+    txDone: draft.ring(host.arena, `${name}.tx-done`, spec.txRing, 'buffers'),
   };
   return {
     spec,
@@ -152,14 +165,17 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   };
 }
 
-function planRxQueue(draft: PlanDraft, spec: PortSpec, index: number, cpu: DraftThread): RxQueueHardware {
+/** Vectors go round the CPUs of the host from that of the port on, as drivers spread them (cpumask_local_spread). */
+function planRxQueue(draft: PlanDraft, host: HostDraft, spec: PortSpec, index: number): RxQueueHardware {
+  const cpu = (spec.cpu + index) % host.softirqs.length;
   const of = (ring: string): string => queueName(`${spec.name}.${ring}`, index);
   return {
-    free: draft.ring(of('rx-free'), spec.rxRing, 'buffers'),
-    done: draft.ring(of('rx'), spec.rxRing, 'frames'),
+    cpu,
+    free: draft.ring(host.arena, of('rx-free'), spec.rxRing, 'buffers'),
+    done: draft.ring(host.arena, of('rx'), spec.rxRing, 'frames'),
     interrupt: reserveInterruptLine(draft.signals),
-    cpuDoorbell: cpu.doorbell,
-    toBridge: draft.ring(of('to-bridge'), HANDOVER_FRAMES, 'frames'),
+    cpuDoorbell: host.softirqs[cpu].thread.doorbell,
+    toBridge: draft.ring(host.arena, of('to-bridge'), HANDOVER_FRAMES, 'frames'),
   };
 }
 

@@ -1,10 +1,6 @@
-/**
- * The host kernel's part of the plan: softirq, bridges, taps and vhost workers, once memory and guests are laid out.
- */
+/** A host kernel's part of the plan: bridges, taps and vhost workers, once memory and guests are laid out. */
 import { BRIDGE_COUNTERS } from '../../actors/bridge.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
-import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT, TAP_COUNTERS, TAP_READER_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink, TapReaderLink } from '../../actors/tap.ts';
 import { VHOST_COUNTERS } from '../../actors/vhost-links.ts';
@@ -14,69 +10,18 @@ import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
+import { backlogsOf } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
-import type { PortHardware } from './plan-hardware.ts';
 
 /** The doorbell to ring for `receiver` after handing it something; none on the same thread. */
 function wake(sender: DraftActor, receiver: DraftActor): Region | null {
   return sender.thread === receiver.thread ? null : receiver.thread.doorbell;
 }
 
-export function planSoftirq(parts: Parts): void {
-  const { scenario, draft, softirq, softirqPool, slots } = parts;
-  const { table } = scenario.host.costs;
-  const others = parts.domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map((vnic) => vnic.vhostPool)]);
-  softirq.spec = {
-    kind: 'softirq',
-    config: {
-      name: softirq.name,
-      counters: draft.count(softirq, SOFTIRQ_COUNTERS),
-      slots,
-      pool: softirqPool,
-      poolReturns: parts.returnRings[softirqPool.index],
-      returns: waysHome(parts, others),
-      weight: scenario.host.softirq.weight,
-      // netif_receive_skb in tun_get_user takes the frame on at once; there is no process_backlog to pay for.
-      costs: {
-        nicRxNs: table.nicRx,
-        backlogNs: scenario.host.tunReceive === 'direct' ? 0 : table.backlog,
-        irqNs: table.irq,
-      },
-    },
-  };
-  for (const { bridge, ports, vnics } of parts.domains) {
-    const bridgeDoorbell = wake(softirq, bridge);
-    for (const port of ports) {
-      for (const link of napiInstances(port, bridgeDoorbell)) {
-        softirq.attachments.push({ port: softirq.attachments.length, link });
-      }
-    }
-    for (const { backlog, backlogToBridge } of vnics) {
-      const link: SoftirqBacklogLink = { kind: 'backlog', from: backlog, toBridge: backlogToBridge, bridgeDoorbell };
-      softirq.attachments.push({ port: softirq.attachments.length, link });
-    }
-  }
-}
-
-/** A NIC's receive queues; the first one's instance also cleans the transmit ring. */
-function napiInstances({ spec, rxQueues, txDone, mask }: PortHardware, bridgeDoorbell: Region | null) {
-  return rxQueues.map(({ free, done, interrupt, toBridge }, q): SoftirqNicLink => ({
-    kind: 'nic',
-    rxFree: free,
-    rxDone: done,
-    txDone: q === 0 ? txDone : null,
-    rxRing: spec.rxRing,
-    interrupt,
-    mask,
-    toBridge,
-    bridgeDoorbell,
-  }));
-}
-
 export function planBridge(parts: Parts, domain: BridgeDomain): void {
-  const { scenario, draft, slots } = parts;
+  const { host, draft, slots } = parts;
   const { bridge, spec, clonePool, ports, vnics } = domain;
-  const { table } = scenario.host.costs;
+  const { table } = host.spec.costs;
   bridge.spec = {
     kind: 'bridge',
     config: {
@@ -116,8 +61,8 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
 
 export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
   const { tap, nic, vhost, bridgeToTap, feedback } = vnic;
-  const { scenario, draft, slots } = parts;
-  const { table } = scenario.host.costs;
+  const { host, draft, slots } = parts;
+  const { table } = host.spec.costs;
   tap.spec = {
     kind: 'tap',
     config: {
@@ -130,7 +75,7 @@ export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): v
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
     },
   };
-  const queue = draft.ring(`${tap.name}.queue`, nic.tap.queueFrames, 'frames');
+  const queue = draft.ring(host.arena, `${tap.name}.queue`, nic.tap.queueFrames, 'frames');
   const event = reserveDoorbell(draft.signals);
   tap.attachments.push({ port: TAP_BRIDGE_PORT, link: { rx: bridgeToTap } satisfies TapBridgeLink });
   const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell };
@@ -138,9 +83,9 @@ export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): v
 }
 
 export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
-  const { scenario, draft, slots } = parts;
+  const { host, draft, slots } = parts;
   const { vhost, nic, vm, tap, vhostPool, backlog } = vnic;
-  const { table } = scenario.host.costs;
+  const { table } = host.spec.costs;
   vhost.spec = {
     kind: 'vhost',
     config: {
@@ -157,7 +102,7 @@ export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel):
       packetWeight: nic.vhost.packetWeight === 'none' ? Infinity : nic.vhost.packetWeight,
       batch: nic.vhost.batch,
       busyLoopNs: nic.vhost.busyLoopNs,
-      backlogFrames: scenario.host.softirq.backlogFrames,
+      backlogFrames: host.spec.softirq.backlogFrames,
       costs: {
         vhostRxNs: table.vhostRx,
         vhostTxNs: table.vhostTx,
@@ -167,9 +112,9 @@ export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel):
     },
   };
   const { queue, event } = tap.attachments.find(({ port }) => port === TAP_READER_PORT)!.link as TapReaderLink;
-  const softirqLine = parts.softirq.thread.doorbell;
-  const taps = parts.domains.flatMap(({ vnics }) => vnics);
-  const otherBacklogs = taps.filter((each) => each !== vnic).map((each) => each.backlog);
+  const { cpu } = nic.vhost;
+  const softirqLine = host.softirqs[cpu].thread.doorbell;
+  const otherBacklogs = backlogsOf(parts, cpu).filter((ring) => ring !== backlog);
   const tapLink: VhostTapLink = { queue, event, feedback: vnic.feedback, backlog, otherBacklogs, softirqLine };
   vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
   const guest = parts.guests.find(({ spec }) => spec === vm)!;

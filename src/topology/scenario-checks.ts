@@ -12,7 +12,7 @@ import type { Scenario } from './scenario.ts';
 import { portLoads } from './stream-rates.ts';
 import { framesHeldAtOnce } from './scenario-complete.ts';
 import { didYouMean } from './suggestion.ts';
-import { actorNames, isPerCoreThread } from './thread-names.ts';
+import { actorNames, isHardwareThread } from './thread-names.ts';
 
 /** A line loaded this much beyond 1 is rounding. */
 const LOAD_TOLERANCE = 1e-9;
@@ -41,12 +41,17 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
 
 /** Names given twice, and names that refer to nothing. What these leave standing can be completed. */
 export function checkReferences(scenario: ParsedScenario): Fault[] {
-  const { bridges, vms = [], traffic, run } = scenario;
+  const { hosts = [], ports = [], bridges, vms = [], traffic, run } = scenario;
+  const hostNames = hosts.map(({ name }, i): Named => ({ name, path: ['hosts', i, 'name'] }));
   const bridgeNames = (bridges ?? []).map(({ name }, i): Named => ({ name, path: ['bridges', i, 'name'] }));
   const vmNames = vms.map(({ name }, i): Named => ({ name, path: ['vms', i, 'name'] }));
   const components = [...portNames(scenario), ...bridgeNames, ...vmNames, ...nicNames(scenario), ...tapNames(scenario)];
   return [
     ...findRepeated(components, 'component'),
+    ...findRepeated(hostNames, 'host'),
+    ...[...ports.entries()].flatMap(([i, { host }]) => unknownHost(['ports', i], host, hostNames)),
+    ...[...(bridges ?? []).entries()].flatMap(([i, { host }]) => unknownHost(['bridges', i], host, hostNames)),
+    ...[...vms.entries()].flatMap(([i, { host }]) => unknownHost(['vms', i], host, hostNames)),
     ...findRepeated(
       (run.phases ?? []).map(({ name }, i) => ({ name, path: ['run', 'phases', i, 'name'] })),
       'phase',
@@ -78,6 +83,10 @@ function unknownName(path: KeyPath, name: string, what: string, known: readonly 
   if (names.includes(name)) return [];
   const sentence = `no ${what} "${name}", allowed: ${names.join(', ')}${didYouMean(name, names)}`;
   return [valueFault(path, sentence)];
+}
+
+function unknownHost(path: KeyPath, host: string | undefined, known: readonly Named[]): Fault[] {
+  return host === undefined ? [] : unknownName([...path, 'host'], host, 'host', known);
 }
 
 function undecidedBridges(scenario: ParsedScenario): Fault {
@@ -140,13 +149,40 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
       traffic.streams.map(({ name }, i) => ({ name, path: ['traffic', 'streams', i, 'name'] })),
       'stream',
     ),
+    ...checkHosts(scenario),
     ...checkAddresses(scenario),
     ...checkMarks(scenario),
-    ...checkPool(scenario),
+    ...checkPool(scenario, parsed),
     ...checkRates(scenario, parsed),
     ...checkPaths(scenario),
     ...checkCores(scenario),
     ...placement.threads.flatMap(({ match }) => checkThread(scenario, match)),
+  ];
+}
+
+/** A bridge has members of its own host only, and CPUs are those the host has. */
+function checkHosts({ hosts, ports, bridges, vms }: Scenario): Fault[] {
+  const cpuFault = (path: KeyPath, host: string, cpu: number): Fault[] => {
+    const { softirqCpus } = hosts.find(({ name }) => name === host)!;
+    if (cpu < softirqCpus) return [];
+    return [valueFault(path, `found ${cpu}, allowed: auto, or 0 to ${softirqCpus - 1} (softirqCpus of ${host})`)];
+  };
+  const homes = new Map([
+    ...ports.map(({ name, host }) => [name, host] as const),
+    ...vms.flatMap(({ host, nics }) => nics.map(({ tap }) => [tap.name, host] as const)),
+  ]);
+  return [
+    ...ports.flatMap(({ host, cpu }, i) => cpuFault(['ports', i, 'cpu'], host, cpu)),
+    ...vms.flatMap(({ host, nics }, v) =>
+      nics.flatMap(({ vhost }, n) => cpuFault(['vms', v, 'nics', n, 'vhost', 'cpu'], host, vhost.cpu)),
+    ),
+    ...bridges.flatMap(({ host, ports: members, taps }, b) =>
+      [...members, ...taps].flatMap((member) => {
+        const home = homes.get(member);
+        if (home === undefined || home === host) return [];
+        return [valueFault(['bridges', b, 'ports'], `"${member}" is on ${home}, allowed: members on ${host}`)];
+      }),
+    ),
   ];
 }
 
@@ -172,11 +208,14 @@ function overlap(a: string, b: string): boolean {
 }
 
 /** With fewer slots than rings and queues hold, a receive ring can run dry for good while vhost waits for softirq. */
-function checkPool({ host, ports, vms }: Scenario): Fault[] {
-  const least = framesHeldAtOnce(ports, vms);
-  if (host.poolFrames >= least) return [];
-  const sentence = `found ${host.poolFrames}, allowed: at least ${least}, what the rings and queues hold at once`;
-  return [valueFault(['host', 'poolFrames'], sentence)];
+function checkPool({ hosts, ports, vms }: Scenario, parsed: ParsedScenario): Fault[] {
+  return hosts.flatMap(({ name, poolFrames }, i) => {
+    const least = framesHeldAtOnce(name, ports, vms);
+    if (poolFrames >= least) return [];
+    const sentence = `found ${poolFrames}, allowed: at least ${least}, what the rings and queues hold at once`;
+    const inherited = parsed.host.poolFrames === poolFrames;
+    return [valueFault(inherited ? ['host', 'poolFrames'] : ['hosts', i, 'poolFrames'], sentence)];
+  });
 }
 
 function checkMarks({ vms }: Scenario): Fault[] {
@@ -239,8 +278,8 @@ function checkCores({ placement: { cores } }: Scenario): Fault[] {
 
 function checkThread(scenario: Scenario, match: string): Fault[] {
   const known = [...THREAD_KINDS, ...actorNames(scenario)];
-  if (known.includes(match) || isPerCoreThread(match)) return [];
-  const allowed = [...known, 'softirq0…', 'hardware0…'].join(', ');
+  if (known.includes(match) || isHardwareThread(match)) return [];
+  const allowed = [...known, 'hardware0…'].join(', ');
   const sentence = `no thread "${match}", allowed: ${allowed}${didYouMean(match, known)}`;
   return [{ path: ['placement', 'threads', match], at: 'key', sentence }];
 }
@@ -254,8 +293,8 @@ export function completeExpectations(
   const names: ExpectationNames = {
     phases: scenario.run.phases.map(({ name }) => name),
     streams: scenario.traffic.streams.map(({ name }) => name),
-    isThread: (name) => threads.includes(name) || isPerCoreThread(name),
-    isComponent: (name) => threads.includes(name) || isPerCoreThread(name),
+    isThread: (name) => threads.includes(name) || isHardwareThread(name),
+    isComponent: (name) => threads.includes(name) || isHardwareThread(name),
   };
   const faults: Fault[] = [];
   const expect = parsed.expect.map((each, i) =>

@@ -27,6 +27,8 @@ const WIRE_NETWORK_ADDRESSES = 256;
 /** Frames between driver, bridge and tap in one pass. */
 const HANDOVER_FRAMES = 1024;
 
+type ParsedHost = NonNullable<ParsedScenario['hosts']>[number];
+type ParsedPort = NonNullable<ParsedScenario['ports']>[number];
 type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
 type ParsedNic = NonNullable<ParsedVm['nics']>[number];
 
@@ -38,19 +40,28 @@ export interface CaptureChoice {
 
 /** The scenario without its expectations. */
 export function completeScenario(parsed: ParsedScenario, name: string, capture: CaptureChoice): Scenario {
-  const { host, traffic } = parsed;
-  const ports = (parsed.ports ?? []).map(completePort);
-  const kernel = KERNEL_PROFILES[host.kernel];
-  const bridges = (parsed.bridges ?? []).map(({ name, ports: members, ageing }): BridgeSpec => {
-    const isPort = (member: string) => ports.some((port) => port.name === member);
-    return { name, ports: members.filter(isPort), taps: members.filter((each) => !isPort(each)), ageingNs: ageing };
+  const { traffic } = parsed;
+  const parsedHosts = parsed.hosts ?? [];
+  const ports = completePorts(parsed.ports ?? [], parsedHosts);
+  const bridges = (parsed.bridges ?? []).map(({ name, host, ports: members, ageing }): BridgeSpec => {
+    const own = ports.filter((port) => members.includes(port.name));
+    const names = own.map((port) => port.name);
+    return {
+      name,
+      host: host ?? parsedHosts[0].name,
+      cpu: own.length === 0 ? 0 : own[0].cpu,
+      ports: members.filter((member) => names.includes(member)),
+      taps: members.filter((member) => !names.includes(member)),
+      ageingNs: ageing,
+    };
   });
-  const vms = completeVms(parsed.vms ?? [], { ports, bridges, kernel });
+  const vms = completeVms(parsed.vms ?? [], { hosts: parsedHosts, ports, bridges });
+  const hosts = parsedHosts.map((host) => completeHost(host, framesHeldAtOnce(host.name, ports, vms)));
   return {
     name: parsed.name ?? name,
     description: parsed.description.trim(),
     seed: parsed.seed,
-    host: completeHost(host, kernel, framesHeldAtOnce(ports, vms)),
+    hosts,
     ports,
     bridges,
     vms,
@@ -78,19 +89,28 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
   };
 }
 
-/** Frame slots that receive rings, tap queues and transmit rings hold when all are full, and what is between them. */
-export function framesHeldAtOnce(ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
-  const queues = vms.flatMap(({ nics }) => nics.map(({ tap }) => tap.queueFrames));
-  const rings = ports.map(({ rxRing, txRing, rxQueues }) => rxQueues * (rxRing + HANDOVER_FRAMES) + 2 * txRing);
+/**
+ * Frame slots that the receive rings, tap queues and transmit rings of a host hold when all are full, and what is
+ * between them.
+ */
+export function framesHeldAtOnce(host: string, ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
+  const here = (each: PortSpec | VmSpec): boolean => each.host === host;
+  const queues = vms.filter(here).flatMap(({ nics }) => nics.map(({ tap }) => tap.queueFrames));
+  const rings = ports
+    .filter(here)
+    .map(({ rxRing, txRing, rxQueues }) => rxQueues * (rxRing + HANDOVER_FRAMES) + 2 * txRing);
   return [...queues, ...rings].reduce((sum, frames) => sum + frames, 0);
 }
 
-function completeHost(host: ParsedScenario['host'], kernel: KernelProfile, framesAtOnce: number): HostSpec {
+function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
   const { softirq, costs } = host;
+  const kernel = KERNEL_PROFILES[host.kernel];
   const inherit = typeof costs === 'string' ? costs : costs.inherit;
   const changed: Partial<Record<CostKey, number | undefined>> = typeof costs === 'string' ? {} : costs;
   const costOf = (key: CostKey): number => changed[key] ?? COST_PROFILES[inherit][key];
   return {
+    name: host.name,
+    softirqCpus: host.softirqCpus,
     kernel: host.kernel,
     hz: host.hz,
     threadedNapi: host.threadedNapi,
@@ -113,7 +133,19 @@ function completeHost(host: ParsedScenario['host'], kernel: KernelProfile, frame
   };
 }
 
-function completePort(port: NonNullable<ParsedScenario['ports']>[number], index: number): PortSpec {
+/** Interrupts go round the CPUs of a host in the order of its ports, as irqbalance spreads them. */
+function completePorts(ports: readonly ParsedPort[], hosts: readonly ParsedHost[]): PortSpec[] {
+  const taken = new Map<string, number>();
+  return ports.map((port, index) => {
+    const host = hosts.find(({ name }) => name === port.host) ?? hosts[0];
+    const turn = taken.get(host.name) ?? 0;
+    taken.set(host.name, turn + 1);
+    const cpu = port.cpu === 'auto' ? turn % host.softirqCpus : port.cpu;
+    return { ...completePort(port, index), host: host.name, cpu };
+  });
+}
+
+function completePort(port: ParsedPort, index: number): Omit<PortSpec, 'host' | 'cpu'> {
   const network = { address: BENCHMARK_NETWORK + index * WIRE_NETWORK_ADDRESSES, prefixLength: 24 };
   return {
     name: port.name,
@@ -128,9 +160,9 @@ function completePort(port: NonNullable<ParsedScenario['ports']>[number], index:
 }
 
 interface HostParts {
+  readonly hosts: readonly ParsedHost[];
   readonly ports: readonly PortSpec[];
   readonly bridges: readonly BridgeSpec[];
-  readonly kernel: KernelProfile;
 }
 
 function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
@@ -146,6 +178,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
     const connected = connectedRoutes(nics, others, host);
     return {
       name: vm.name,
+      host: homeOf(vm, host).name,
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,
@@ -159,11 +192,12 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
   const nicsOnBridge = new Map<string, number>();
   return vms.map((vm, v) =>
     (vm.nics ?? []).map((nic, n): VnicSpec => {
-      const bridge = host.bridges.find(({ taps }) => taps.includes(nic.tap.name ?? ''))?.name ?? '';
+      const tapOf = host.bridges.find(({ taps }) => taps.includes(nic.tap.name ?? ''));
+      const bridge = tapOf?.name ?? '';
       const position = nicsOnBridge.get(bridge) ?? 0;
       nicsOnBridge.set(bridge, position + 1);
       return {
-        ...completeQueues(nic, host.kernel),
+        ...completeQueues(nic, KERNEL_PROFILES[homeOf(vm, host).kernel], tapOf?.cpu ?? 0),
         name: nic.name,
         mode: nic.mode,
         mac: nic.mac === 'auto' ? `52:54:00:00:${hexByte(v)}:${hexByte(n + 1)}` : nic.mac,
@@ -175,12 +209,16 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
   );
 }
 
+function homeOf({ host }: ParsedVm, { hosts }: HostParts): ParsedHost {
+  return hosts.find(({ name }) => name === host) ?? hosts[0];
+}
+
 /** The port on the wire of a vNIC. */
 function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undefined {
   return portsOf(nic?.bridge ?? '', host)[0];
 }
 
-function completeQueues(nic: ParsedNic, kernel: KernelProfile) {
+function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number) {
   const { tap, vhost, feedback } = nic;
   const queueFrames = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
   const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
@@ -188,6 +226,7 @@ function completeQueues(nic: ParsedNic, kernel: KernelProfile) {
     queueSize: nic.queueSize,
     tap: { name: tap.name ?? '', queueFrames },
     vhost: {
+      cpu: vhost.cpu === 'auto' ? bridgeCpu : vhost.cpu,
       byteWeight: vhost.byteWeight,
       packetWeight: vhost.packetWeight === 'auto' ? kernel.vhostPacketWeight : vhost.packetWeight,
       batch: vhost.batch === 'auto' ? kernel.vhostBatch : vhost.batch,

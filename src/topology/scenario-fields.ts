@@ -17,6 +17,9 @@ import {
 } from './quantities.ts';
 import type { QuantityForm } from './quantities.ts';
 
+/** Softirq CPUs of one host at most. */
+export const SOFTIRQ_CPUS_MAX = 16;
+
 /** A string in one of the forms of a quantity, or a keyword that stands for itself. */
 function quantity<T, K extends string = never>(form: QuantityForm, parse: (text: string) => T, keyword?: K) {
   const allowed = keyword === undefined ? form.allowed : `${keyword}, or ${form.allowed}`;

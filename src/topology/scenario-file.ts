@@ -12,7 +12,7 @@ import { ScenarioError } from './scenario-error.ts';
 import { describeAllowed, faultsOf } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import { scenarioSchema } from './scenario-schema.ts';
-import { defaultStructure } from './scenario-structure.ts';
+import { defaultStructure, inheritHost } from './scenario-structure.ts';
 import type { Scenario } from './scenario.ts';
 import { didYouMean } from './suggestion.ts';
 
@@ -60,7 +60,7 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
       faults.map(({ path, at, sentence }) => ({ file, place: document.placeOf(path, at), sentence })),
     );
   };
-  const structure = defaultStructure(document.toValue());
+  const structure = inheritHost(defaultStructure(document.toValue()));
   const result = scenarioSchema.safeParse(structure, { error: describeAllowed });
   if (!result.success) {
     const faults = faultsOf(result.error.issues, structure);

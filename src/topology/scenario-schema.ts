@@ -11,6 +11,7 @@ import { expectationSchema } from './scenario-expectations.ts';
 import { nfSchema } from './scenario-nf-schema.ts';
 import { accelerationSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
 import {
+  SOFTIRQ_CPUS_MAX,
   addressOrAuto,
   bitRate,
   booleanOr,
@@ -38,6 +39,7 @@ export const NICS_PER_VM_MAX = 8;
 export const VCPUS_MAX = 32;
 export const STREAMS_MAX = 64;
 export const PHASES_MAX = 64;
+export const HOSTS_MAX = 8;
 const CORES_MAX = 1024;
 /** Receive queues that ixgbe distributes over (IXGBE_MAX_RSS_INDICES). */
 const RX_QUEUES_MAX = 16;
@@ -97,6 +99,9 @@ const costLines = Object.fromEntries(COST_KEYS.map((key) => [key, costLine(key)]
 };
 
 const hostSchema = z.strictObject({
+  softirqCpus: integer(1, SOFTIRQ_CPUS_MAX)
+    .prefault(1)
+    .describe('CPUs that take interrupts and run softirqs, a thread each. Default 1.'),
   kernel: z
     .enum(KERNEL_NAMES)
     .prefault('linux-3.13')
@@ -141,11 +146,19 @@ const hostSchema = z.strictObject({
     ),
   poolFrames: integerOr('auto', 256, 1_048_576)
     .prefault('auto')
-    .describe('Frame slots of the host for reception. Default auto: enough for every ring and queue at once.'),
+    .describe('Frame slots of each softirq CPU for reception. Default auto: enough for every ring and queue at once.'),
 });
+
+const namedHostSchema = hostSchema.extend({ name: componentName().describe('Name, such as appliance.') });
+
+const hostName = () => componentName().describe('Host it belongs to. Default: the first of hosts.').optional();
 
 const portSchema = z.strictObject({
   name: componentName().describe('Interface name, such as eth0.'),
+  host: hostName(),
+  cpu: integerOr('auto', 0, SOFTIRQ_CPUS_MAX - 1)
+    .prefault('auto')
+    .describe('Softirq CPU of its host that takes its interrupt (smp_affinity). Default auto: the ports in turn.'),
   speed: bitRate().prefault('1Gbps').describe('Link speed. Default 1Gbps, as in the talk.'),
   rxRing: powerOfTwo(16, 32_768).prefault(512).describe('Receive descriptors. Default 512.'),
   txRing: powerOfTwo(16, 32_768).prefault(512).describe('Transmit descriptors. Default 512.'),
@@ -166,6 +179,7 @@ const portSchema = z.strictObject({
 
 const bridgeSchema = z.strictObject({
   name: componentName().describe('Interface name, such as br0.'),
+  host: hostName(),
   ports: z.array(componentName()).min(1).describe('Names of NIC ports and taps.'),
   ageing: duration()
     .prefault('300s')
@@ -198,6 +212,7 @@ const vnicSchema = z.strictObject({
 
 const vmSchema = z.strictObject({
   name: componentName().describe('Name, such as vm0.'),
+  host: hostName(),
   vcpus: integer(1, VCPUS_MAX).prefault(2).describe('Virtual CPUs, a thread each. Default 2.'),
   memory: sizeOr('auto').prefault('auto').describe('Guest memory. Default auto: what its queues and buffers need.'),
   nics: z
@@ -320,7 +335,15 @@ export const scenarioSchema = z
     name: labelName().describe('Name of the scenario. Default: that of the file.').optional(),
     description: z.string().prefault('').describe('What it shows, in a paragraph.'),
     seed: integer(0, 0xffff_ffff).prefault(1).describe('Seed of everything random. Default 1.'),
-    host: hostSchema.prefault({}).describe('The modelled host: kernel rules and costs.'),
+    host: hostSchema
+      .prefault({})
+      .describe('The modelled host, or what all of several have in common: CPUs, kernel rules and costs.'),
+    hosts: z
+      .array(namedHostSchema)
+      .min(1)
+      .max(HOSTS_MAX)
+      .describe('Modelled hosts; what one leaves out is as in `host`. Default: one.')
+      .optional(),
     ports: z
       .array(portSchema)
       .min(1)

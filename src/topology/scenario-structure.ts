@@ -6,7 +6,10 @@
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** A scenario with its ports, VMs, vNICs, tap names, bridges, streams and phases in place. Returns new objects. */
+/** Name of the host of a scenario that names none. */
+const DEFAULT_HOST = 'host';
+
+/** A scenario with its hosts, ports, VMs, vNICs, tap names, bridges, streams and phases in place. Returns new objects. */
 export function defaultStructure(scenario: unknown): unknown {
   if (!isMapping(scenario)) return scenario;
   const { ports = [{ name: 'eth0' }, { name: 'eth1' }], traffic = {}, run = {} } = scenario;
@@ -15,12 +18,25 @@ export function defaultStructure(scenario: unknown): unknown {
   const bridges = scenario.bridges === undefined ? pairUp(portNames, tapNamesOf(vms)) : scenario.bridges;
   const structure = {
     ...scenario,
+    hosts: scenario.hosts ?? [{ name: DEFAULT_HOST }],
     ports,
     vms,
     traffic: fillKey(traffic, 'streams', defaultStreams(portNames)),
     run: fillKey(run, 'phases', [{ name: 'steady', duration: '10s' }]),
   };
   return bridges === undefined ? structure : { ...structure, bridges };
+}
+
+/** Each of the hosts with what it leaves out taken from `host`. Comes after overrides, which may still change that. */
+export function inheritHost(scenario: unknown): unknown {
+  if (!isMapping(scenario) || !Array.isArray(scenario.hosts)) return scenario;
+  const common = isMapping(scenario.host) ? scenario.host : {};
+  const softirq = isMapping(common.softirq) ? common.softirq : {};
+  const hosts = scenario.hosts.map((host: unknown) => {
+    if (!isMapping(host)) return host;
+    return { ...common, ...host, softirq: isMapping(host.softirq) ? { ...softirq, ...host.softirq } : softirq };
+  });
+  return { ...scenario, hosts };
 }
 
 function fillVms(vms: unknown, portCount: number): unknown {

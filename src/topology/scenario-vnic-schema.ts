@@ -1,6 +1,6 @@
 /** What a scenario may say of the parts behind one vNIC: its tap, its vhost worker, feedback and acceleration. */
 import { z } from 'zod';
-import { componentName, duration, durationOr, integer, integerOr } from './scenario-fields.ts';
+import { SOFTIRQ_CPUS_MAX, componentName, duration, durationOr, integer, integerOr } from './scenario-fields.ts';
 
 export const ACCELERATION_PROVIDERS = ['dpaa', 'sriov'] as const;
 
@@ -12,6 +12,11 @@ export const tapSchema = z.strictObject({
 });
 
 export const vhostSchema = z.strictObject({
+  cpu: integerOr('auto', 0, SOFTIRQ_CPUS_MAX - 1)
+    .prefault('auto')
+    .describe(
+      'Softirq CPU it runs on; what it sends enters the backlog of that CPU. Default auto: that of its bridge.',
+    ),
   byteWeight: integer(1, 2 ** 30)
     .prefault(524_288)
     .describe('Bytes per pass. Default 524288: VHOST_NET_WEIGHT 0x80000, drivers/vhost/net.c.'),

@@ -19,7 +19,8 @@ export interface Scenario {
   readonly name: string;
   readonly description: string;
   readonly seed: number;
-  readonly host: HostSpec;
+  /** One at least; every port, bridge and VM is on one of them. */
+  readonly hosts: readonly HostSpec[];
   readonly ports: readonly PortSpec[];
   readonly bridges: readonly BridgeSpec[];
   readonly vms: readonly VmSpec[];
@@ -30,6 +31,9 @@ export interface Scenario {
 }
 
 export interface HostSpec {
+  readonly name: string;
+  /** CPUs that take interrupts and run softirqs. */
+  readonly softirqCpus: number;
   readonly kernel: KernelName;
   readonly hz: number;
   readonly threadedNapi: boolean;
@@ -46,11 +50,15 @@ export interface HostSpec {
   };
   /** `inherit` is the profile the table began as; `table` is what is charged. */
   readonly costs: { readonly inherit: CostProfileName; readonly table: CostTableNs };
+  /** Slots for reception of each softirq CPU. */
   readonly poolFrames: number;
 }
 
 export interface PortSpec {
   readonly name: string;
+  readonly host: string;
+  /** Softirq CPU of its host that takes its interrupt. */
+  readonly cpu: number;
   readonly speedBps: number;
   readonly rxRing: number;
   readonly txRing: number;
@@ -66,6 +74,9 @@ export interface PortSpec {
 
 export interface BridgeSpec {
   readonly name: string;
+  readonly host: string;
+  /** Softirq CPU that it and its taps are worked on: that of its first port. */
+  readonly cpu: number;
   /** Names of ports. */
   readonly ports: readonly string[];
   /** Names of taps. */
@@ -75,6 +86,7 @@ export interface BridgeSpec {
 
 export interface VmSpec {
   readonly name: string;
+  readonly host: string;
   readonly vcpus: number;
   readonly memoryBytes: number | 'auto';
   readonly nics: readonly VnicSpec[];
@@ -94,6 +106,8 @@ export interface VnicSpec {
   readonly bridge: string;
   readonly tap: { readonly name: string; readonly queueFrames: number };
   readonly vhost: {
+    /** Softirq CPU that it runs on, and whose backlog takes what it sends. */
+    readonly cpu: number;
     readonly byteWeight: number;
     readonly packetWeight: number | 'none';
     readonly batch: number;

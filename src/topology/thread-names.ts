@@ -6,14 +6,19 @@ export const sinkName = (port: string): string => `sink-${port}`;
 export const vhostName = (nic: string): string => `vhost-${nic}`;
 export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
 export const vmmName = (vm: string): string => `${vm}/vmm`;
-export const softirqName = (index: number): string => `softirq${index}`;
 export const hardwareName = (index: number): string => `hardware${index}`;
 
 /** What belongs to one of several queues has the queue's number behind its name; the first has the plain name. */
 export const queueName = (name: string, queue: number): string => (queue === 0 ? name : `${name}.${queue}`);
 
+/** `softirq0`, or `server/softirq0` where there are several hosts. */
+export function softirqName(hosts: readonly { readonly name: string }[], host: string, cpu: number): string {
+  return hosts.length === 1 ? `softirq${cpu}` : `${host}/softirq${cpu}`;
+}
+
 /** The components that thread names are made of. */
 export interface NamedComponents {
+  readonly hosts: readonly { readonly name: string; readonly softirqCpus: number }[];
   readonly ports: readonly { readonly name: string }[];
   readonly bridges: readonly { readonly name: string }[];
   readonly vms: readonly {
@@ -23,9 +28,12 @@ export interface NamedComponents {
   }[];
 }
 
-/** Names of everything that can have a thread, except softirq and hardware threads, whose number the cores decide. */
-export function actorNames({ ports, bridges, vms }: NamedComponents): string[] {
+/** Names of everything that can have a thread, except hardware threads, which are made as they are needed. */
+export function actorNames({ hosts, ports, bridges, vms }: NamedComponents): string[] {
   return [
+    ...hosts.flatMap(({ name, softirqCpus }) =>
+      Array.from({ length: softirqCpus }, (_, cpu) => softirqName(hosts, name, cpu)),
+    ),
     ...ports.flatMap(({ name }) => [generatorName(name), name, sinkName(name)]),
     ...bridges.map(({ name }) => name),
     ...vms.flatMap(({ name, vcpus, nics }) => [
@@ -36,9 +44,9 @@ export function actorNames({ ports, bridges, vms }: NamedComponents): string[] {
   ];
 }
 
-/** True for `softirq0`, `hardware1` and the like. */
-export function isPerCoreThread(name: string): boolean {
-  return /^(softirq|hardware)\d+$/.test(name);
+/** True for `hardware0`, `hardware1` and the like. */
+export function isHardwareThread(name: string): boolean {
+  return /^hardware\d+$/.test(name);
 }
 
 /** What the scenario says about one thread: settings of its kind, and over them those of its name. */

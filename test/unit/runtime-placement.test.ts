@@ -102,6 +102,28 @@ describe('cores', () => {
     expect(two.coresNeeded).toBe(4);
   });
 
+  it('gives each chosen CPU a core, vCPUs what is left, and the rest their own host', () => {
+    const needs: ThreadNeed[] = [
+      { name: 'hardware', kind: 'hardware' },
+      { name: 'a/softirq0', kind: 'softirq', cpu: 0, cpus: [0] },
+      { name: 'b/softirq0', kind: 'softirq', cpu: 1, cpus: [1] },
+      { name: 'vhost-a', kind: 'vhost', cpu: 0, cpus: [0] },
+      { name: 'vhost-b', kind: 'vhost', cpu: 1, cpus: [1] },
+      { name: 'vm-a/vcpu0', kind: 'vcpu', cpus: [0] },
+      { name: 'vm-b/vcpu0', kind: 'vcpu', cpus: [1] },
+      { name: 'vm-b/vmm', kind: 'vmm', cpus: [1] },
+    ];
+    const three = placeThreads(needs, machine(3, true));
+    expect(coresByName(three.threads)).toMatchObject({ 'vm-a/vcpu0': 0, 'vhost-b': 1, 'vm-b/vcpu0': 1, 'vm-b/vmm': 1 });
+    expect(three.oversubscribed).toEqual([]);
+    expect(coresByName(placeThreads(needs, machine(4, true)).threads)).toMatchObject({
+      'vm-a/vcpu0': 2,
+      'vm-b/vcpu0': 1,
+    });
+    const two = placeThreads(needs, machine(2, true));
+    expect(two.oversubscribed).toEqual(['the scenario has 2 host CPUs and there are cores for 1']);
+  });
+
   it('never takes a CPU the scenario uses for the main thread', () => {
     const needs: ThreadNeed[] = [
       { name: 'hardware', kind: 'hardware' },

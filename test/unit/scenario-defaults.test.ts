@@ -11,8 +11,8 @@ describe('a scenario that says nothing', () => {
     const scenario = parse(text);
     expect(scenario.name).toBe('little');
     expect(scenario.bridges).toEqual([
-      { name: 'br0', ports: ['eth0'], taps: ['tap0'], ageingNs: 300e9 },
-      { name: 'br1', ports: ['eth1'], taps: ['tap1'], ageingNs: 300e9 },
+      { name: 'br0', host: 'host', cpu: 0, ports: ['eth0'], taps: ['tap0'], ageingNs: 300e9 },
+      { name: 'br1', host: 'host', cpu: 0, ports: ['eth1'], taps: ['tap1'], ageingNs: 300e9 },
     ]);
     expect(scenario.traffic.streams.map(({ name, via }) => [name, via])).toEqual([
       ['eth0-to-eth1', 'vnic0'],
@@ -54,8 +54,8 @@ describe('what follows from the kernel and HZ', () => {
     ['linux-4.9', true, 'backlog', 1000, 'none', 1],
     ['linux-6.5', false, 'direct', 1000, 256, 64],
   ])('%s', (kernel, guard, tunReceive, queueFrames, packetWeight, batch) => {
-    const { host, vms } = parse(`host: { kernel: ${kernel} }\n`);
-    expect(host).toMatchObject({ tunReceive, softirq: { ksoftirqdGuard: guard } });
+    const { hosts, vms } = parse(`host: { kernel: ${kernel} }\n`);
+    expect(hosts[0]).toMatchObject({ tunReceive, softirq: { ksoftirqdGuard: guard } });
     expect(vms[0].nics[0]).toMatchObject({ tap: { queueFrames }, vhost: { packetWeight, batch, byteWeight: 0x80000 } });
   });
 
@@ -64,15 +64,15 @@ describe('what follows from the kernel and HZ', () => {
     [250, 4e6, 8e6],
     [1000, 2e6, 2e6],
   ])('%d Hz', (hz, maxTimeNs, budgetTimeNs) => {
-    expect(parse(`host: { hz: ${hz} }\n`).host.softirq).toMatchObject({ maxTimeNs, budgetTimeNs });
+    expect(parse(`host: { hz: ${hz} }\n`).hosts[0].softirq).toMatchObject({ maxTimeNs, budgetTimeNs });
   });
 
   it('yields to what the file says', () => {
-    const { host, vms } = parse(
+    const { hosts, vms } = parse(
       'host: { kernel: linux-6.5, tunReceive: backlog, softirq: { ksoftirqdGuard: true, maxTime: 1ms } }\n' +
         'vms: [{ name: vm0, nics: [{ name: a, tap: { queue: 1000 }, vhost: { packetWeight: none } }, { name: b }] }]\n',
     );
-    expect(host).toMatchObject({ tunReceive: 'backlog', softirq: { ksoftirqdGuard: true, maxTimeNs: 1e6 } });
+    expect(hosts[0]).toMatchObject({ tunReceive: 'backlog', softirq: { ksoftirqdGuard: true, maxTimeNs: 1e6 } });
     expect(vms[0].nics[0]).toMatchObject({
       vhost: { packetWeight: 'none', batch: 64 },
       feedback: { highMark: 900, lowMark: 250, timeoutNs: 'none' },
@@ -145,7 +145,7 @@ describe('shipped scenarios', () => {
     const scenario = loadScenario('kvm-forum-2014');
     expect(scenario.ports.map(({ speedBps }) => speedBps)).toEqual([1e9, 1e9]);
     expect(scenario.vms).toMatchObject([{ vcpus: 2, nics: [{ mode: 'vhost' }, { mode: 'vhost' }] }]);
-    expect(scenario.host.costs).toEqual({ inherit: 'linux', table: COST_PROFILES.linux });
+    expect(scenario.hosts[0].costs).toEqual({ inherit: 'linux', table: COST_PROFILES.linux });
     expect(scenario.run.phases.map(({ name }) => name)).toEqual(['comfortable', 'flood']);
     const rated = { ports: scenario.ports, streams: scenario.traffic.streams };
     expect(streamRatesFps(rated, scenario.run.phases[1].rate).map(Math.round)).toEqual([297_619, 297_619]);

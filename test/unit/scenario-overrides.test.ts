@@ -38,8 +38,8 @@ describe('overrides that apply', () => {
 
   it('take whole structures as YAML, and values with an equals sign', () => {
     const scenario = withOverrides(['host.costs={inherit: none, nicRx: 300ns}', 'description=a=b']);
-    expect(scenario.host.costs.inherit).toBe('none');
-    expect(scenario.host.costs.table).toMatchObject({ nicRx: 300, bridge: 0 });
+    expect(scenario.hosts[0].costs.inherit).toBe('none');
+    expect(scenario.hosts[0].costs.table).toMatchObject({ nicRx: 300, bridge: 0 });
     expect(scenario.description).toBe('a=b');
   });
 
@@ -83,7 +83,7 @@ describe('overrides that fail', () => {
     ],
     [
       'trafic.rate=2Mpps',
-      '--set trafic.rate: unknown key "trafic", allowed: name, description, seed, host, ports, bridges, vms, traffic, placement, run, expect; did you mean "traffic"?',
+      '--set trafic.rate: unknown key "trafic", allowed: name, description, seed, host, hosts, ports, bridges, vms, traffic, placement, run, expect; did you mean "traffic"?',
     ],
     ['host.hz=200', '--set host.hz: found 200, allowed: 100, 250, 300, 1000'],
     [

@@ -69,12 +69,11 @@ function rowLayout(variants: number): RowLayout {
 function captionLines(result: SweepResult): string[] {
   const width = Math.floor((WIDTH_PX - 2 * MARGIN_PX) / (CAPTION_PX * CHARACTER_RATIO));
   const { variants, search, points } = result;
+  const hosts = variants.flatMap(({ scenario }) => scenario.hosts);
   const kernels = new Set(
-    variants.map(
-      ({ scenario: { host } }) => `${host.kernel}, HZ ${host.hz}${host.threadedNapi ? ', threaded NAPI' : ''}`,
-    ),
+    hosts.map((host) => `${host.kernel}, HZ ${host.hz}${host.threadedNapi ? ', threaded NAPI' : ''}`),
   );
-  const costs = new Set(variants.map(({ scenario: { host } }) => host.costs.inherit));
+  const costs = new Set(hosts.map((host) => host.costs.inherit));
   const sizes = new Set(variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes)));
   const invalid = points.filter(({ status }) => status === 'invalid').length;
   const lossFree = search?.lossFreeFps ?? null;

@@ -1,0 +1,64 @@
+/** How a softirq CPU hands a frame to a bridge: to one it works on itself, or to one that another CPU works on. */
+import type { Memory, Region } from './arena.ts';
+import { Ringer } from './doorbell.ts';
+import type { RingRef } from './id-ring.ts';
+import { IdRingGauge, IdRingProducer } from './id-ring.ts';
+import { CONTEXT_INTERRUPT, SoftirqRaiser } from './softirq-line.ts';
+
+/**
+ * The backlog of another CPU, which works on the bridge the frames are for: enqueue_to_backlog() with an interrupt to
+ * that CPU, as receive packet steering does it (get_rps_cpu, net/core/dev.c).
+ */
+export interface SteeringRef {
+  /** Softirq line of that CPU. */
+  readonly line: Region;
+  /** Frames its backlog holds, in the ring and in all `others`: netdev_max_backlog and one. */
+  readonly limitFrames: number;
+  readonly others: readonly RingRef[];
+}
+
+/** The way into one bridge port, as the plan describes it. */
+export interface BridgeInputRef {
+  /** The bridge's input, or what lies before the CPU that frames are steered to. */
+  readonly toBridge: RingRef;
+  /** Rung when the bridge has a thread of its own. */
+  readonly bridgeDoorbell: Region | null;
+  readonly steering: SteeringRef | null;
+}
+
+/** The sending end. */
+export class BridgeInput {
+  readonly ring: IdRingProducer;
+  readonly steered: boolean;
+  private readonly bridge: Ringer | null;
+  private readonly cpu: SoftirqRaiser | null;
+  private readonly limitFrames: number;
+  private readonly others: readonly IdRingGauge[];
+
+  constructor(memory: Memory, ref: BridgeInputRef) {
+    const { toBridge, bridgeDoorbell, steering } = ref;
+    this.ring = new IdRingProducer(memory, toBridge);
+    this.bridge = bridgeDoorbell === null ? null : new Ringer(memory, bridgeDoorbell);
+    this.steered = steering !== null;
+    this.cpu = steering === null ? null : new SoftirqRaiser(memory, steering.line);
+    this.limitFrames = steering?.limitFrames ?? 0;
+    this.others = (steering?.others ?? []).map((ring) => new IdRingGauge(memory, ring));
+  }
+
+  /** Room for frames, at most `wanted`. */
+  room(wanted: number): number {
+    let room = this.ring.writable(wanted);
+    if (this.steered) {
+      let backlog = this.limitFrames - this.ring.depth();
+      for (let i = 0; i < this.others.length; i++) backlog -= this.others[i].depth();
+      if (backlog < room) room = backlog < 0 ? 0 : backlog;
+    }
+    return room < wanted ? room : wanted;
+  }
+
+  publish(): void {
+    this.ring.publish();
+    if (this.bridge !== null) this.bridge.ring();
+    else if (this.cpu !== null) this.cpu.raise(CONTEXT_INTERRUPT);
+  }
+}

@@ -1,0 +1,125 @@
+/** The softirq CPUs of a host: which NICs each polls, which workers fill its backlog, and what it hands to another. */
+import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
+import type { Region } from '../memory/arena.ts';
+import type { BridgeInputRef, SteeringRef } from '../memory/bridge-input.ts';
+import type { RingRef } from '../memory/id-ring.ts';
+import type { BridgeDomain, Parts } from './build-plan.ts';
+import { poolsOf, waysHome } from './build-plan.ts';
+import type { DraftActor, PlanDraft } from './plan-draft.ts';
+import type { HostDraft } from './plan-host.ts';
+import { queueName } from './thread-names.ts';
+
+/** The way of frames that come in on one CPU to a bridge that another works on: through the backlog of that one. */
+export interface Crossing {
+  /** The CPU of the bridge. */
+  readonly to: number;
+  readonly ring: RingRef;
+  /** The bridge port's input, where the frames belong in the end. */
+  readonly toBridge: RingRef;
+  readonly bridge: DraftActor;
+}
+
+/** The crossings of a host: for receive queues and vhost workers on another CPU than their bridge. */
+export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readonly BridgeDomain[]): Crossing[] {
+  return domains.flatMap(({ spec, bridge, ports, vnics }) => {
+    const to = spec.cpu;
+    const cross = (name: string, toBridge: RingRef): Crossing => {
+      const ring = draft.ring(host.arena, `${name}.to-cpu${to}`, host.spec.softirq.backlogFrames + 1, 'frames');
+      return { to, ring, toBridge, bridge };
+    };
+    return [
+      ...ports.flatMap(({ spec: { name }, rxQueues }) =>
+        rxQueues.flatMap(({ cpu, toBridge }, q) => (cpu === to ? [] : [cross(queueName(name, q), toBridge)])),
+      ),
+      ...vnics
+        .filter(({ nic }) => nic.vhost.cpu !== to)
+        .map(({ nic, backlogToBridge }) => {
+          return cross(nic.tap.name, backlogToBridge);
+        }),
+    ];
+  });
+}
+
+/** Every ring of one CPU's backlog: netdev_max_backlog counts what is in all of them. */
+export function backlogsOf({ domains, crossings }: Parts, cpu: number): RingRef[] {
+  return [
+    ...domains.flatMap(({ vnics }) => vnics.filter(({ nic }) => nic.vhost.cpu === cpu).map(({ backlog }) => backlog)),
+    ...crossings.filter(({ to }) => to === cpu).map(({ ring }) => ring),
+  ];
+}
+
+export function planSoftirqs(parts: Parts): void {
+  parts.host.softirqs.forEach((softirq, cpu) => planSoftirq(parts, softirq, cpu));
+}
+
+function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
+  const { draft, host, slots, domains } = parts;
+  const { costs, softirq: limits, tunReceive } = host.spec;
+  const pool = parts.cpuPools[cpu];
+  const polled = domains.filter(({ ports }) => ports.some(({ rxQueues }) => rxQueues.some((each) => each.cpu === cpu)));
+  const others = new Set(polled.flatMap((domain) => poolsOf(parts, domain)));
+  others.delete(pool);
+  softirq.spec = {
+    kind: 'softirq',
+    config: {
+      name: softirq.name,
+      counters: draft.count(softirq, SOFTIRQ_COUNTERS),
+      slots,
+      pool,
+      poolReturns: parts.returnRings[pool.index],
+      returns: waysHome(parts, [...others]),
+      weight: limits.weight,
+      // netif_receive_skb in tun_get_user takes the frame on at once; there is no process_backlog to pay for.
+      costs: {
+        nicRxNs: costs.table.nicRx,
+        backlogNs: tunReceive === 'direct' ? 0 : costs.table.backlog,
+        irqNs: costs.table.irq,
+      },
+    },
+  };
+  for (const domain of domains) {
+    for (const { spec, rxQueues, txDone, mask } of domain.ports) {
+      rxQueues.forEach((queue, q) => {
+        if (queue.cpu !== cpu) return;
+        // The first queue's instance also cleans the transmit ring.
+        const rings = { rxFree: queue.free, rxDone: queue.done, txDone: q === 0 ? txDone : null, rxRing: spec.rxRing };
+        const onward = outputTo(parts, softirq, domain, queue.toBridge);
+        addLink(softirq, { kind: 'nic', ...rings, interrupt: queue.interrupt, mask, ...onward });
+      });
+    }
+    for (const { backlog, backlogToBridge } of domain.vnics.filter(({ nic }) => nic.vhost.cpu === cpu)) {
+      addLink(softirq, { kind: 'backlog', from: backlog, ...outputTo(parts, softirq, domain, backlogToBridge) });
+    }
+  }
+  for (const { ring, toBridge, bridge } of parts.crossings.filter(({ to }) => to === cpu)) {
+    const bridgeDoorbell = doorbellOf(softirq, bridge);
+    addLink(softirq, { kind: 'backlog', from: ring, toBridge, bridgeDoorbell, steering: null });
+  }
+}
+
+function addLink(softirq: DraftActor, link: SoftirqNicLink | SoftirqBacklogLink): void {
+  softirq.attachments.push({ port: softirq.attachments.length, link });
+}
+
+/** To the bridge itself, or to the backlog of the CPU that works on it. */
+function outputTo(
+  parts: Parts,
+  softirq: DraftActor,
+  { spec, bridge }: BridgeDomain,
+  toBridge: RingRef,
+): BridgeInputRef {
+  const crossing = parts.crossings.find((each) => each.toBridge === toBridge);
+  if (crossing === undefined) return { toBridge, bridgeDoorbell: doorbellOf(softirq, bridge), steering: null };
+  const steering: SteeringRef = {
+    line: parts.host.softirqs[spec.cpu].thread.doorbell,
+    limitFrames: parts.host.spec.softirq.backlogFrames + 1,
+    others: backlogsOf(parts, spec.cpu).filter((ring) => ring !== crossing.ring),
+  };
+  return { toBridge: crossing.ring, bridgeDoorbell: null, steering };
+}
+
+/** Rung where the bridge has a thread of its own. */
+function doorbellOf(softirq: DraftActor, bridge: DraftActor): Region | null {
+  return softirq.thread === bridge.thread ? null : bridge.thread.doorbell;
+}
