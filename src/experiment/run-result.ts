@@ -108,6 +108,12 @@ export interface Ledger {
   readonly faults: readonly string[];
 }
 
+/** What the network function of one vCPU has to say, in lines. */
+export interface FunctionReport {
+  readonly actor: string;
+  readonly lines: readonly string[];
+}
+
 export interface Validity {
   /** `not judged`: the run has fewer cores than it needs, so its rates say nothing about the scenario. */
   readonly status: 'valid' | 'invalid' | 'not judged';
@@ -160,6 +166,8 @@ export interface RunResult {
   readonly counters: CounterTable;
   readonly integrity: IntegrityResult;
   readonly ledger: Ledger;
+  /** What network functions reported, an exception in one of the user's for example. */
+  readonly reports: readonly FunctionReport[];
   readonly validity: Validity;
   readonly expectations: readonly ExpectationResult[];
   /** One paragraph: what limited this run. */

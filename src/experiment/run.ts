@@ -21,7 +21,7 @@ import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
 import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from './run-heading.ts';
 import { RESULT_SCHEMA_VERSION } from './run-result.ts';
-import type { IntegrityResult, Ledger, RunResult } from './run-result.ts';
+import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-result.ts';
 import { setRates, stopTraffic } from './throttle.ts';
 import { toolVersion } from './tool-version.ts';
 import { judgeValidity } from './validity.ts';
@@ -59,9 +59,10 @@ export async function runScenario(scenario: Scenario, host: Host, options: RunOp
     const passed = await new Traffic(scenario, host, options).pass();
     await host.pause();
     const ledger = await takeLedger(host);
+    const reports = await functionReports(host);
     const final = takeSnapshot(host);
     await host.stop();
-    return await conclude({ scenario, host, options, startedAt, readyAfterNs, ledger, final, ...passed });
+    return await conclude({ scenario, host, options, startedAt, readyAfterNs, ledger, reports, final, ...passed });
   } catch (error) {
     await host.stop().catch(() => undefined); // The first failure is the one to report.
     throw error;
@@ -210,7 +211,18 @@ interface FinishedRun extends PassedTraffic {
   readonly startedAt: string;
   readonly readyAfterNs: number;
   readonly ledger: Ledger;
+  readonly reports: readonly FunctionReport[];
   readonly final: Snapshot;
+}
+
+/** What network functions have to say, of those that have. */
+async function functionReports(host: Host): Promise<FunctionReport[]> {
+  const reports: FunctionReport[] = [];
+  for (const { name, spec } of host.plan.threads.flatMap(({ actors }) => actors)) {
+    const lines = spec.kind === 'vcpu' ? await host.report(name) : [];
+    if (lines.length > 0) reports.push({ actor: name, lines });
+  }
+  return reports;
 }
 
 /** Everything that takes time to work out is worked out here, when no thread can be disturbed by it. */
@@ -243,6 +255,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     counters,
     integrity: describeIntegrity(counters, host),
     ledger,
+    reports: run.reports,
     validity,
     expectations,
     verdict: verdictText({ scenario, threads, phases }),

@@ -38,6 +38,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
       section(`Threads in phase ${phase.name}`, threadLines(phase.threads, inner, paint)),
     ),
     ...section('Expectations', expectationLines(result.expectations, inner, paint)),
+    ...result.reports.flatMap(({ actor, lines }) => section(`Report of ${actor}`, lines)),
     ...section('Ledger', ledgerLines(result, inner, paint)),
     ...section('Validity', validityLines(result, inner, paint)),
     ...section('What limited this run', wrapWords(result.verdict, inner)),

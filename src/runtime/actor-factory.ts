@@ -1,7 +1,6 @@
 import type { Actor } from '../../actors/actor.ts';
 import { Bridge } from '../../actors/bridge.ts';
 import { GuestVcpu } from '../../actors/guest-vcpu.ts';
-import { createNetworkFunction } from '../../actors/network-functions/factory.ts';
 import { Nic } from '../../actors/nic.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Tap } from '../../actors/tap.ts';
@@ -19,6 +18,7 @@ import { ReplayTraffic } from '../net/replay-traffic.ts';
 import type { TrafficCheck } from '../net/traffic-check.ts';
 import { GeneratedTraffic } from '../net/traffic-source.ts';
 import type { TrafficSource } from '../net/traffic-source.ts';
+import { createNetworkFunction } from './function-factory.ts';
 import type { ActorPlan, ActorSpec, CheckPlan, SourcePlan } from './plan.ts';
 
 /** Builds an actor on the calling thread and connects its ports. */

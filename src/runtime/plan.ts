@@ -6,7 +6,6 @@
 import type { CounterSpec } from '../../actors/actor.ts';
 import type { BridgeConfig } from '../../actors/bridge.ts';
 import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
-import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { NicConfig } from '../../actors/nic-links.ts';
 import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
@@ -24,6 +23,7 @@ import type { FlowSpec } from '../net/flow-templates.ts';
 import type { ExpectedStream } from '../net/generated-check.ts';
 import type { ReplayStream } from '../net/replay-tag.ts';
 import type { ThreadKind } from './core-plan.ts';
+import type { NetworkFunctionConfig } from './function-factory.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
 

@@ -28,6 +28,8 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
     case 'ip-forward':
     case 'firewall':
       return { source: 'flow', destination: asked };
+    // A user's function may rewrite whatever it likes.
+    case 'module':
     case 'server':
     case undefined:
       return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };

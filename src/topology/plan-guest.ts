@@ -1,8 +1,6 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
 import { vcpuCounters } from '../../actors/guest-vcpu.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
-import { networkFunctionCounters } from '../../actors/network-functions/factory.ts';
-import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
@@ -10,6 +8,8 @@ import { reserveDepot } from '../memory/magazine.ts';
 import { reserveLock } from '../memory/spin-lock.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
+import { networkFunctionCounters } from '../runtime/function-factory.ts';
+import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import type { FeatureSet } from '../virtio/features.ts';
 import {
   VIRTIO_F_EVENT_IDX,
@@ -28,7 +28,7 @@ import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
-import { planNetworkFunction } from './plan-nf.ts';
+import { planFunctions } from './plan-nf.ts';
 import type { VmSpec, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
@@ -67,6 +67,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
   const buffers = rings + vm.vcpus * MAGAZINE_BUFFERS;
   const depot = reserveDepot(memory, buffers);
   const first = memory.reserve(buffers * BUFFER_STRIDE_BYTES);
+  const functions = planFunctions(vm);
   if (vm.memoryBytes !== 'auto') reserveUpTo(memory, vm);
   draft.guests.push({
     vm: vm.name,
@@ -77,8 +78,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
   const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', host.seat, vm.name);
   const vmm = draft.actorOn(vmmThread, vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
-  const nf = planNetworkFunction(vm);
-  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, host, vm, i, depot, nf));
+  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, host, vm, i, depot, functions[i]));
   const nics = vm.nics.map((nic) => ({
     kicks: [reserveDoorbell(draft.signals), reserveDoorbell(draft.signals)],
     mailbox: control.reserve(VHOST_MAILBOX_WORDS * 4),

@@ -1,18 +1,35 @@
 /** From the network function a scenario names to the configuration each vCPU of its VM builds one from. */
-import type { NetworkFunctionConfig } from '../../actors/network-functions/factory.ts';
 import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
+import type { FunctionModule, UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
+import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
+import { userFunctionCounters } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
-import type { FirewallRuleSpec } from './scenario-nf.ts';
+import { bundleFunctionModule } from './function-bundle.ts';
+import type { FirewallRuleSpec, ModuleSpec, NfSpec } from './scenario-nf.ts';
 import type { VmSpec } from './scenario.ts';
 
 const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_TCP, udp: IP_PROTOCOL_UDP } as const;
 
-export function planNetworkFunction(vm: VmSpec): NetworkFunctionConfig {
+/** One for each vCPU. @throws FunctionModuleError when a module gives no network function. */
+export function planFunctions(vm: VmSpec): NetworkFunctionConfig[] {
   const { nf } = vm;
+  if (nf.kind === 'module') return planUserFunctions(vm, bundleFunctionModule(nf.path));
+  const config = planFunction(vm, nf);
+  return Array.from({ length: vm.vcpus }, () => config);
+}
+
+function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConfig[] {
+  return Array.from({ length: vm.vcpus }, (_, vcpu) => {
+    const guest = { ...routingOf(vm), vcpu, vcpus: vm.vcpus };
+    return { kind: 'module', ...guest, module, counters: userFunctionCounters(module, guest) };
+  });
+}
+
+function planFunction(vm: VmSpec, nf: Exclude<NfSpec, ModuleSpec>): NetworkFunctionConfig {
   switch (nf.kind) {
     case 'ip-forward':
       return { kind: 'ip-forward', ...routingOf(vm) };

@@ -130,6 +130,7 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
 }
 
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
+  if (typeof nf === 'string') return [];
   const routes = nf.kind === 'server' ? [] : (nf.routes ?? []);
   const rules = nf.kind === 'firewall' ? nf.rules : [];
   return [

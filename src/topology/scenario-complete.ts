@@ -38,8 +38,16 @@ export interface CaptureChoice {
   readonly meanFrameBytes: number | null;
 }
 
+/** What of a scenario lies in files beside it. */
+export interface FileChoices {
+  readonly capture: CaptureChoice;
+  /** The absolute path of a module that VM number `vm` names. */
+  readonly modulePath: (vm: number, written: string) => string;
+}
+
 /** The scenario without its expectations. */
-export function completeScenario(parsed: ParsedScenario, name: string, capture: CaptureChoice): Scenario {
+export function completeScenario(parsed: ParsedScenario, name: string, files: FileChoices): Scenario {
+  const { capture, modulePath } = files;
   const { traffic } = parsed;
   const parsedHosts = parsed.hosts ?? [];
   const ports = completePorts(parsed.ports ?? [], parsedHosts);
@@ -55,7 +63,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, capture: 
       ageingNs: ageing,
     };
   });
-  const vms = completeVms(parsed.vms ?? [], { hosts: parsedHosts, ports, bridges });
+  const vms = completeVms(parsed.vms ?? [], { hosts: parsedHosts, ports, bridges }, modulePath);
   const hosts = parsedHosts.map((host) => completeHost(host, framesHeldAtOnce(host.name, ports, vms)));
   return {
     name: parsed.name ?? name,
@@ -165,7 +173,7 @@ interface HostParts {
   readonly bridges: readonly BridgeSpec[];
 }
 
-function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
+function completeVms(vms: readonly ParsedVm[], host: HostParts, modulePath: FileChoices['modulePath']): VmSpec[] {
   const nicsOf = completeNics(vms, host);
   return vms.map((vm, v) => {
     const nics = nicsOf[v];
@@ -182,7 +190,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts): VmSpec[] {
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,
-      nf: completeNf(vm.nf, { connected, stationMac }),
+      nf: completeNf(vm.nf, { connected, stationMac, modulePath: (written) => modulePath(v, written) }),
     };
   });
 }

@@ -4,10 +4,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCaptureFile } from '../net/capture-file.ts';
 import { surveyReplay } from '../net/replay-frames.ts';
+import { FunctionModuleError } from '../runtime/function-module.ts';
+import { planFunctions } from './plan-nf.ts';
 import { checkReferences, checkValues, completeExpectations } from './scenario-checks.ts';
 import { completeScenario } from './scenario-complete.ts';
 import type { CaptureChoice } from './scenario-complete.ts';
 import { ScenarioDocument } from './scenario-document.ts';
+import type { KeyPath } from './scenario-document.ts';
 import { ScenarioError } from './scenario-error.ts';
 import { describeAllowed, faultsOf } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
@@ -71,9 +74,11 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
   const parsed = result.data;
   const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document);
   failOn([...checkReferences(parsed), ...captureFaults]);
-  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), capture);
+  const modulePath = (vm: number, written: string) => absolutePath(['vms', vm, 'nf'], written, document);
+  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), { capture, modulePath });
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
+  failOn(checkModules(scenario));
   return deepFreeze(scenario);
 }
 
@@ -83,15 +88,34 @@ export function applyOverrides(document: ScenarioDocument, overrides: readonly s
   if (problems.length > 0) throw new ScenarioError(problems);
 }
 
+/** A path in the file is relative to the file, one from the command line to where the user stands. */
+function absolutePath(key: KeyPath, written: string, document: ScenarioDocument): string {
+  const isOverride = document.placeOf(key, 'value').kind === 'override';
+  return resolve(isOverride ? '.' : dirname(document.file), written);
+}
+
+/** Builds every module once, so that one that gives no network function is refused where it is named. */
+function checkModules({ vms }: Scenario): Fault[] {
+  return vms.flatMap((vm, v): Fault[] => {
+    try {
+      planFunctions(vm);
+      return [];
+    } catch (error) {
+      if (!(error instanceof FunctionModuleError)) throw error;
+      const allowed = 'allowed: the path of a module whose default export builds a network function';
+      return [{ path: ['vms', v, 'nf'], at: 'value', sentence: `${error.message}, ${allowed}` }];
+    }
+  });
+}
+
 /**
- * A path in the file is relative to the file, one from the command line to where the user stands. The capture is read
- * for its mean frame size, which rates depend on, and so that one that cannot be replayed is refused here.
+ * The capture is read for its mean frame size, which rates depend on, and so that one that cannot be replayed is
+ * refused here.
  */
 function resolveCapture(pcap: string, document: ScenarioDocument): { capture: CaptureChoice; faults: Fault[] } {
   if (pcap === 'none') return { capture: { path: pcap, meanFrameBytes: null }, faults: [] };
   const path: Fault['path'] = ['traffic', 'pcap'];
-  const isOverride = document.placeOf(path, 'value').kind === 'override';
-  const absolute = resolve(isOverride ? '.' : dirname(document.file), pcap);
+  const absolute = absolutePath(path, pcap, document);
   const refuse = (found: string) => ({
     capture: { path: absolute, meanFrameBytes: null },
     faults: [{ path, at: 'value', sentence: `${found}, allowed: none, or the path of a capture` }] satisfies Fault[],

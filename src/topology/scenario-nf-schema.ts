@@ -62,7 +62,15 @@ const serverSchema = z.strictObject({
     .describe('A host that answers: UDP echo to any port (RFC 862), ICMP echo, ARP; it forwards nothing.'),
 });
 
-export const nfSchema = z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, serverSchema]);
+const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
+
+export const nfSchema = z.union(
+  [
+    z.string().regex(/\.[cm]?[jt]s$/, { error: () => MODULE_ALLOWED }),
+    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, serverSchema]),
+  ],
+  { error: () => MODULE_ALLOWED },
+);
 
 /** A network function after its keys were checked one by one. */
 export type ParsedNf = z.output<typeof nfSchema>;

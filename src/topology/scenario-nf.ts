@@ -33,17 +33,30 @@ export interface FirewallSpec extends Routed {
   readonly default: 'allow' | 'deny';
 }
 
-/** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
-export type NfSpec = (Routed & { readonly kind: 'ip-forward' }) | FirewallSpec | (Routed & { readonly kind: 'server' });
+/** A function of the user's own. */
+export interface ModuleSpec extends Routed {
+  readonly kind: 'module';
+  /** Absolute. */
+  readonly path: string;
+}
 
-/** What routes may refer to, and what stands where none are written. */
-export interface RoutingChoice {
+/** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
+export type NfSpec =
+  (Routed & { readonly kind: 'ip-forward' }) | FirewallSpec | (Routed & { readonly kind: 'server' }) | ModuleSpec;
+
+/** What a function may refer to, and what stands where it names no routes. */
+export interface NfChoice {
   readonly connected: readonly RouteSpec[];
   /** The station on the wire of a vNIC, empty where there is none. */
   readonly stationMac: (nic: string) => string;
+  /** The absolute path of a module as it was written. */
+  readonly modulePath: (written: string) => string;
 }
 
-export function completeNf(parsed: ParsedNf, choice: RoutingChoice): NfSpec {
+export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
+  if (typeof parsed === 'string') {
+    return { kind: 'module', path: choice.modulePath(parsed), routes: choice.connected };
+  }
   switch (parsed.kind) {
     case 'server':
       return { kind: 'server', routes: [] };
@@ -64,7 +77,7 @@ export function completeNf(parsed: ParsedNf, choice: RoutingChoice): NfSpec {
   }
 }
 
-function completeRoutes(routes: readonly RouteSpec[] | undefined, choice: RoutingChoice): readonly RouteSpec[] {
+function completeRoutes(routes: readonly RouteSpec[] | undefined, choice: NfChoice): readonly RouteSpec[] {
   if (routes === undefined) return choice.connected;
   return routes.map((route) => ({
     ...route,

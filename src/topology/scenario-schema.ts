@@ -221,7 +221,12 @@ const vmSchema = z.strictObject({
     .max(NICS_PER_VM_MAX)
     .describe('virtio-net devices. Default: one for each port.')
     .optional(),
-  nf: nfSchema.prefault({}).describe('Network function the guest runs. Default ip-forward.'),
+  nf: nfSchema
+    .prefault({})
+    .describe(
+      'Network function the guest runs: a mapping by kind, or the path, from the folder of this file, of a TypeScript or ' +
+        'JavaScript module whose default export builds one. Default ip-forward.',
+    ),
 });
 
 const streamSchema = z.strictObject({

@@ -1,0 +1,41 @@
+/** Every network function a guest can run: its configuration by kind, what it counts, and how it is built. */
+import type { FirewallConfig } from '../../actors/network-functions/firewall.ts';
+import { Firewall, firewallDrops } from '../../actors/network-functions/firewall.ts';
+import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
+import { IP_FORWARD_DROPS, IpForward } from '../../actors/network-functions/ip-forward.ts';
+import type { FunctionCounters, NetworkFunction } from '../../actors/network-functions/network-function.ts';
+import type { ServerConfig } from '../../actors/network-functions/server.ts';
+import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
+import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
+import { createUserFunction } from './function-module.ts';
+
+/** What the plan says of the function one vCPU runs. */
+export type NetworkFunctionConfig = IpForwardConfig | FirewallConfig | ServerConfig | UserFunctionConfig;
+
+/** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
+export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
+  switch (config.kind) {
+    case 'ip-forward':
+      return { drops: IP_FORWARD_DROPS };
+    case 'firewall':
+      return { drops: firewallDrops(config) };
+    case 'server':
+      return { drops: SERVER_DROPS };
+    case 'module':
+      return config.counters;
+  }
+}
+
+/** Builds a vCPU's own instance, on the thread that will run it. */
+export function createNetworkFunction(config: NetworkFunctionConfig): NetworkFunction {
+  switch (config.kind) {
+    case 'ip-forward':
+      return new IpForward(config);
+    case 'firewall':
+      return new Firewall(config);
+    case 'server':
+      return new Server(config);
+    case 'module':
+      return createUserFunction(config);
+  }
+}

@@ -1,0 +1,42 @@
+/** A user's network function as its file, made into one piece of JavaScript that can cross to a worker thread. */
+import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type * as Esbuild from 'esbuild';
+import type { FunctionModule } from '../../actors/network-functions/user-function.ts';
+import { FunctionModuleError } from '../runtime/function-module.ts';
+
+/** Any file beside the source: only the source map's relative paths depend on it. */
+const BUNDLE_NAME = 'bundle.cjs';
+
+/**
+ * Bundles the TypeScript or JavaScript module at an absolute path with all it imports. @throws FunctionModuleError when
+ * the file is not there or does not build, with esbuild's places.
+ */
+export function bundleFunctionModule(path: string): FunctionModule {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw new FunctionModuleError(`no file ${path}`);
+  // Loaded here, since few runs need it and it takes as long to load as the rest of the program.
+  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof Esbuild;
+  const folder = dirname(path);
+  let files: readonly { readonly path: string; readonly text: string }[];
+  try {
+    const { outputFiles } = buildSync({
+      entryPoints: [path],
+      absWorkingDir: folder,
+      outfile: join(folder, BUNDLE_NAME),
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      sourcemap: 'external',
+      sourcesContent: false,
+      logLevel: 'silent',
+      write: false,
+    });
+    files = outputFiles;
+  } catch (error) {
+    throw new FunctionModuleError(`it does not build: ${(error as Error).message}`);
+  }
+  const textOf = (ending: string): string => files.find((file) => file.path.endsWith(ending))?.text ?? '';
+  return { path, code: textOf(BUNDLE_NAME), sourceMap: textOf('.map') };
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { runScenario } from '../../src/experiment/run.ts';
+import { ThreadHost } from '../../src/runtime/thread-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+const FORWARD = join(import.meta.dirname, '../../actors/network-functions/ip-forward.ts');
+/** A router that breaks on every hundredth frame. */
+const SOURCE = `import { IpForward } from '${FORWARD}';
+import type { RoutingConfig } from '${FORWARD}';
+
+export default (guest: RoutingConfig) => {
+  const router = new IpForward(guest);
+  let frames = 0;
+  return {
+    name: 'brittle',
+    drops: router.drops,
+    process(bytes: Uint8Array, offset: number, length: number, port: number): number {
+      if (++frames % 100 === 0) throw new Error('frame ' + frames);
+      return router.process(bytes, offset, length, port);
+    },
+  };
+};
+`;
+
+it('a function that throws on real threads loses those frames only, and says where', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vhostlab-nf-'));
+  try {
+    const path = join(folder, 'brittle.ts');
+    writeFileSync(path, SOURCE);
+    const overrides = [
+      `vms.vm0.nf=${path}`,
+      'run.warmup=300ms',
+      'run.phases=[{name: only, rate: 20kpps, duration: 1s}]',
+    ];
+    const scenario = loadScenario('kvm-forum-2014', { overrides: [...overrides, 'expect=[]'] });
+    const host = await ThreadHost.create(buildPlan(scenario));
+    const result = await runScenario(scenario, host, { signal: new AbortController().signal });
+    expect(result.ledger.faults).toEqual([]);
+    expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
+    for (const vcpu of ['vm0/vcpu0', 'vm0/vcpu1']) {
+      const { rx_packets: received, nf_exceptions: thrown } = result.counters[vcpu];
+      expect(thrown).toBe(Math.floor(received / 100));
+      const report = result.reports.find(({ actor }) => actor === vcpu)!;
+      expect(report.lines[0]).toBe('Error: frame 100');
+      expect(report.lines[1]).toContain(`${path}:11:39`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
