@@ -2,7 +2,7 @@ import type { Memory, Region } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
-import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
+import type { DeviceQueue } from '../src/virtio/ring-format.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { AccelerationHandles, AccelerationProvider } from './acceleration/handles.ts';
 import type { AcceleratedQueuesRef } from './acceleration/queues.ts';
@@ -81,8 +81,8 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   private calls: Ringer[][] = [];
   private vmm!: Ringer;
   /** The queues of this poll, while both backends are set. */
-  private rxQueue: SplitDeviceQueue | null = null;
-  private txQueue: SplitDeviceQueue | null = null;
+  private rxQueue: DeviceQueue | null = null;
+  private txQueue: DeviceQueue | null = null;
   private received = 0;
   private transmitted = 0;
   /** Something was seen since the last time both queues were armed. */
@@ -207,7 +207,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   }
 
   /** Publishes `frames` completions and calls the guest unless it asked not to be. Returns the count left: none. */
-  private complete(index: number, queue: SplitDeviceQueue, frames: number, costNs: number): number {
+  private complete(index: number, queue: DeviceQueue, frames: number, costNs: number): number {
     this.debtNs += frames * costNs;
     queue.publishUsed();
     if (queue.shouldCall()) this.callGuest(index);
@@ -222,7 +222,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.costs.wakeupNs;
   }
 
-  private checkQueue(index: number, queue: SplitDeviceQueue): void {
+  private checkQueue(index: number, queue: DeviceQueue): void {
     if (queue.broken === 0) return;
     this.counters.values[VIRTQUEUE_ERRORS]++;
     this.backend!.stopQueue(index);

@@ -14,7 +14,7 @@ import { TapFeedback } from '../src/memory/port-mask.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
-import type { SplitDeviceQueue } from '../src/virtio/split-device.ts';
+import type { DeviceQueue } from '../src/virtio/ring-format.ts';
 import { readFrameFromChain, writeFrameToChain } from '../src/virtio/chain-copy.ts';
 import { VhostWorkList } from '../src/virtio/vhost-work-list.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
@@ -240,7 +240,7 @@ export class VhostWorker implements Actor {
   }
 
   /** No descriptor: ask for a kick and look again; still none, and the frame stays in the tap queue (handle_rx). */
-  private noBuffers(queue: SplitDeviceQueue, found: number): number {
+  private noBuffers(queue: DeviceQueue, found: number): number {
     if (found < 0) return this.breakDown(0);
     if (queue.enableNotify()) {
       queue.disableNotify();
@@ -260,7 +260,7 @@ export class VhostWorker implements Actor {
   }
 
   /** vhost_add_used_and_signal: publish, then call the guest unless it asked not to be. */
-  private signal(queue: SplitDeviceQueue): void {
+  private signal(queue: DeviceQueue): void {
     queue.publishUsed();
     const counts = this.counters.values;
     if (!queue.shouldCall()) {
@@ -336,7 +336,7 @@ export class VhostWorker implements Actor {
   }
 
   /** One frame from the popped chain into a host slot and onto the backlog; false when it was dropped. */
-  private transmit(queue: SplitDeviceQueue, length: number, room: number): boolean {
+  private transmit(queue: DeviceQueue, length: number, room: number): boolean {
     const counts = this.counters.values;
     if (length < ETH_HEADER_BYTES || length > SLOT_FRAME_BYTES_MAX) {
       counts[TX_ERRORS]++;

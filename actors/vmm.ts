@@ -4,6 +4,7 @@ import type { FeatureSet } from '../src/virtio/features.ts';
 import { commonFeatures, deviceOfferedFeatures } from '../src/virtio/features.ts';
 import { VirtioPciDevice } from '../src/virtio/pci-transport.ts';
 import { PciTrapHost } from '../src/virtio/pci-trap.ts';
+import { startBase } from '../src/virtio/ring-format.ts';
 import { Transcript } from '../src/virtio/transcript.ts';
 import { VhostMailboxClient } from '../src/virtio/vhost-mailbox.ts';
 import { VhostSetup } from '../src/virtio/vmm-setup.ts';
@@ -98,10 +99,12 @@ class VmmNic {
       registers.needsReset('DRIVER_OK with a queue that is not enabled');
       return;
     }
+    const accepted = registers.acceptedFeatures;
+    const base = startBase(accepted);
     this.setup.start({
-      accepted: registers.acceptedFeatures,
+      accepted,
       regions: [{ addr: 0, sizeBytes: this.guestMemoryBytes }],
-      rings: registers.queues().map(({ layout }, index) => ({ layout, base: 0, kick: index, call: QUEUES + index })),
+      rings: registers.queues().map(({ layout }, index) => ({ layout, base, kick: index, call: QUEUES + index })),
       backend: this.link.tapFd,
     });
     this.serving = true;

@@ -5,12 +5,14 @@
  * Where the rings lie is handed down by vhost when the backend is set, through a few words of host memory:
  *
  *     word  0   generation: counted up after every change; odd while the rings are to be served
- *     words 1.. features lo, hi; then for each ring: size, descriptor table, available ring, used ring, base
+ *     words 1.. features lo, hi; then for each ring: size, the addresses of its three parts, base
  */
 import type { Arena, Memory, Region } from '../../src/memory/arena.ts';
+import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from '../../src/virtio/device-chain.ts';
 import type { FeatureSet } from '../../src/virtio/features.ts';
 import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from '../../src/virtio/split-device.ts';
+import { createDeviceQueue } from '../../src/virtio/ring-format.ts';
+import type { DeviceQueue } from '../../src/virtio/ring-format.ts';
 import type { VhostVring } from '../../src/virtio/vhost-device.ts';
 import { virtqueueErrorText } from '../../src/virtio/virtqueue-error.ts';
 import type { AccelerationPort } from './handles.ts';
@@ -51,9 +53,9 @@ export class DirectConfig {
     if ((Atomics.load(this.words, GENERATION_WORD) & 1) === 1) Atomics.add(this.words, GENERATION_WORD, 1);
   }
 
-  /** Index of the next chain the hardware would take from ring `index`, by its last report. */
+  /** Where the hardware stands in ring `index`, by its last report: VHOST_GET_VRING_BASE. */
   lastAvailIdx(index: number): number {
-    return Atomics.load(this.words, LAST_AVAIL_WORD + index);
+    return Atomics.load(this.words, LAST_AVAIL_WORD + index) >>> 0;
   }
 }
 
@@ -64,8 +66,8 @@ export class DirectPort implements AccelerationPort {
   private readonly words: Int32Array;
   private readonly guest: GuestMemory;
   private generation = -1;
-  private rx: SplitDeviceQueue | null = null;
-  private tx: SplitDeviceQueue | null = null;
+  private rx: DeviceQueue | null = null;
+  private tx: DeviceQueue | null = null;
   private rxKnown = 0;
   private head = -1;
 
@@ -85,10 +87,10 @@ export class DirectPort implements AccelerationPort {
     this.head = -1;
   }
 
-  private bind(index: number): SplitDeviceQueue {
+  private bind(index: number): DeviceQueue {
     const word = RINGS_WORD + index * RING_WORDS;
     const [queueSize, descAddr, availAddr, usedAddr, base] = this.words.slice(word, word + RING_WORDS);
-    const queue = new SplitDeviceQueue({
+    const queue = createDeviceQueue({
       memory: this.guest,
       layout: { queueSize, descAddr, availAddr, usedAddr },
       features: { lo: this.words[FEATURES_WORD] >>> 0, hi: this.words[FEATURES_WORD + 1] >>> 0 },

@@ -8,7 +8,10 @@ import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { Host } from '../runtime/host.ts';
 import type { Attachment } from '../runtime/plan.ts';
 import { GuestMemory } from '../virtio/guest-memory.ts';
+import { dumpPackedRing } from '../virtio/dump-packed.ts';
 import { dumpVring } from '../virtio/dump-vring.ts';
+import { publishedFeatures } from '../virtio/guest-nic.ts';
+import { isPacked } from '../virtio/ring-format.ts';
 import { buildPlan } from '../topology/build-plan.ts';
 import { parseDurationNs } from '../topology/quantities.ts';
 import { loadScenario } from '../topology/scenario-file.ts';
@@ -85,7 +88,9 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
   return attachments.flatMap(({ port, link }) => {
     const { nic, owner } = link as GuestVcpuNicLink;
     if (!owner) return [];
-    const lines = [nic.rx, nic.tx].flatMap(({ layout }) => dumpVring(guest, layout, 2).split('\n'));
+    const features = publishedFeatures(host.memory.words(nic.published));
+    const dump = isPacked(features) ? dumpPackedRing : dumpVring;
+    const lines = [nic.rx, nic.tx].flatMap(({ layout }) => dump(guest, layout, 2).split('\n'));
     return [{ actor: `${vcpu}, vNIC ${port}: receive and transmit virtqueue`, lines }];
   });
 }

@@ -12,8 +12,10 @@ import { networkFunctionCounters } from '../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import type { FeatureSet } from '../virtio/features.ts';
 import {
+  NO_FEATURES,
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_INDIRECT_DESC,
+  VIRTIO_F_RING_PACKED,
   VIRTIO_F_VERSION_1,
   VMM_NET_FEATURES,
   featureSet,
@@ -23,13 +25,13 @@ import type { GuestNicRef } from '../virtio/guest-nic.ts';
 import type { GuestQueueRef } from '../virtio/net-queues.ts';
 import { TX_STATE_WORDS } from '../virtio/net-queues.ts';
 import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
-import { splitLayoutAt, splitRingBytes } from '../virtio/split-layout.ts';
+import { ringBytes, ringLayoutAt, tokenWords } from '../virtio/ring-format.ts';
 import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
 import { planFunctions } from './plan-nf.ts';
-import type { VmSpec, VnicSpec } from './scenario.ts';
+import type { VmSpec, VnicFeature, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
 /** A guest buffer: header and frame, and a stride that is no power of two, as for host slots. */
@@ -41,6 +43,12 @@ const MAGAZINE_BUFFERS = 512;
 /** Address 0 is nobody's, so that a zero in a ring is an error. */
 const FIRST_PAGE_BYTES = 4096;
 const MTU_BYTES = 1500;
+
+const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
+  'event-idx': VIRTIO_F_EVENT_IDX,
+  'indirect-desc': VIRTIO_F_INDIRECT_DESC,
+  'ring-packed': VIRTIO_F_RING_PACKED,
+};
 
 export interface GuestNicPlan {
   readonly kicks: readonly Region[];
@@ -152,10 +160,15 @@ function planVcpu(
 /** Queues, tokens, transmit lock and state, and the published words of one vNIC. */
 function planNicMemory(memory: Arena, nic: VnicSpec): GuestNicRef {
   const { queueSize } = nic;
+  const wanted = allowedFeatures(nic);
   const queue = (): GuestQueueRef => {
-    const { offsetBytes } = memory.reserve(splitRingBytes(queueSize, GUEST_RING_ALIGN_BYTES), GUEST_RING_ALIGN_BYTES);
-    const tokens = memory.reserve(queueSize * 4);
-    return { layout: splitLayoutAt(offsetBytes, queueSize, GUEST_RING_ALIGN_BYTES), tokens };
+    // Room for either format: the device may not offer the one wanted.
+    const bytes = Math.max(
+      ...[NO_FEATURES, wanted].map((features) => ringBytes(queueSize, GUEST_RING_ALIGN_BYTES, features)),
+    );
+    const { offsetBytes } = memory.reserve(bytes, GUEST_RING_ALIGN_BYTES);
+    const tokens = memory.reserve(tokenWords(queueSize, wanted) * 4);
+    return { layout: ringLayoutAt(offsetBytes, queueSize, GUEST_RING_ALIGN_BYTES, wanted), tokens };
   };
   return {
     rx: queue(),
@@ -166,15 +179,12 @@ function planNicMemory(memory: Arena, nic: VnicSpec): GuestNicRef {
       qdiscFrames: QDISC_FRAMES,
     },
     published: memory.reserve(GUEST_NIC_WORDS * 4),
-    wanted: allowedFeatures(nic),
+    wanted,
   };
 }
 
 function allowedFeatures(nic: VnicSpec): FeatureSet {
-  const chosen = featureSet(
-    VIRTIO_F_VERSION_1,
-    ...nic.features.map((name) => (name === 'event-idx' ? VIRTIO_F_EVENT_IDX : VIRTIO_F_INDIRECT_DESC)),
-  );
+  const chosen = featureSet(VIRTIO_F_VERSION_1, ...nic.features.map((name) => FEATURE_BITS[name]));
   return { lo: (chosen.lo | VMM_NET_FEATURES.lo) >>> 0, hi: (chosen.hi | VMM_NET_FEATURES.hi) >>> 0 };
 }
 

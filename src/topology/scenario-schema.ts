@@ -45,7 +45,9 @@ const CORES_MAX = 1024;
 const RX_QUEUES_MAX = 16;
 
 export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
-export const VNIC_FEATURES = ['event-idx', 'indirect-desc'] as const;
+export const VNIC_FEATURES = ['event-idx', 'indirect-desc', 'ring-packed'] as const;
+/** What every driver of the talk's era has. */
+const DEFAULT_FEATURES = ['event-idx', 'indirect-desc'] as const satisfies (typeof VNIC_FEATURES)[number][];
 export const THREAD_KINDS = [
   'generator',
   'nic',
@@ -206,8 +208,12 @@ const vnicSchema = z.strictObject({
   acceleration: accelerationSchema.prefault({}).describe('Hardware queues of mode accelerated.'),
   features: z
     .array(z.enum(VNIC_FEATURES))
-    .prefault([...VNIC_FEATURES])
-    .describe('Features offered besides VIRTIO_F_VERSION_1: event-idx (bit 29), indirect-desc (bit 28). Default both.'),
+    .prefault([...DEFAULT_FEATURES])
+    .describe(
+      'Features offered besides VIRTIO_F_VERSION_1: event-idx (VIRTIO_F_EVENT_IDX, bit 29), indirect-desc ' +
+        '(VIRTIO_F_INDIRECT_DESC, 28), ring-packed (VIRTIO_F_RING_PACKED, 34; VIRTIO 2.8). ' +
+        `Default ${DEFAULT_FEATURES.join(', ')}.`,
+    ),
 });
 
 const vmSchema = z.strictObject({

@@ -6,7 +6,7 @@
 import { copyWords } from '../memory/copy-words.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from './net-header.ts';
-import type { SplitDeviceQueue } from './split-device.ts';
+import type { DeviceQueue } from './ring-format.ts';
 
 /**
  * Writes a plain virtio_net_hdr and then `length` bytes of a frame over the popped chain's writable buffers. The caller
@@ -14,7 +14,7 @@ import type { SplitDeviceQueue } from './split-device.ts';
  */
 function scatterChain(
   guest: GuestMemory,
-  chain: SplitDeviceQueue,
+  chain: DeviceQueue,
   from: Uint8Array,
   fromByte: number,
   length: number,
@@ -38,7 +38,7 @@ function headerByte(at: number): number {
 /** Reads `length` bytes of the popped chain's readable buffers, `skip` bytes in. The caller has checked its length. */
 function gatherChain(
   guest: GuestMemory,
-  chain: SplitDeviceQueue,
+  chain: DeviceQueue,
   skip: number,
   to: Uint8Array,
   toByte: number,
@@ -57,7 +57,7 @@ function gatherChain(
 /** virtio_net_hdr and a frame of `length` bytes into the popped chain, which has room for both. */
 export function writeFrameToChain(
   guest: GuestMemory,
-  chain: SplitDeviceQueue,
+  chain: DeviceQueue,
   words: Int32Array,
   bytes: Uint8Array,
   fromByte: number,
@@ -75,7 +75,7 @@ export function writeFrameToChain(
 /** The frame of `length` bytes behind the popped chain's header. Host memory has room for the last word in full. */
 export function readFrameFromChain(
   guest: GuestMemory,
-  chain: SplitDeviceQueue,
+  chain: DeviceQueue,
   words: Int32Array,
   bytes: Uint8Array,
   toByte: number,

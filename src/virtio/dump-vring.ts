@@ -60,7 +60,8 @@ function dumpChain(memory: GuestMemory, layout: SplitLayout, head: number): stri
   return `${parts.slice(0, 4).join(' -> ')} -> ... loops`;
 }
 
-function flagNames(flags: number): string {
+/** The flags a descriptor of either format has, each behind a blank. */
+export function flagNames(flags: number): string {
   return (
     ((flags & DESC_F_WRITE) === 0 ? '' : ' WRITE') +
     ((flags & DESC_F_INDIRECT) === 0 ? '' : ' INDIRECT') +
@@ -68,6 +69,6 @@ function flagNames(flags: number): string {
   );
 }
 
-function hex(value: number): string {
+export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }

@@ -6,14 +6,14 @@
 import type { Memory, Region } from '../memory/arena.ts';
 import type { Magazine } from '../memory/magazine.ts';
 import type { FeatureSet } from './features.ts';
-import { commonFeatures } from './features.ts';
+import { NO_FEATURES } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { GuestProbe } from './guest-probe.ts';
 import type { GuestQueueRef, GuestTxQueueRef } from './net-queues.ts';
 import { NetRxQueue, NetTxQueue, initialiseTxRing } from './net-queues.ts';
 import { PciTrapGuest } from './pci-trap.ts';
+import { ringLayoutAt } from './ring-format.ts';
 import type { SplitLayout } from './split-layout.ts';
-import { splitLayoutAt } from './split-layout.ts';
 
 /** Of the published words: 1 once the vNIC is up, stored last. */
 export const UP_WORD = 0;
@@ -35,6 +35,12 @@ export interface GuestNicRef {
   readonly tx: GuestTxQueueRef;
   readonly published: Region;
   readonly wanted: FeatureSet;
+}
+
+/** What the driver of a vNIC that is up settled on; nothing before. */
+export function publishedFeatures(published: Int32Array): FeatureSet {
+  if (Atomics.load(published, UP_WORD) === 0) return NO_FEATURES;
+  return { lo: published[FEATURES_LO_WORD] >>> 0, hi: published[FEATURES_HI_WORD] >>> 0 };
 }
 
 export class GuestNic {
@@ -98,13 +104,10 @@ export class GuestNic {
   private adopt(): boolean {
     const published = this.published;
     if (Atomics.load(published, UP_WORD) === 0) return false;
-    const features = commonFeatures(this.ref.wanted, {
-      lo: published[FEATURES_LO_WORD] >>> 0,
-      hi: published[FEATURES_HI_WORD] >>> 0,
-    });
+    const features = publishedFeatures(published);
     this.openTx(
       features,
-      splitLayoutAt(this.ref.tx.layout.descAddr, published[QUEUE_SIZE_WORD + TX], GUEST_RING_ALIGN_BYTES),
+      ringLayoutAt(this.ref.tx.layout.descAddr, published[QUEUE_SIZE_WORD + TX], GUEST_RING_ALIGN_BYTES, features),
     );
     return true;
   }
@@ -117,7 +120,8 @@ export class GuestNic {
   /** Places a queue of the settled size and makes it empty, as vring_new_virtqueue does. */
   private placeQueue(index: number, queueSize: number, features: FeatureSet): SplitLayout {
     const { memory, guest, ref, buffers } = this;
-    const layout = splitLayoutAt((index === RX ? ref.rx : ref.tx).layout.descAddr, queueSize, GUEST_RING_ALIGN_BYTES);
+    const { descAddr } = (index === RX ? ref.rx : ref.tx).layout;
+    const layout = ringLayoutAt(descAddr, queueSize, GUEST_RING_ALIGN_BYTES, features);
     if (index === RX) this.rx = new NetRxQueue(memory, guest, ref.rx, layout, features, buffers);
     else initialiseTxRing(memory, guest, ref.tx, layout, features);
     return layout;

@@ -16,7 +16,8 @@ export interface GuestProbeOptions {
   /** Wanted size of each queue, by index; the device's own maximum caps it. */
   readonly queueSizes: readonly number[];
   /**
-   * Places queue `index` of the settled size in guest memory and makes the ring empty (SplitDriverQueue.initialise).
+   * Places queue `index` of the settled size in guest memory and makes the ring empty (its driver queue's
+   * `initialise`).
    */
   placeQueue(index: number, queueSize: number, features: FeatureSet): SplitLayout;
 }

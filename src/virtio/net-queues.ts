@@ -9,7 +9,8 @@ import { SpinLock } from '../memory/spin-lock.ts';
 import type { FeatureSet } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { NET_HEADER_BYTES } from './net-header.ts';
-import { DRIVER_STATE_WORDS, SplitDriverQueue } from './split-driver.ts';
+import { createDriverQueue, QUEUE_STATE_WORDS } from './ring-format.ts';
+import type { DriverQueue } from './ring-format.ts';
 import type { SplitLayout } from './split-layout.ts';
 
 /** Room for a full Ethernet frame and its header: VIRTIO 1.x section 5.1.6.3.1, 1,526 bytes without large receive. */
@@ -18,10 +19,10 @@ export const RX_BUFFER_BYTES = 1526;
 const TX_STOP_DESCRIPTORS = 19;
 
 /** Words of a transmit queue's shared state: the driver's, then how many of its users wait for a call. */
-export const TX_STATE_WORDS: number = DRIVER_STATE_WORDS + 1;
-const WAITERS_WORD = DRIVER_STATE_WORDS;
+export const TX_STATE_WORDS: number = QUEUE_STATE_WORDS + 1;
+const WAITERS_WORD = QUEUE_STATE_WORDS;
 
-/** Where a queue lies in guest memory: the ring, and the driver's tokens (one word a descriptor). */
+/** Where a queue lies in guest memory: the ring, and the driver's token table. */
 export interface GuestQueueRef {
   readonly layout: SplitLayout;
   readonly tokens: Region;
@@ -36,14 +37,14 @@ export interface GuestTxQueueRef extends GuestQueueRef {
 }
 
 function bind(memory: Memory, guest: GuestMemory, ref: GuestQueueRef, layout: SplitLayout, features: FeatureSet) {
-  return new SplitDriverQueue({ memory: guest, layout, features, tokens: memory.words(ref.tokens) });
+  return createDriverQueue({ memory: guest, layout, features, tokens: memory.words(ref.tokens) });
 }
 
 /**
  * Receive side of one vNIC, owned by one vCPU, which makes the ring empty. Buffers are named by their guest address.
  */
 export class NetRxQueue {
-  readonly queue: SplitDriverQueue;
+  readonly queue: DriverQueue;
   private readonly buffers: Magazine;
   private readonly refillBelow: number;
 
@@ -84,7 +85,7 @@ export class NetRxQueue {
 
 /** Transmit side of one vNIC as one vCPU uses it; the ring is shared with the guest's other vCPUs under its lock. */
 export class NetTxQueue {
-  private readonly queue: SplitDriverQueue;
+  private readonly queue: DriverQueue;
   private readonly guest: GuestMemory;
   private readonly buffers: Magazine;
   private readonly lock: SpinLock;

@@ -7,7 +7,8 @@ import { commonFeatures, featuresRefusal, NO_FEATURES } from './features.ts';
 import type { FeatureSet } from './features.ts';
 import * as regs from './pci-layout.ts';
 import type { PciRegisterFile } from './pci-trap.ts';
-import { isQueueSize, splitLayoutFault } from './split-layout.ts';
+import { ringFault } from './ring-format.ts';
+import { isQueueSize } from './split-layout.ts';
 import type { SplitLayout } from './split-layout.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -223,7 +224,7 @@ export class VirtioPciDevice implements PciRegisterFile {
       if (queue.addressWords[1] !== 0 || queue.addressWords[3] !== 0 || queue.addressWords[5] !== 0) {
         return 'an address uses more than 32 bits';
       }
-      const fault = splitLayoutFault(layoutOf(queue), this.options.guestMemoryBytes);
+      const fault = ringFault(layoutOf(queue), this.options.guestMemoryBytes, this.accepted);
       if (fault !== null) return `the ${fault}`;
       queue.enabled = true;
     } else {

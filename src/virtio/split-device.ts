@@ -8,9 +8,8 @@
  */
 import { needEvent } from './event-suppression.ts';
 import { hasFeature, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_NOTIFY_ON_EMPTY } from './features.ts';
-import type { FeatureSet } from './features.ts';
-import { regionBounds } from './guest-memory.ts';
-import type { GuestMemory, MemoryRegion } from './guest-memory.ts';
+import type { DeviceQueueOptions } from './device-chain.ts';
+import { DeviceChain } from './device-chain.ts';
 import * as layoutOf from './split-layout.ts';
 import * as errors from './virtqueue-error.ts';
 
@@ -20,53 +19,13 @@ const INDIRECT = layoutOf.DESC_F_INDIRECT;
 const NEXT_OR_INDIRECT = NEXT | INDIRECT;
 const EMPTY = errors.VQ_EMPTY;
 
-/** Which way a queue's buffers must face. */
-export const DIRECTION_ANY = -1;
-/** Transmit: the device reads every buffer. */
-export const DIRECTION_DEVICE_READS = 0;
-/** Receive: the device writes every buffer. */
-export const DIRECTION_DEVICE_WRITES: number = WRITE;
-
-/** What `SplitDeviceQueue` is built from. `regions` defaults to all of the memory. */
-export interface SplitDeviceOptions {
-  readonly memory: GuestMemory;
-  readonly layout: layoutOf.SplitLayout;
-  readonly features: FeatureSet;
-  /** DIRECTION_ANY, DIRECTION_DEVICE_READS or DIRECTION_DEVICE_WRITES. */
-  readonly direction: number;
-  readonly regions?: readonly MemoryRegion[];
-}
-
 /** One split virtqueue as its device sees it. One thread only. */
-export class SplitDeviceQueue {
-  readonly layout: layoutOf.SplitLayout;
-  readonly queueSize: number;
-
-  /** The chain that `pop` returned last: buffers 0 to chainCount - 1, device-readable ones first. */
-  readonly chainAddr: Int32Array;
-  readonly chainLen: Int32Array;
-  /** DESC_F_WRITE for a device-writable buffer, else 0. */
-  readonly chainFlags: Int32Array;
-  chainCount = 0;
-  chainHead = 0;
-  readableBytes = 0;
-  writableBytes = 0;
-
-  /** Zero while the queue serves; else the VQ_ERR_ code that broke it. */
-  broken = 0;
-  /** The number that goes with `broken`; see `virtqueueErrorText`. */
-  brokenDetail = 0;
-
-  private readonly u8: Uint8Array;
+export class SplitDeviceQueue extends DeviceChain {
   private readonly u16: Uint16Array;
   private readonly i32: Int32Array;
   private readonly eventIdx: boolean;
   private readonly indirect: boolean;
   private readonly notifyOnEmpty: boolean;
-  private readonly direction: number;
-  private readonly bounds: Int32Array;
-  private readonly firstStart: number;
-  private readonly firstEnd: number;
   private readonly mask: number;
   private readonly descWord: number;
   private readonly availFlagsHalf: number;
@@ -89,27 +48,14 @@ export class SplitDeviceQueue {
   private notifyDisabled = false;
 
   /** @throws RangeError when the ring or the regions lie outside the memory: set-up has to refuse that before. */
-  constructor({ memory, layout, features, direction, regions }: SplitDeviceOptions) {
-    const fault = layoutOf.splitLayoutFault(layout, memory.sizeBytes);
-    if (fault !== null) throw new RangeError(`split virtqueue: ${fault}`);
-    const bounds = regionBounds(regions ?? [memory.wholeRegion()], memory.sizeBytes);
-    if (typeof bounds === 'string') throw new RangeError(`split virtqueue: ${bounds}`);
-    if (bounds.length === 0) throw new RangeError('split virtqueue: no memory region');
-    this.layout = layout;
-    this.queueSize = layout.queueSize;
-    this.chainAddr = new Int32Array(layout.queueSize);
-    this.chainLen = new Int32Array(layout.queueSize);
-    this.chainFlags = new Int32Array(layout.queueSize);
-    this.u8 = memory.u8;
+  constructor(options: DeviceQueueOptions) {
+    const { memory, layout, features } = options;
+    super(options, layoutOf.splitLayoutFault(layout, memory.sizeBytes));
     this.u16 = memory.u16;
     this.i32 = memory.i32;
     this.eventIdx = hasFeature(features, VIRTIO_F_EVENT_IDX);
     this.indirect = hasFeature(features, VIRTIO_F_INDIRECT_DESC);
     this.notifyOnEmpty = hasFeature(features, VIRTIO_F_NOTIFY_ON_EMPTY);
-    this.direction = direction;
-    this.bounds = bounds;
-    this.firstStart = bounds[0]!;
-    this.firstEnd = bounds[1]!;
     this.mask = layout.queueSize - 1;
     this.descWord = layout.descAddr >> 2;
     this.availFlagsHalf = layout.availAddr >> 1;
@@ -202,10 +148,7 @@ export class SplitDeviceQueue {
 
   /** The general case, for chains and indirect tables and everything wrong; the head descriptor's words are read. */
   private popChain(head: number, addr: number, high: number, len: number, link: number): number {
-    this.chainCount = 0;
-    this.chainHead = head;
-    this.readableBytes = 0;
-    this.writableBytes = 0;
+    this.beginChain(head);
     for (;;) {
       if ((link & INDIRECT) !== 0) {
         const code = this.walkIndirect(addr, high, len, link);
@@ -231,9 +174,8 @@ export class SplitDeviceQueue {
   private walkIndirect(tableAddr: number, high: number, tableBytes: number, link: number): number {
     if (!this.indirect) return this.fail(errors.VQ_ERR_INDIRECT_NOT_NEGOTIATED, this.chainHead);
     if ((link & NEXT) !== 0) return this.fail(errors.VQ_ERR_INDIRECT_WITH_NEXT, this.chainHead);
-    if (tableBytes === 0 || (tableBytes & 15) !== 0) return this.fail(errors.VQ_ERR_INDIRECT_LENGTH, tableBytes);
-    if (high !== 0) return this.fail(errors.VQ_ERR_ADDRESS_HIGH, this.chainHead);
-    if (!this.inMemory(tableAddr, tableBytes)) return this.fail(errors.VQ_ERR_ADDRESS_RANGE, this.chainHead);
+    const fault = this.checkTable(tableAddr, high, tableBytes);
+    if (fault !== 0) return fault;
     const tableCount = tableBytes >> 4;
     let index = 0;
     for (;;) {
@@ -246,49 +188,6 @@ export class SplitDeviceQueue {
       index = entryLink >>> 16;
       if (index >= tableCount) return this.fail(errors.VQ_ERR_NEXT_RANGE, index);
     }
-  }
-
-  /** A 32-bit word at any byte address: the specification asks no alignment of indirect tables. */
-  private word(addr: number): number {
-    const u8 = this.u8;
-    return u8[addr] | (u8[addr + 1] << 8) | (u8[addr + 2] << 16) | (u8[addr + 3] << 24);
-  }
-
-  /** Adds one checked buffer to the chain; zero, or the code that broke the queue. A loop ends at the queue's size. */
-  private append(addr: number, high: number, len: number, writeFlag: number): number {
-    const head = this.chainHead;
-    const at = this.chainCount;
-    if (at === this.queueSize) return this.fail(errors.VQ_ERR_CHAIN_LOOP, head);
-    if (high !== 0) return this.fail(errors.VQ_ERR_ADDRESS_HIGH, head);
-    if (len === 0) return this.fail(errors.VQ_ERR_ZERO_LENGTH, head);
-    if (!this.inMemory(addr, len)) return this.fail(errors.VQ_ERR_ADDRESS_RANGE, head);
-    if (this.direction !== DIRECTION_ANY && writeFlag !== this.direction) {
-      return this.fail(errors.VQ_ERR_DIRECTION, head);
-    }
-    if (writeFlag !== 0) this.writableBytes += len;
-    else if (this.writableBytes !== 0) return this.fail(errors.VQ_ERR_READABLE_AFTER_WRITABLE, head);
-    else this.readableBytes += len;
-    this.chainAddr[at] = addr;
-    this.chainLen[at] = len;
-    this.chainFlags[at] = writeFlag;
-    this.chainCount = at + 1;
-    return 0;
-  }
-
-  /** Words read as signed: a negative length or address is one of 2 GiB or more, and no guest has that much. */
-  private inMemory(addr: number, len: number): boolean {
-    if (len <= 0) return false;
-    const bounds = this.bounds;
-    for (let pair = 0; pair < bounds.length; pair += 2) {
-      if (addr >= bounds[pair] && addr <= bounds[pair + 1] - len) return true;
-    }
-    return false;
-  }
-
-  private fail(code: number, detail: number): number {
-    this.broken = code;
-    this.brokenDetail = detail;
-    return code;
   }
 
   /** Gives back the last `count` popped chains, none of them used, to be popped again (vhost_discard_vq_desc). */

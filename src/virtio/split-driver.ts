@@ -30,9 +30,10 @@ const CALLBACK_DISABLED_WORD = 5;
 const BROKEN_WORD = 6;
 
 /**
- * What `SplitDriverQueue` is built from; `tokens` has one word a descriptor and is shared with the ring's other users.
+ * What a driver-side virtqueue is built from. `tokens` is shared with the ring's other users and has one word a
+ * descriptor here, PACKED_TOKEN_WORDS in a packed ring.
  */
-export interface SplitDriverOptions {
+export interface DriverQueueOptions {
   readonly memory: GuestMemory;
   readonly layout: layoutOf.SplitLayout;
   readonly features: FeatureSet;
@@ -73,7 +74,7 @@ export class SplitDriverQueue {
   private callbackDisabled = false;
 
   /** Binds to the ring without touching it: follow with `initialise`, or with `loadState` for a ring in use. */
-  constructor({ memory, layout, features, tokens }: SplitDriverOptions) {
+  constructor({ memory, layout, features, tokens }: DriverQueueOptions) {
     const fault = layoutOf.splitLayoutFault(layout, memory.sizeBytes);
     if (fault !== null) throw new RangeError(`split virtqueue: ${fault}`);
     if (tokens.length < layout.queueSize) {

@@ -112,7 +112,12 @@ export function splitLayoutFault(layout: SplitLayout, memoryBytes: number): stri
   if (!isQueueSize(layout.queueSize)) {
     return `queue size ${layout.queueSize} is not a power of two up to ${QUEUE_SIZE_MAX}`;
   }
-  for (const part of vringParts(layout)) {
+  return partsFault(vringParts(layout), memoryBytes);
+}
+
+/** Why the parts of a virtqueue cannot lie where they do in a memory of `memoryBytes`, or null when they can. */
+export function partsFault(parts: readonly VringPart[], memoryBytes: number): string | null {
+  for (const part of parts) {
     if (part.addr % part.alignBytes !== 0) {
       return `${part.name} at 0x${part.addr.toString(16)} is not aligned to ${part.alignBytes} bytes`;
     }

@@ -2,8 +2,10 @@
  * A vhost-net device in the hands of the worker that owns it: its control plane and the queues that are being served.
  */
 import type { Memory, Region } from '../memory/arena.ts';
+import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from './device-chain.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from './split-device.ts';
+import { createDeviceQueue } from './ring-format.ts';
+import type { DeviceQueue } from './ring-format.ts';
 import type { VhostRingOps } from './vhost-device.ts';
 import { VhostDevice } from './vhost-device.ts';
 import { VhostMailboxServer } from './vhost-mailbox.ts';
@@ -16,9 +18,9 @@ export class VhostBackend implements VhostRingOps {
   private readonly guest: GuestMemory;
   private readonly device: VhostDevice;
   private readonly mailbox: VhostMailboxServer;
-  private readonly queues: (SplitDeviceQueue | null)[] = new Array<SplitDeviceQueue | null>(VRINGS).fill(null);
+  private readonly queues: (DeviceQueue | null)[] = new Array<DeviceQueue | null>(VRINGS).fill(null);
   /** Queues that broke, for what still lies in them. */
-  private readonly stopped: (SplitDeviceQueue | null)[] = new Array<SplitDeviceQueue | null>(VRINGS).fill(null);
+  private readonly stopped: (DeviceQueue | null)[] = new Array<DeviceQueue | null>(VRINGS).fill(null);
   /** Virtqueue errors met so far, in words. */
   readonly faults: string[] = [];
 
@@ -38,7 +40,7 @@ export class VhostBackend implements VhostRingOps {
   }
 
   /** The queue of vring `index` while its backend is set and it is not broken. */
-  queue(index: number): SplitDeviceQueue | null {
+  queue(index: number): DeviceQueue | null {
     return this.queues[index];
   }
 
@@ -57,7 +59,7 @@ export class VhostBackend implements VhostRingOps {
 
   attach(index: number): void {
     const vring = this.device.vring(index)!;
-    const queue = new SplitDeviceQueue({
+    const queue = createDeviceQueue({
       memory: this.guest,
       layout: { queueSize: vring.num, descAddr: vring.descAddr, availAddr: vring.availAddr, usedAddr: vring.usedAddr },
       features: this.device.features,

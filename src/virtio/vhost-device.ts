@@ -8,7 +8,8 @@ import { featuresWithout, NO_FEATURES, VHOST_NET_FEATURES } from './features.ts'
 import type { FeatureSet } from './features.ts';
 import { boundsContain, regionBounds } from './guest-memory.ts';
 import type { MemoryRegion } from './guest-memory.ts';
-import { isQueueSize, vringParts } from './split-layout.ts';
+import { isPacked, ringParts } from './ring-format.ts';
+import { isQueueSize } from './split-layout.ts';
 import * as io from './vhost-ioctl.ts';
 import type { VhostAnswer, VhostCommand, VringAddr, VringCommand } from './vhost-ioctl.ts';
 
@@ -18,7 +19,9 @@ export const VHOST_MEM_REGIONS_MAX = 64;
 /** One vring as configured; fields not yet set are null, descriptors taken away are -1. */
 export interface VhostVring extends VringAddr {
   readonly num: number;
-  /** Index of the next chain to take (VHOST_SET_VRING_BASE); current again once the backend is gone. */
+  /**
+   * Where the ring goes on (VHOST_SET_VRING_BASE): an index, or PACKED_START_BASE's kind of word; current once left.
+   */
   readonly base: number;
   readonly kick: number;
   readonly call: number;
@@ -121,7 +124,9 @@ export class VhostDevice {
         return OK;
       case io.VHOST_SET_VRING_BASE:
         if (state.backend >= 0) return refuse(io.EBUSY, io.REASON_BACKEND_SET);
-        if (command.num < 0 || command.num > 0xffff) return refuse(io.EINVAL, io.REASON_BASE);
+        if (command.num < 0 || command.num > (isPacked(this.features) ? 0xffff_ffff : 0xffff)) {
+          return refuse(io.EINVAL, io.REASON_BASE);
+        }
         state.base = command.num;
         return OK;
       case io.VHOST_GET_VRING_BASE:
@@ -144,6 +149,10 @@ export class VhostDevice {
     const unknown = featuresWithout(features, VHOST_NET_FEATURES);
     if (unknown.lo !== 0 || unknown.hi !== 0) return refuse(io.EOPNOTSUPP, io.REASON_FEATURES_UNKNOWN);
     if (this.anyBackend()) return refuse(io.EBUSY, io.REASON_BACKEND_SET);
+    if (isPacked(features) !== isPacked(this.features)) {
+      // Addresses and bases of the other ring format are void.
+      for (const state of this.states) state.addr = state.base = null;
+    }
     this.acked = features;
     return OK;
   }
@@ -154,7 +163,7 @@ export class VhostDevice {
     if (typeof bounds === 'string') return refuse(io.EFAULT, io.REASON_BAD_REGION);
     if (this.anyBackend()) return refuse(io.EBUSY, io.REASON_BACKEND_SET);
     for (const state of this.states) {
-      if (state.addr !== null && !ringFits(bounds, state.num!, state.addr)) state.addr = null;
+      if (state.addr !== null && !this.ringFits(bounds, state.num!, state.addr)) state.addr = null;
     }
     this.table = { regions: [...regions], bounds };
     return OK;
@@ -165,10 +174,10 @@ export class VhostDevice {
     if (this.table === null) return refuse(io.EFAULT, io.REASON_ADDR_WITHOUT_TABLE);
     if (state.num === null) return refuse(io.EINVAL, io.REASON_ADDR_WITHOUT_NUM);
     const { descAddr, availAddr, usedAddr } = addr;
-    for (const part of vringParts({ queueSize: state.num, descAddr, availAddr, usedAddr })) {
+    for (const part of ringParts({ queueSize: state.num, descAddr, availAddr, usedAddr }, this.features)) {
       if (part.addr % part.alignBytes !== 0) return refuse(io.EINVAL, io.REASON_ADDR_ALIGNMENT);
     }
-    if (!ringFits(this.table.bounds, state.num, addr)) return refuse(io.EFAULT, io.REASON_ADDR_OUTSIDE);
+    if (!this.ringFits(this.table.bounds, state.num, addr)) return refuse(io.EFAULT, io.REASON_ADDR_OUTSIDE);
     state.addr = { descAddr, availAddr, usedAddr };
     return OK;
   }
@@ -185,6 +194,12 @@ export class VhostDevice {
     state.backend = fd;
     this.ops.attach(index);
     return OK;
+  }
+
+  private ringFits(bounds: Int32Array, queueSize: number, addr: VringAddr): boolean {
+    const { descAddr, availAddr, usedAddr } = addr;
+    const parts = ringParts({ queueSize, descAddr, availAddr, usedAddr }, this.features);
+    return parts.every((part) => boundsContain(bounds, part.addr, part.sizeBytes));
   }
 
   /** Bits of MISSING_CALLS. */
@@ -231,10 +246,4 @@ export class VhostDevice {
       backend: -1,
     }));
   }
-}
-
-function ringFits(bounds: Int32Array, queueSize: number, addr: VringAddr): boolean {
-  const { descAddr, availAddr, usedAddr } = addr;
-  const parts = vringParts({ queueSize, descAddr, availAddr, usedAddr });
-  return parts.every((part) => boundsContain(bounds, part.addr, part.sizeBytes));
 }

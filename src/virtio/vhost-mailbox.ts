@@ -135,7 +135,7 @@ export class VhostMailboxServer {
         return { ioctl, regions: this.regions() };
       case io.VHOST_SET_VRING_NUM:
       case io.VHOST_SET_VRING_BASE:
-        return { ioctl, index, num: first };
+        return { ioctl, index, num: first >>> 0 };
       case io.VHOST_GET_VRING_BASE:
         return { ioctl, index };
       case io.VHOST_SET_VRING_ADDR:

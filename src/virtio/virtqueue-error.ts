@@ -1,6 +1,6 @@
 /**
- * What `SplitDeviceQueue` answers instead of a chain head (heads are zero or more). Anything below VQ_EMPTY is the
- * guest's fault, breaks that one virtqueue for good, and touches nothing else.
+ * What a device-side virtqueue answers instead of a chain's head or handle (which are zero or more). Anything below
+ * VQ_EMPTY is the guest's fault, breaks that one virtqueue for good, and touches nothing else.
  */
 export const VQ_EMPTY = -1;
 export const VQ_ERR_AVAIL_IDX_JUMP = -2;
@@ -16,6 +16,8 @@ export const VQ_ERR_INDIRECT_NOT_NEGOTIATED = -11;
 export const VQ_ERR_INDIRECT_WITH_NEXT = -12;
 export const VQ_ERR_INDIRECT_NESTED = -13;
 export const VQ_ERR_INDIRECT_LENGTH = -14;
+export const VQ_ERR_CHAIN_TORN = -15;
+export const VQ_ERR_AVAIL_OVERRUN = -16;
 
 interface VirtqueueErrorInfo {
   readonly name: string;
@@ -35,7 +37,7 @@ const ERRORS: Readonly<Record<number, VirtqueueErrorInfo>> = {
   [VQ_ERR_CHAIN_LOOP]: {
     name: 'chainLoop',
     detail: 'head',
-    text: 'the chain loops, or is longer than the queue (VIRTIO 2.7.5.1)',
+    text: 'the chain loops, or is longer than the queue (VIRTIO 2.7.5.1, 2.8.17)',
   },
   [VQ_ERR_ADDRESS_HIGH]: { name: 'addressHigh', detail: 'head', text: 'a buffer address uses more than 32 bits' },
   [VQ_ERR_ADDRESS_RANGE]: { name: 'addressRange', detail: 'head', text: 'a buffer lies outside guest memory' },
@@ -53,12 +55,12 @@ const ERRORS: Readonly<Record<number, VirtqueueErrorInfo>> = {
   [VQ_ERR_INDIRECT_NOT_NEGOTIATED]: {
     name: 'indirectNotNegotiated',
     detail: 'head',
-    text: 'an indirect table without VIRTIO_F_INDIRECT_DESC (VIRTIO 2.7.5.3.1)',
+    text: 'an indirect table without VIRTIO_F_INDIRECT_DESC (VIRTIO 2.7.5.3.1, 2.8.19)',
   },
   [VQ_ERR_INDIRECT_WITH_NEXT]: {
     name: 'indirectWithNext',
     detail: 'head',
-    text: 'a descriptor is both INDIRECT and NEXT (VIRTIO 2.7.5.3.1)',
+    text: 'an indirect table is followed by more of the chain, or in a packed ring preceded (VIRTIO 2.7.5.3.1, 2.8.19)',
   },
   [VQ_ERR_INDIRECT_NESTED]: {
     name: 'indirectNested',
@@ -70,12 +72,22 @@ const ERRORS: Readonly<Record<number, VirtqueueErrorInfo>> = {
     detail: 'table bytes',
     text: 'an indirect table is empty or no multiple of 16 bytes',
   },
+  [VQ_ERR_CHAIN_TORN]: {
+    name: 'chainTorn',
+    detail: 'slot',
+    text: 'the first descriptor of a list is available before the rest (VIRTIO 2.8.17)',
+  },
+  [VQ_ERR_AVAIL_OVERRUN]: {
+    name: 'availOverrun',
+    detail: 'slot',
+    text: 'a descriptor was made available before the device had used the one in its place (VIRTIO 2.8.16)',
+  },
 };
 
 /** The codes that break a virtqueue, for counters by reason. */
 export const VIRTQUEUE_ERROR_CODES: readonly number[] = Object.keys(ERRORS).map(Number);
 
-/** A sentence for people; `detail` is `SplitDeviceQueue.brokenDetail`. */
+/** A sentence for people; `detail` is the queue's `brokenDetail`. */
 export function virtqueueErrorText(code: number, detail: number): string {
   const info = ERRORS[code];
   return info === undefined

@@ -16,7 +16,7 @@ import type { VhostMailboxClient } from './vhost-mailbox.ts';
 /** One ring to hand to vhost. */
 export interface VhostRingSetup {
   readonly layout: SplitLayout;
-  /** Index at which the device goes on: zero after a reset, else what `stop` brought back. */
+  /** Where the device goes on: `startBase` after a reset, else what `stop` brought back. */
   readonly base: number;
   /** Doorbell words: guest to device, and device to guest. */
   readonly kick: number;

@@ -1,6 +1,6 @@
 /** Every interleaving of the mechanisms that the threads of a run meet in, at sizes that take seconds to minutes. */
 import { expect, test } from 'vitest';
-import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX } from '../../src/virtio/features.ts';
+import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED } from '../../src/virtio/features.ts';
 import type { Model } from '../support/interleaving.ts';
 import { explore } from '../support/interleaving.ts';
 import {
@@ -16,6 +16,8 @@ import {
 import { virtqueueSleepModel } from '../support/virtqueue-sleep-model.ts';
 
 const EVENT_IDX = featureSet(VIRTIO_F_EVENT_IDX);
+const PACKED = featureSet(VIRTIO_F_RING_PACKED);
+const PACKED_EVENT_IDX = featureSet(VIRTIO_F_RING_PACKED, VIRTIO_F_EVENT_IDX);
 const TIGHT = { queueSize: 1, chains: 2, startIdx: 0xffff };
 
 const models: [string, () => Model][] = [
@@ -32,6 +34,12 @@ const models: [string, () => Model][] = [
   ['virtqueue, flags', () => virtqueueSleepModel({ ...TIGHT, features: NO_FEATURES })],
   ['virtqueue, EVENT_IDX', () => virtqueueSleepModel({ ...TIGHT, features: EVENT_IDX })],
   ['virtqueue, delayed callback', () => virtqueueSleepModel({ ...TIGHT, features: EVENT_IDX, delayed: true })],
+  ['packed virtqueue, flags', () => virtqueueSleepModel({ ...TIGHT, features: PACKED })],
+  ['packed virtqueue, EVENT_IDX', () => virtqueueSleepModel({ ...TIGHT, features: PACKED_EVENT_IDX })],
+  [
+    'packed virtqueue, delayed callback',
+    () => virtqueueSleepModel({ ...TIGHT, features: PACKED_EVENT_IDX, delayed: true }),
+  ],
 ];
 
 test.each(models)('%s', (_, model) => {

@@ -6,7 +6,7 @@ import { depotEntries } from '../../src/memory/magazine.ts';
 import { buildFrame } from '../../src/net/frame-template.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net-header.ts';
-import type { SplitDeviceQueue } from '../../src/virtio/split-device.ts';
+import type { DeviceQueue } from '../../src/virtio/ring-format.ts';
 import { VhostBackend } from '../../src/virtio/vhost-backend.ts';
 import { ActorBed, sorted } from './actor-bed.ts';
 
@@ -78,7 +78,7 @@ export class GuestBed {
     );
   }
 
-  queue(vnic: number, index: number): SplitDeviceQueue {
+  queue(vnic: number, index: number): DeviceQueue {
     return this.devices[vnic].queue(index)!;
   }
 

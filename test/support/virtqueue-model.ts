@@ -1,16 +1,24 @@
 /**
- * Commands for fast-check that drive a SplitDriverQueue and a SplitDeviceQueue over one ring, against plain arrays.
- * Each side also sleeps: a side that is asleep acts again only once it was notified, and at no time may it be asleep,
- * not notified, and have work.
+ * Commands for fast-check that drive the driver's and the device's side of one ring, split or packed, against plain
+ * arrays. Each side also sleeps: a side that is asleep acts again only once it was notified, and at no time may it be
+ * asleep, not notified, and have work.
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { FeatureSet } from '../../src/virtio/features.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_ANY, SplitDeviceQueue } from '../../src/virtio/split-device.ts';
-import { DRIVER_STATE_WORDS, SplitDriverQueue } from '../../src/virtio/split-driver.ts';
-import type { SplitDriverOptions } from '../../src/virtio/split-driver.ts';
-import { DESC_F_WRITE, splitLayoutAt } from '../../src/virtio/split-layout.ts';
+import { DIRECTION_ANY } from '../../src/virtio/device-chain.ts';
+import {
+  createDeviceQueue,
+  createDriverQueue,
+  isPacked,
+  QUEUE_STATE_WORDS,
+  ringLayoutAt,
+  tokenWords,
+} from '../../src/virtio/ring-format.ts';
+import type { DeviceQueue, DriverQueue } from '../../src/virtio/ring-format.ts';
+import type { DriverQueueOptions } from '../../src/virtio/split-driver.ts';
+import { DESC_F_WRITE } from '../../src/virtio/split-layout.ts';
 
 const MEMORY_BYTES = 0x20000;
 const TABLE_BYTE = 0x8000;
@@ -41,7 +49,7 @@ export interface Model {
   free: number;
   token: number;
   driverAsleep: boolean;
-  /** Used chains the driver tolerates while asleep (a delayed callback). */
+  /** Used chains, in a packed ring their slots, that the driver tolerates while asleep (a delayed callback). */
   tolerated: number;
   called: boolean;
   deviceAsleep: boolean;
@@ -49,19 +57,26 @@ export interface Model {
 }
 
 export class Ring {
-  readonly options: SplitDriverOptions;
-  readonly device: SplitDeviceQueue;
-  driver: SplitDriverQueue;
+  readonly options: DriverQueueOptions;
+  readonly device: DeviceQueue;
+  driver: DriverQueue;
 
   constructor(queueSize: number, features: FeatureSet, startIdx: number) {
     const memory = new GuestMemory(new SharedArrayBuffer(MEMORY_BYTES));
-    const layout = splitLayoutAt(0x1000, queueSize);
-    this.options = { memory, layout, features, tokens: new Int32Array(queueSize) };
-    this.driver = new SplitDriverQueue(this.options);
-    this.driver.initialise(startIdx);
-    this.device = new SplitDeviceQueue({ memory, layout, features, direction: DIRECTION_ANY });
-    this.device.start(startIdx);
+    const layout = ringLayoutAt(0x1000, queueSize, 4, features);
+    const base = isPacked(features) ? packedBase(queueSize, startIdx) : startIdx;
+    this.options = { memory, layout, features, tokens: new Int32Array(tokenWords(queueSize, features)) };
+    this.driver = createDriverQueue(this.options);
+    this.driver.initialise(base);
+    this.device = createDeviceQueue({ memory, layout, features, direction: DIRECTION_ANY });
+    this.device.start(base);
   }
+}
+
+/** Both sides at the same slot of a packed ring, in either lap. */
+export function packedBase(queueSize: number, startIdx: number): number {
+  const at = (startIdx % queueSize) | ((startIdx & 2) << 14);
+  return (at | (at << 16)) >>> 0;
 }
 
 export function emptyModel(queueSize: number): Model {
@@ -72,13 +87,24 @@ export function emptyModel(queueSize: number): Model {
 
 type Command = fc.Command<Model, Ring>;
 
+/** What the driver counts a delayed callback in. */
+function usedSize({ used }: Readonly<Model>, { options }: Ring): number {
+  return isPacked(options.features) ? used.reduce((sum, { chain }) => sum + cost(chain), 0) : used.length;
+}
+
+/** Descriptors of the ring that a chain takes. */
+function cost({ indirect, buffers }: Chain): number {
+  return indirect ? 1 : buffers.length;
+}
+
 /** The invariants that hold between any two commands. */
-function check(model: Readonly<Model>, { driver, device }: Ring): void {
+function check(model: Readonly<Model>, ring: Ring): void {
+  const { driver, device } = ring;
   expect(device.broken).toBe(0);
   expect(driver.broken).toBe(false);
   expect(driver.freeCount).toBe(model.free);
   if (model.deviceAsleep && !model.kicked) expect(model.published).toEqual([]);
-  if (model.driverAsleep && !model.called) expect(model.used.length).toBeLessThanOrEqual(model.tolerated);
+  if (model.driverAsleep && !model.called) expect(usedSize(model, ring)).toBeLessThanOrEqual(model.tolerated);
 }
 
 function command(
@@ -111,18 +137,18 @@ function add(out: number, into: number, indirect: boolean): Command {
       const addrs = Int32Array.from(buffers, ([addr]) => addr);
       const lens = Int32Array.from(buffers, ([, len]) => len);
       const table = TABLE_BYTE + (token % (2 * options.layout.queueSize)) * TABLE_BYTES;
-      const cost = indirect ? 1 : buffers.length;
+      const chain: Chain = { token, buffers, indirect };
       let head: number;
       if (indirect) head = driver.addIndirect(table, addrs, lens, out, into, token);
       else if (buffers.length > 1) head = driver.addChain(addrs, lens, out, into, token);
       else if (out === 1) head = driver.addOutBuf(addrs[0], lens[0], token);
       else head = driver.addInBuf(addrs[0], lens[0], token);
-      expect(head >= 0).toBe(model.free >= cost && buffers.length <= options.layout.queueSize);
+      expect(head >= 0).toBe(model.free >= cost(chain) && buffers.length <= options.layout.queueSize);
       if (head < 0) return;
       // A token is spent on success only, or two unread chains could share an indirect table.
       model.token++;
-      model.free -= cost;
-      model.added.push({ token, buffers, indirect });
+      model.free -= cost(chain);
+      model.added.push(chain);
     },
   );
 }
@@ -216,7 +242,7 @@ function take(most: number): Command {
       for (let i = Math.min(most, model.used.length); i > 0; i--) {
         const { chain, len } = model.used.shift()!;
         expect([driver.takeUsed(), driver.usedLen]).toEqual([chain.token, len]);
-        model.free += chain.indirect ? 1 : chain.buffers.length;
+        model.free += cost(chain);
       }
     },
   );
@@ -237,10 +263,11 @@ const driverSleeps = command(
 const driverDozes = command(
   'driverDozes',
   (model) => !model.driverAsleep && model.added.length === 0,
-  (model, { driver }) => {
+  (model, ring) => {
+    const { driver } = ring;
     const delay = Math.floor((driver.outstanding * 3) / 4);
     const quiet = driver.enableCallbackDelayed();
-    expect(quiet).toBe(model.used.length <= delay);
+    expect(quiet).toBe(usedSize(model, ring) <= delay);
     model.called = false;
     model.driverAsleep = quiet;
     model.tolerated = delay;
@@ -262,11 +289,11 @@ const deviceSleeps = command(
 
 const anotherVcpu = command(
   'anotherVcpu',
-  () => true,
+  (model) => model.added.length === 0,
   (_, ring) => {
-    const words = new Int32Array(DRIVER_STATE_WORDS);
+    const words = new Int32Array(QUEUE_STATE_WORDS);
     ring.driver.saveState(words, 0);
-    ring.driver = new SplitDriverQueue(ring.options);
+    ring.driver = createDriverQueue(ring.options);
     ring.driver.loadState(words, 0);
   },
 );

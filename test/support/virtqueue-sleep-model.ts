@@ -1,16 +1,26 @@
 /**
- * Driver and device of one split virtqueue, each with a doorbell to sleep on, as the guest vCPU and the vhost worker
- * use them: all chains come back and nobody sleeps through a kick or a call, with flags and with EVENT_IDX.
+ * Driver and device of one virtqueue, split or packed, each with a doorbell to sleep on, as the guest vCPU and the
+ * vhost worker use them: all chains come back and nobody sleeps through a kick or a call, with flags and with
+ * EVENT_IDX.
  */
 import { Arena } from '../../src/memory/arena.ts';
 import type { Memory } from '../../src/memory/arena.ts';
 import { Doorbell, EventWord, reserveDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import type { FeatureSet } from '../../src/virtio/features.ts';
 import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from '../../src/virtio/split-device.ts';
-import { DRIVER_STATE_WORDS, SplitDriverQueue } from '../../src/virtio/split-driver.ts';
-import { splitLayoutAt, splitRingBytes } from '../../src/virtio/split-layout.ts';
+import { DIRECTION_DEVICE_WRITES } from '../../src/virtio/device-chain.ts';
+import {
+  createDeviceQueue,
+  createDriverQueue,
+  isPacked,
+  QUEUE_STATE_WORDS,
+  ringBytes,
+  ringLayoutAt,
+  tokenWords,
+} from '../../src/virtio/ring-format.ts';
+import type { DriverQueue } from '../../src/virtio/ring-format.ts';
 import type { Context, Model } from './interleaving.ts';
+import { packedBase } from './virtqueue-model.ts';
 
 const BUFFER_BYTES = 4;
 
@@ -27,10 +37,11 @@ export interface SleepOptions {
 export function virtqueueSleepModel(options: SleepOptions): Model {
   const { queueSize, chains, startIdx, features, fault } = options;
   const arena = new Arena('model');
-  const ringBytes = splitRingBytes(queueSize, 4);
-  const layout = splitLayoutAt(arena.reserve(ringBytes, 16).offsetBytes, queueSize, 4);
-  const tokens = arena.reserve(queueSize * 4, 4);
-  const state = arena.reserve(DRIVER_STATE_WORDS * 4, 4);
+  const ringByte = arena.reserve(ringBytes(queueSize, 4, features), 16).offsetBytes;
+  const layout = ringLayoutAt(ringByte, queueSize, 4, features);
+  const base = isPacked(features) ? packedBase(queueSize, startIdx) : startIdx;
+  const tokens = arena.reserve(tokenWords(queueSize, features) * 4, 4);
+  const state = arena.reserve(QUEUE_STATE_WORDS * 4, 4);
   const buffer = arena.reserve(BUFFER_BYTES, 4);
   const driverBell = reserveDoorbell(arena);
   const deviceBell = reserveDoorbell(arena);
@@ -40,8 +51,8 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
     const sizeBytes = arena.bytes;
     return { i32, u16, sizeBytes, wholeRegion: () => ({ addr: 0, sizeBytes }) } as unknown as GuestMemory;
   };
-  const bindDriver = (memory: Memory, seen: GuestMemory): SplitDriverQueue =>
-    new SplitDriverQueue({ memory: seen, layout, features, tokens: memory.words(tokens) });
+  const bindDriver = (memory: Memory, seen: GuestMemory): DriverQueue =>
+    createDriverQueue({ memory: seen, layout, features, tokens: memory.words(tokens) });
 
   const driverBody = ({ memory, words, halves }: Context): void => {
     const queue = bindDriver(memory, guest(words, halves));
@@ -72,8 +83,8 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
 
   const deviceBody = ({ memory, words, halves }: Context): void => {
     const seen = guest(words, halves);
-    const queue = new SplitDeviceQueue({ memory: seen, layout, features, direction: DIRECTION_DEVICE_WRITES });
-    queue.start(startIdx);
+    const queue = createDeviceQueue({ memory: seen, layout, features, direction: DIRECTION_DEVICE_WRITES });
+    queue.start(base);
     const bell = new Doorbell(memory, deviceBell);
     const kick = new EventWord(memory, kickWord);
     const driver = new Ringer(memory, driverBell);
@@ -105,7 +116,7 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
     prepare(memory) {
       const raw = memory.buffer('model');
       const queue = bindDriver(memory, guest(new Int32Array(raw), new Uint16Array(raw)));
-      queue.initialise(startIdx);
+      queue.initialise(base);
       queue.saveState(memory.words(state), 0);
     },
     threads: [

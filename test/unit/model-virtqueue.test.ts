@@ -1,13 +1,15 @@
 /** Kick and call suppression in every interleaving, small enough to run with every change. */
 import { expect, test } from 'vitest';
 import type { FeatureSet } from '../../src/virtio/features.ts';
-import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX } from '../../src/virtio/features.ts';
+import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED } from '../../src/virtio/features.ts';
 import { explore } from '../support/interleaving.ts';
 import { virtqueueSleepModel } from '../support/virtqueue-sleep-model.ts';
 
 const MODES: [string, FeatureSet][] = [
   ['flags', NO_FEATURES],
   ['EVENT_IDX', featureSet(VIRTIO_F_EVENT_IDX)],
+  ['packed, flags', featureSet(VIRTIO_F_RING_PACKED)],
+  ['packed, EVENT_IDX', featureSet(VIRTIO_F_RING_PACKED, VIRTIO_F_EVENT_IDX)],
 ];
 
 test.each(MODES)('no kick and no call is lost (%s)', (_, features) => {

@@ -3,22 +3,28 @@
  * other side's publish and decision are placed before, between and after its two atomic steps.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX } from '../../src/virtio/features.ts';
+import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED } from '../../src/virtio/features.ts';
 import type { FeatureSet } from '../../src/virtio/features.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { needEvent } from '../../src/virtio/event-suppression.ts';
-import { DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from '../../src/virtio/split-device.ts';
-import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
-import { MOCK_LAYOUT } from '../support/mock-driver.ts';
+import { DIRECTION_DEVICE_WRITES } from '../../src/virtio/device-chain.ts';
+import {
+  createDeviceQueue,
+  createDriverQueue,
+  isPacked,
+  ringLayoutAt,
+  tokenWords,
+} from '../../src/virtio/ring-format.ts';
+import { packedBase } from '../support/virtqueue-model.ts';
 
 function pair(features: FeatureSet, startIdx: number) {
   const memory = new GuestMemory(new SharedArrayBuffer(0x10000));
-  const tokens = new Int32Array(8);
-  const driver = new SplitDriverQueue({ memory, layout: MOCK_LAYOUT, features, tokens });
-  driver.initialise(startIdx);
-  const options = { memory, layout: MOCK_LAYOUT, features, direction: DIRECTION_DEVICE_WRITES };
-  const device = new SplitDeviceQueue(options);
-  device.start(startIdx);
+  const layout = ringLayoutAt(0x1000, 8, 4, features);
+  const base = isPacked(features) ? packedBase(8, startIdx) : startIdx;
+  const driver = createDriverQueue({ memory, layout, features, tokens: new Int32Array(tokenWords(8, features)) });
+  driver.initialise(base);
+  const device = createDeviceQueue({ memory, layout, features, direction: DIRECTION_DEVICE_WRITES });
+  device.start(base);
   return { driver, device };
 }
 
@@ -56,6 +62,8 @@ afterEach(() => {
 const modes: [string, FeatureSet][] = [
   ['flags', NO_FEATURES],
   ['EVENT_IDX', featureSet(VIRTIO_F_EVENT_IDX)],
+  ['packed, flags', featureSet(VIRTIO_F_RING_PACKED)],
+  ['packed, EVENT_IDX', featureSet(VIRTIO_F_RING_PACKED, VIRTIO_F_EVENT_IDX)],
 ];
 
 describe.each(modes)('%s', (_, features) => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   featureSet,
   VHOST_NET_FEATURES,
+  VIRTIO_F_RING_PACKED,
   VIRTIO_F_VERSION_1,
   VIRTIO_NET_F_MRG_RXBUF,
 } from '../../src/virtio/features.ts';
@@ -126,6 +127,26 @@ test('a complete ring is attached, and says where it stood when it is detached',
   expect(device.handle({ ioctl: io.VHOST_GET_VRING_BASE, index: 1 }).lo).toBe(777);
 });
 
+test('a packed ring has parts of its own and a base of two indices with their wrap counters', () => {
+  const { device, call } = setUp();
+  const base = { ioctl: io.VHOST_SET_VRING_BASE, index: 1, num: 0x8005_8007 } as const;
+  device.handle({ ioctl: io.VHOST_SET_OWNER });
+  for (const command of ringCalls(1)) expect(device.handle(command).result).toBe(0);
+  expect(call(base)).toContain('-EINVAL');
+  const features = featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED);
+  device.handle({ ioctl: io.VHOST_SET_FEATURES, features });
+  // Base and addresses were those of a split ring.
+  expect(call({ ioctl: io.VHOST_NET_SET_BACKEND, index: 1, fd: 9 })).toMatch(
+    /VRING_BASE, VHOST_SET_VRING_ADDR missing/,
+  );
+  expect(call(base)).toContain('num 2147844103}) = 0');
+  const layout = { descAddr: 0x4000, availAddr: 0x5002, usedAddr: 0x5004 };
+  expect(call({ ioctl: io.VHOST_SET_VRING_ADDR, index: 1, ...layout })).toContain('-EINVAL');
+  expect(call({ ioctl: io.VHOST_SET_VRING_ADDR, index: 1, ...layout, availAddr: 0x5000 })).toContain('= 0');
+  device.handle({ ioctl: io.VHOST_NET_SET_BACKEND, index: 1, fd: 9 });
+  expect(device.vring(1)).toMatchObject({ base: 0x8005_8007, availAddr: 0x5000, usedAddr: 0x5004 });
+});
+
 test('while a backend is set the ring cannot be moved, and RESET_OWNER lets go of everything', () => {
   const { device, events, call } = ready();
   device.handle({ ioctl: io.VHOST_NET_SET_BACKEND, index: 1, fd: 9 });
@@ -183,7 +204,7 @@ test('features are reported by name', () => {
   const { device, call } = setUp();
   device.handle({ ioctl: io.VHOST_SET_OWNER });
   expect(call({ ioctl: io.VHOST_GET_FEATURES })).toBe(
-    'ioctl(vhost0, VHOST_GET_FEATURES [NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1]) = 0',
+    'ioctl(vhost0, VHOST_GET_FEATURES [NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED]) = 0',
   );
   expect(device.handle({ ioctl: io.VHOST_GET_FEATURES })).toMatchObject(VHOST_NET_FEATURES);
 });

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import { dumpPackedRing } from '../../src/virtio/dump-packed.ts';
 import { dumpVring } from '../../src/virtio/dump-vring.ts';
 import {
   deviceOfferedFeatures,
   featureSet,
+  featuresWithout,
   VHOST_NET_FEATURES,
+  VIRTIO_F_RING_PACKED,
   VIRTIO_F_VERSION_1,
 } from '../../src/virtio/features.ts';
 import { splitLayoutAt } from '../../src/virtio/split-layout.ts';
@@ -13,6 +16,7 @@ import * as io from '../../src/virtio/vhost-ioctl.ts';
 import { VHOST_MAILBOX_WORDS, VhostMailboxClient, VhostMailboxServer } from '../../src/virtio/vhost-mailbox.ts';
 import { VhostSetup } from '../../src/virtio/vmm-setup.ts';
 import { INDIRECT, MOCK_LAYOUT, MockDriver, NEXT, WRITE } from '../support/mock-driver.ts';
+import { AVAIL, MOCK_PACKED_LAYOUT, MockPackedDriver, USED } from '../support/mock-packed-driver.ts';
 
 const MEMORY_BYTES = 0x100000;
 
@@ -48,7 +52,7 @@ function run({ setup, server, device }: ReturnType<typeof setUp>): string {
 
 const ring = (at: number, kick: number) => ({ layout: splitLayoutAt(at, 256), base: 0, kick, call: kick + 1 });
 const START = {
-  accepted: deviceOfferedFeatures(VHOST_NET_FEATURES),
+  accepted: featuresWithout(deviceOfferedFeatures(VHOST_NET_FEATURES), featureSet(VIRTIO_F_RING_PACKED)),
   regions: [{ addr: 0, sizeBytes: MEMORY_BYTES }],
   rings: [ring(0x4000, 10), ring(0x8000, 20)],
   backend: 3,
@@ -68,7 +72,7 @@ test("QEMU's order of calls, from creation to stop", () => {
   expect(bench.events).toEqual(['attach 0', 'attach 1', 'detach 0', 'detach 1']);
   expect(bench.transcript.lines()).toEqual([
     'ioctl(vhost0, VHOST_SET_OWNER) = 0',
-    'ioctl(vhost0, VHOST_GET_FEATURES [NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1]) = 0',
+    'ioctl(vhost0, VHOST_GET_FEATURES [NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED]) = 0',
     'ioctl(vhost0, VHOST_SET_FEATURES INDIRECT_DESC|EVENT_IDX|VERSION_1) = 0',
     'ioctl(vhost0, VHOST_SET_MEM_TABLE {0x0+0x100000}) = 0',
     'ioctl(vhost0, VHOST_SET_VRING_NUM {index 0, num 256}) = 0',
@@ -131,6 +135,22 @@ test('the mailbox carries every command unchanged, one at a time', () => {
   words[8 + 1] = 0x1234;
   server.serve(device);
   expect(client.poll()).toMatchObject({ result: -io.ENOTTY, reason: io.REASON_UNKNOWN_IOCTL });
+});
+
+test('a packed ring is dumped as it lies: events, and the descriptors before the next one', () => {
+  const guest = new MockPackedDriver(7);
+  guest.offer(0x2000, 12, 3, NEXT);
+  guest.offer(0x3000, 48, 3, WRITE);
+  for (let slot = 1; slot < 7; slot++) guest.descAt(0x1000 + slot * 16, 0, 60, slot, AVAIL | USED);
+  guest.setDriverEvent(1, 0, 2);
+  expect(dumpPackedRing(guest.memory, MOCK_PACKED_LAYOUT, 3).split('\n')).toEqual([
+    'packed virtqueue, 8 entries: ring 0x1000, driver event 0x1080, device event 0x1084',
+    'driver event descriptor 1 wrap 0',
+    'device event enable, next available 1 wrap 0',
+    '[6] id 6 used in lap 1, 60 bytes',
+    '[7] id 3 available in lap 1, 0x2000+12 NEXT',
+    '[0] id 3 available in lap 0, 0x3000+48 WRITE',
+  ]);
 });
 
 test('a vring is dumped with its chains, faults included', () => {
