@@ -14,6 +14,7 @@ export interface RingTask {
 
 export interface VirtqueueTask {
   readonly kind: 'virtqueue-device' | 'virtqueue-driver';
+  readonly format: 'split' | 'packed';
   readonly queueSize: number;
   readonly batch: number;
   readonly count: number;

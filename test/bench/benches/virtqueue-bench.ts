@@ -5,47 +5,56 @@ import { GUEST_BUFFER, virtqueueGuestBytes } from '../tasks/virtqueue-task.ts';
 import { BenchMemory, timeOf, WorkerPair } from '../worker-pair.ts';
 
 const BATCH = 64;
-const QUEUE_SIZES = [256, 1024];
+const FORMATS = ['split', 'packed'] as const;
+const QUEUES = [256, 1024].flatMap((queueSize) => FORMATS.map((format) => ({ queueSize, format })));
 const FIRST_WORK = 300_000;
 const FLOOR_MPPS = 8;
 
 export const virtqueueBench: Bench = {
   name: 'virtqueue',
-  what: 'one split virtqueue between two threads: header and 64-byte frame in, frame out, buffer posted again',
+  what: 'one virtqueue between two threads, split and packed: header and 64-byte frame in and out, buffer posted again',
   usesBothCores: true,
   run: async (context): Promise<BenchResult> => {
-    const pair = await WorkerPair.start('virtqueue', context.cores);
+    // Threads of its own for each format: a run has one, and so its call sites see one class.
+    const pairs = await Promise.all(FORMATS.map((format) => WorkerPair.start(`virtqueue-${format}`, context.cores)));
     try {
       const measured = await interleave(
-        QUEUE_SIZES.map((queueSize) => ourQueue(pair, queueSize)),
+        QUEUES.map((queue) => ourQueue(pairs[FORMATS.indexOf(queue.format)], queue)),
         context,
       );
-      const rows = QUEUE_SIZES.map((queueSize, i) =>
+      const rows = QUEUES.map(({ queueSize, format }, i) =>
         rowOf(
           {
-            name: `virtqueue hop, ${queueSize} entries, batch ${BATCH}`,
+            name: `${format} virtqueue hop, ${queueSize} entries, batch ${BATCH}`,
             unit: 'M/s',
             better: 'higher',
+            peerName: 'split',
             floor: FLOOR_MPPS,
           },
           measured[i],
-          null,
+          format === 'packed' ? measured[i - 1] : null,
         ),
       );
       return { rows, notes: [], skipped: null };
     } finally {
-      await pair.end();
+      await Promise.all(pairs.map((pair) => pair.end()));
     }
   },
 };
 
-function ourQueue(pair: WorkerPair, queueSize: number): Contender {
+function ourQueue(pair: WorkerPair, { queueSize, format }: (typeof QUEUES)[number]): Contender {
   const memory = new QueueMemory(queueSize);
   return {
-    name: `virtqueue ${queueSize}`,
+    name: `${format} virtqueue ${queueSize}`,
     firstWork: FIRST_WORK,
     run: async (work) => {
-      const task = (kind: VirtqueueTask['kind']): VirtqueueTask => ({ kind, queueSize, batch: BATCH, count: work });
+      const task = (kind: VirtqueueTask['kind']): VirtqueueTask => ({
+        kind,
+        format,
+        queueSize,
+        batch: BATCH,
+        count: work,
+      });
       const reports = await pair.run(task('virtqueue-device'), task('virtqueue-driver'), memory);
       const { elapsedNs, waitShare } = timeOf(reports);
       return { value: (work / elapsedNs) * 1e3, elapsedNs, waitShare };

@@ -5,14 +5,26 @@
 import { Arena } from '../../../src/memory/arena.ts';
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
-import { featureSet, VIRTIO_F_EVENT_IDX, VIRTIO_F_VERSION_1 } from '../../../src/virtio/features.ts';
+import {
+  featureSet,
+  VIRTIO_F_EVENT_IDX,
+  VIRTIO_F_RING_PACKED,
+  VIRTIO_F_VERSION_1,
+} from '../../../src/virtio/features.ts';
 import { GUEST_RING_ALIGN_BYTES } from '../../../src/virtio/guest-nic.ts';
 import { GuestMemory } from '../../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../../src/virtio/net-header.ts';
 import { RX_BUFFER_BYTES } from '../../../src/virtio/net-queues.ts';
-import { DIRECTION_DEVICE_WRITES, SplitDeviceQueue } from '../../../src/virtio/split-device.ts';
-import { SplitDriverQueue } from '../../../src/virtio/split-driver.ts';
-import { splitLayoutAt, splitRingBytes } from '../../../src/virtio/split-layout.ts';
+import { DIRECTION_DEVICE_WRITES } from '../../../src/virtio/device-chain.ts';
+import {
+  createDeviceQueue,
+  createDriverQueue,
+  ringBytes,
+  ringLayoutAt,
+  startBase,
+  tokenWords,
+} from '../../../src/virtio/ring-format.ts';
+import type { DeviceQueue, DriverQueue } from '../../../src/virtio/ring-format.ts';
 import type { BenchReport, VirtqueueTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 import { checkSum, frameTemplate, sumFrame, sumOfFrames } from './ring-task.ts';
@@ -21,7 +33,10 @@ const FRAME_WORDS = 16;
 const USED_BYTES = NET_HEADER_BYTES + FRAME_WORDS * 4;
 /** As plan-guest.ts spaces guest buffers. */
 const BUFFER_STRIDE_BYTES = 2112;
-const FEATURES = featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_EVENT_IDX);
+const FEATURES = {
+  split: featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_EVENT_IDX),
+  packed: featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED),
+};
 const PREPARED = 1;
 const STARTED = 2;
 
@@ -35,23 +50,24 @@ export function virtqueueGuestBytes(queueSize: number): number {
 
 function buffersByte(queueSize: number): number {
   const arena = new Arena(GUEST_BUFFER);
-  arena.reserve(splitRingBytes(queueSize, GUEST_RING_ALIGN_BYTES));
+  arena.reserve(Math.max(...Object.values(FEATURES).map((each) => ringBytes(queueSize, GUEST_RING_ALIGN_BYTES, each))));
   return arena.bytes;
 }
 
 export function virtqueueDevice(task: VirtqueueTask, memory: Memory, watch: Stopwatch): BenchReport {
   const guest = new GuestMemory(memory.buffer(GUEST_BUFFER));
   watch.meet(PREPARED);
-  const layout = splitLayoutAt(0, task.queueSize, GUEST_RING_ALIGN_BYTES);
-  const queue = new SplitDeviceQueue({ memory: guest, layout, features: FEATURES, direction: DIRECTION_DEVICE_WRITES });
-  queue.start(0);
+  const features = FEATURES[task.format];
+  const layout = ringLayoutAt(0, task.queueSize, GUEST_RING_ALIGN_BYTES, features);
+  const queue = createDeviceQueue({ memory: guest, layout, features, direction: DIRECTION_DEVICE_WRITES });
+  queue.start(startBase(features));
   queue.disableNotify();
   watch.beginTogether(STARTED);
   const calls = deviceLoop(queue, guest, task.batch, task.count);
   return watch.end({ calls });
 }
 
-function deviceLoop(queue: SplitDeviceQueue, guest: GuestMemory, batch: number, count: number): number {
+function deviceLoop(queue: DeviceQueue, guest: GuestMemory, batch: number, count: number): number {
   const frame = frameTemplate();
   const i32 = guest.i32;
   let calls = 0;
@@ -80,9 +96,10 @@ function deviceLoop(queue: SplitDeviceQueue, guest: GuestMemory, batch: number, 
 export function virtqueueDriver(task: VirtqueueTask, memory: Memory, watch: Stopwatch): BenchReport {
   const { queueSize } = task;
   const guest = new GuestMemory(memory.buffer(GUEST_BUFFER));
-  const layout = splitLayoutAt(0, queueSize, GUEST_RING_ALIGN_BYTES);
-  const tokens = new Int32Array(queueSize);
-  const queue = new SplitDriverQueue({ memory: guest, layout, features: FEATURES, tokens });
+  const features = FEATURES[task.format];
+  const layout = ringLayoutAt(0, queueSize, GUEST_RING_ALIGN_BYTES, features);
+  const tokens = new Int32Array(tokenWords(queueSize, features));
+  const queue = createDriverQueue({ memory: guest, layout, features, tokens });
   queue.initialise();
   const first = buffersByte(queueSize);
   for (let i = 0; i < queueSize; i++) {
@@ -99,7 +116,7 @@ export function virtqueueDriver(task: VirtqueueTask, memory: Memory, watch: Stop
   return report;
 }
 
-function driverLoop(queue: SplitDriverQueue, i32: Int32Array, batch: number, count: number): number {
+function driverLoop(queue: DriverQueue, i32: Int32Array, batch: number, count: number): number {
   let sum = 0;
   for (let done = 0; done < count;) {
     const used = queue.usedAvailable();
