@@ -1,4 +1,4 @@
-/** What a NIC counts, is made of, and is connected to: the wire, the host's driver, and vNICs with queues of their own. */
+/** What a NIC counts, is made of, and is connected to: wire, host driver, and vNICs with queues of their own. */
 import type { Region } from '../src/memory/arena.ts';
 import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
@@ -52,6 +52,11 @@ export interface NicRxQueueLink {
   readonly interrupt: Region;
   /** The CPU that takes the interrupt. */
   readonly cpuDoorbell: Region;
+  /**
+   * The vector is asserted as long as the ring holds frames, as a QMan portal's is (DQRI). Needed where taps may mask
+   * the port: they let go of a ring with frames in it, while a driver empties it before it unmasks.
+   */
+  readonly level: boolean;
 }
 
 /** The host driver's descriptor rings: for each receive queue a pair; frames to send in, sent ones out. */
@@ -78,6 +83,13 @@ export interface NicVnicLink {
   readonly guestMemory: string;
   readonly macHigh: number;
   readonly macLow: number;
+  /** How many of the pairs are in use. */
+  readonly activePairs: Region;
+  readonly pairs: readonly NicVnicPairLink[];
+}
+
+/** The queues of one of a vNIC's queue pairs. */
+export interface NicVnicPairLink {
   readonly queues: VnicQueuesRef;
   /** vhost's event word; none where the guest's own rings are served. */
   readonly event: Region | null;

@@ -9,6 +9,7 @@ import { ETH_DST_BYTE, macHigh, macLow, wireTimeNs } from '../src/net/ethernet.t
 import { Fdb } from '../src/net/fdb.ts';
 import { ReceiveSideScaling, evenIndirection } from '../src/net/receive-side-scaling.ts';
 import { NicVnic } from './acceleration/nic-vnic.ts';
+import type { NicVnicPair } from './acceleration/nic-vnic.ts';
 import type { Actor, Census } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import { HostRxQueue } from './nic/host-rx-queue.ts';
@@ -128,8 +129,12 @@ export class Nic implements Actor {
     for (let v = 0; v < this.vnics.length; v++) {
       const vnic = this.vnics[v];
       if (vnic === null) continue;
-      moved += this.transmitGuest(vnic, budget, nowNs);
-      if (vnic.notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
+      vnic.refresh();
+      for (let p = 0; p < vnic.pairs.length; p++) {
+        const pair = vnic.pairs[p];
+        moved += this.transmitGuest(pair, budget, nowNs);
+        if (pair.notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
+      }
     }
     return moved;
   }
@@ -226,11 +231,11 @@ export class Nic implements Actor {
     return sent;
   }
 
-  /** A vNIC's frames, from guest memory to the wire. */
-  private transmitGuest(vnic: NicVnic, budget: number, nowNs: number): number {
+  /** Frames of one of a vNIC's queue pairs, from guest memory to the wire. */
+  private transmitGuest(pair: NicVnicPair, budget: number, nowNs: number): number {
     const wire = this.wireTx;
     if (wire === null) return 0;
-    const ready = vnic.queues.sendable(budget);
+    const ready = pair.queues.sendable(budget);
     if (ready === 0) return 0;
     const room = Math.min(ready, wire.writable(ready));
     const counts = this.counters.values;
@@ -239,7 +244,7 @@ export class Nic implements Actor {
     let taken = 0;
     let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
-      const length = vnic.send(wire);
+      const length = pair.send(wire);
       if (length === 0) continue;
       busyUntil += wireTimeNs(length, this.speedBps);
       wire.send(length, nowNs, 0);
@@ -249,7 +254,7 @@ export class Nic implements Actor {
     this.txBusyUntilNs = busyUntil;
     if (taken === 0) return 0;
     wire.publish();
-    vnic.publishTx();
+    pair.publishTx();
     counts[TX_FROM_GUEST] += taken;
     counts[TX_ERRORS] += taken - sent;
     counts[TX_PACKETS] += sent;
@@ -273,7 +278,7 @@ export class Nic implements Actor {
 
   /** Descriptors and frames lie in rings; of a guest's own rings only the card knows what it has not taken yet. */
   census(out: Census): void {
-    for (const vnic of this.vnics) if (vnic !== null) out.frames += vnic.queues.framesHeld();
+    for (const vnic of this.vnics) if (vnic !== null) out.frames += vnic.framesHeld();
   }
 }
 

@@ -6,12 +6,11 @@ import { VhostMailboxServer } from '../src/virtio/vhost-mailbox.ts';
 import { DirectConfig } from './acceleration/direct-vring.ts';
 import type { Actor, Census } from './actor.ts';
 
-export const VHOST_CONTROL_PORT = 0;
-
 export interface VhostControlConfig {
   readonly name: string;
 }
 
+/** One queue pair. Ports are numbered as pairs are. */
 export interface VhostControlLink {
   readonly guestMemoryBytes: number;
   readonly mailbox: Region;
@@ -22,28 +21,17 @@ export interface VhostControlLink {
 
 const VRINGS = 2;
 
-/**
- * vhost in mode `direct`, which is control plane only, as a vDPA device's parent driver is (drivers/vdpa): it takes the
- * VMM's ioctls as ever, and passes rings whose backend is set to the hardware. It never sees a frame.
- */
-export class VhostControl implements Actor {
-  readonly name: string;
-  debtNs = 0;
-  private readonly memory: Memory;
-  private device: VhostDevice | null = null;
-  private mailbox!: VhostMailboxServer;
-  private direct!: DirectConfig;
-  private vmm!: Ringer;
+/** A vhost device in front of one queue pair of the hardware. */
+class ControlledPair {
+  private readonly device: VhostDevice;
+  private readonly mailbox: VhostMailboxServer;
+  private readonly direct: DirectConfig;
+  private readonly vmm: Ringer;
 
-  constructor(memory: Memory, config: VhostControlConfig) {
-    this.memory = memory;
-    this.name = config.name;
-  }
-
-  attach(_port: number, link: VhostControlLink): void {
-    this.mailbox = new VhostMailboxServer(this.memory.words(link.mailbox), 0);
-    this.direct = new DirectConfig(this.memory, link.direct);
-    this.vmm = new Ringer(this.memory, link.vmmDoorbell);
+  constructor(memory: Memory, link: VhostControlLink) {
+    this.mailbox = new VhostMailboxServer(memory.words(link.mailbox), 0);
+    this.direct = new DirectConfig(memory, link.direct);
+    this.vmm = new Ringer(memory, link.vmmDoorbell);
     this.device = new VhostDevice(
       link.guestMemoryBytes,
       {
@@ -55,36 +43,71 @@ export class VhostControl implements Actor {
     );
   }
 
-  detach(_port: number): void {
-    this.direct.release();
-    this.device = null;
+  /** Executes the ioctl that waits, if one does. */
+  serveIoctl(): boolean {
+    if (!this.mailbox.serve(this.device)) return false;
+    this.vmm.ring();
+    return true;
   }
 
-  poll(_budget: number, _nowNs: number): number {
-    if (this.device === null || !this.mailbox.serve(this.device)) return 0;
-    this.vmm.ring();
-    return 1;
+  get ioctlPending(): boolean {
+    return this.mailbox.requested;
+  }
+
+  release(): void {
+    this.direct.release();
   }
 
   /** Once both rings have their backend, the hardware takes over. */
   private serveRings(): void {
-    const device = this.device!;
     const vrings: VhostVring[] = [];
     for (let i = 0; i < VRINGS; i++) {
-      const vring = device.vring(i);
+      const vring = this.device.vring(i);
       if (vring === null) return;
       vrings.push(vring);
     }
-    this.direct.serve(device.features, vrings);
+    this.direct.serve(this.device.features, vrings);
   }
 
   private leaveRings(index: number): number {
     this.direct.release();
     return this.direct.lastAvailIdx(index);
   }
+}
+
+/**
+ * vhost in mode `direct`, which is control plane only, as a vDPA device's parent driver is (drivers/vdpa): it takes the
+ * VMM's ioctls as ever, and passes rings whose backend is set to the hardware. It never sees a frame.
+ */
+export class VhostControl implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly pairs: (ControlledPair | null)[] = [];
+
+  constructor(memory: Memory, config: VhostControlConfig) {
+    this.memory = memory;
+    this.name = config.name;
+  }
+
+  attach(port: number, link: VhostControlLink): void {
+    while (this.pairs.length <= port) this.pairs.push(null);
+    this.pairs[port] = new ControlledPair(this.memory, link);
+  }
+
+  detach(port: number): void {
+    this.pairs[port]?.release();
+    this.pairs[port] = null;
+  }
+
+  poll(_budget: number, _nowNs: number): number {
+    let served = 0;
+    for (let p = 0; p < this.pairs.length; p++) if (this.pairs[p]?.serveIoctl()) served++;
+    return served;
+  }
 
   arm(): boolean {
-    return this.device === null || !this.mailbox.requested;
+    return !this.pairs.some((pair) => pair !== null && pair.ioctlPending);
   }
 
   commit(): void {}

@@ -59,6 +59,8 @@ export interface VhostWorkerConfig {
 export interface VhostTapLink {
   readonly queue: RingRef;
   readonly event: Region;
+  /** The table in which a tap of several queues finds where a flow came from, and the number of this queue. */
+  readonly flows: { readonly table: Region; readonly queue: number } | null;
   /** Mode vhost-feedback: what to unmask at the low mark. */
   readonly feedback: TapFeedbackConfig | null;
   readonly backlog: RingRef;

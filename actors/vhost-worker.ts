@@ -10,6 +10,8 @@ import {
 } from '../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
+import { flowHash } from '../src/net/flow-hash.ts';
+import { nowMs, TapFlows } from '../src/net/tap-flows.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
@@ -49,10 +51,10 @@ const TX = 1;
 const NO_WORK = -1;
 
 /**
- * The vhost-net worker of one vNIC (drivers/vhost/vhost.c vhost_worker, drivers/vhost/net.c). One thread, one work
- * list: a FIFO of the receive and the transmit item, each on it at most once. An item is unlinked before it runs, so
- * an event that comes while it runs queues it again, behind the other; an item that has spent its weight requeues
- * itself at the tail. One `poll` is a slice of a pass.
+ * The vhost-net worker of one queue pair of a vNIC (drivers/vhost/vhost.c vhost_worker, drivers/vhost/net.c). One
+ * thread, one work list: a FIFO of the receive and the transmit item, each on it at most once. An item is unlinked
+ * before it runs, so an event that comes while it runs queues it again, behind the other; an item that has spent its
+ * weight requeues itself at the tail. One `poll` is a slice of a pass.
  */
 export class VhostWorker implements Actor {
   readonly name: string;
@@ -68,6 +70,8 @@ export class VhostWorker implements Actor {
   private tapEvent!: EventWord;
   private feedback: TapFeedback | null = null;
   private lowMark = 0;
+  private flows: TapFlows | null = null;
+  private tapQueueIndex = 0;
   private backlog!: IdRingProducer;
   private otherBacklogs: readonly IdRingGauge[] = [];
   private softirq!: SoftirqRaiser;
@@ -102,6 +106,8 @@ export class VhostWorker implements Actor {
       this.tapEvent = new EventWord(this.memory, tap.event);
       this.feedback = tap.feedback === null ? null : new TapFeedback(this.memory, tap.feedback.own, tap.feedback.ports);
       this.lowMark = tap.feedback?.lowMark ?? 0;
+      this.flows = tap.flows === null ? null : new TapFlows(this.memory, tap.flows.table);
+      this.tapQueueIndex = tap.flows?.queue ?? 0;
       this.backlog = new IdRingProducer(this.memory, tap.backlog);
       this.otherBacklogs = tap.otherBacklogs.map((ring) => new IdRingGauge(this.memory, ring));
       this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
@@ -354,9 +360,15 @@ export class VhostWorker implements Actor {
     const header = this.slots.wordOf(id);
     this.slots.words[header + SLOT_LENGTH_WORD] = length;
     readFrameFromChain(this.guest!, queue, this.slots.words, this.slots.bytes, this.slots.byteOf(id), length);
+    if (this.flows !== null) this.noteFlow(this.flows, id, length);
     this.backlog.put(id);
     counts[TX_TO_STACK]++;
     return true;
+  }
+
+  /** tun_flow_update: frames of this flow for the guest come back by the same queue. */
+  private noteFlow(flows: TapFlows, id: number, length: number): void {
+    flows.note(flowHash(this.slots.bytes, this.slots.byteOf(id), length), this.tapQueueIndex, nowMs(this.polledNs));
   }
 
   arm(): boolean {

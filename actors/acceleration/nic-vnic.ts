@@ -5,15 +5,17 @@ import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
 import type { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import { ReceiveSideScaling, evenIndirection } from '../../src/net/receive-side-scaling.ts';
+import { ActivePairs } from '../../src/virtio/active-pairs.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net-header.ts';
-import type { NicVnicLink } from '../nic-links.ts';
+import type { NicVnicLink, NicVnicPairLink } from '../nic-links.ts';
 import { DirectPort } from './direct-vring.ts';
 import type { DpaaPort } from './dpaa.ts';
 import { createPort } from './queues.ts';
 import type { SriovPort } from './sriov.ts';
 
-/** One vNIC inside the NIC: its queues, and the DMA between the wire and its guest's memory. */
-export class NicVnic {
+/** One queue pair of a vNIC inside the NIC: its queues, and the DMA between the wire and its guest's memory. */
+export class NicVnicPair {
   readonly queues: DpaaPort | SriovPort | DirectPort;
   private readonly guest: GuestMemory;
   private readonly event: EventWord | null;
@@ -27,9 +29,9 @@ export class NicVnic {
   private nextNotifyNs = 0;
 
   /** @param notifyGapNs least time between two notifications: the card's interrupt moderation. */
-  constructor(memory: Memory, link: NicVnicLink, notifyGapNs: number) {
-    this.guest = new GuestMemory(memory.buffer(link.guestMemory));
-    this.queues = createPort(memory, link.queues, this.guest);
+  constructor(memory: Memory, guest: GuestMemory, link: NicVnicPairLink, notifyGapNs: number) {
+    this.guest = guest;
+    this.queues = createPort(memory, link.queues, guest);
     this.event = link.event === null ? null : new EventWord(memory, link.event);
     this.rxPeers = link.rxDoorbells.map((region) => new Ringer(memory, region));
     this.txPeers = link.txDoorbells.map((region) => new Ringer(memory, region));
@@ -97,5 +99,51 @@ export class NicVnic {
 
   faults(): string[] {
     return this.queues instanceof DirectPort ? this.queues.faults() : [];
+  }
+}
+
+/** One vNIC inside the NIC: each of its flows goes to one of the queue pairs that the guest uses. */
+export class NicVnic {
+  readonly pairs: readonly NicVnicPair[];
+  private readonly active: ActivePairs;
+  /** Distributes over the pairs; none where there is one only. */
+  private readonly rss: ReceiveSideScaling | null;
+  private used = 1;
+
+  /** @param notifyGapNs least time between two notifications of a pair: the card's interrupt moderation. */
+  constructor(memory: Memory, link: NicVnicLink, notifyGapNs: number) {
+    const guest = new GuestMemory(memory.buffer(link.guestMemory));
+    this.pairs = link.pairs.map((pair) => new NicVnicPair(memory, guest, pair, notifyGapNs));
+    this.active = new ActivePairs(memory, link.activePairs);
+    this.rss = this.pairs.length === 1 ? null : new ReceiveSideScaling(evenIndirection(this.used));
+  }
+
+  /** Takes over how many pairs the guest uses. Once a poll. */
+  refresh(): void {
+    if (this.rss === null) return;
+    const used = this.active.get();
+    if (used === this.used) return;
+    this.used = used;
+    this.rss.setIndirection(evenIndirection(used));
+  }
+
+  /** The oldest frame on the wire into a buffer of its flow's pair; false when there is none. */
+  receive(wire: WireReceiver, length: number): boolean {
+    const pair = this.rss === null ? 0 : this.rss.queueOf(wire.bytes, wire.frameByte(), length);
+    return this.pairs[pair].receive(wire, length);
+  }
+
+  /** Makes received frames visible. Once a batch. */
+  publishRx(): void {
+    for (let p = 0; p < this.pairs.length; p++) this.pairs[p].publishRx();
+  }
+
+  framesHeld(): number {
+    return this.pairs.reduce((sum, pair) => sum + pair.queues.framesHeld(), 0);
+  }
+
+  /** Virtqueue errors where the card serves the guest's rings. */
+  faults(): string[] {
+    return this.pairs.flatMap((pair, p) => pair.faults().map((text) => (p === 0 ? text : `pair ${p}: ${text}`)));
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Census } from '../actor.ts';
 
-/** A vNIC as this vCPU reaches it, whatever its driver. `owner`: this vCPU probes it and takes its receive interrupts. */
+/** A vNIC as this vCPU reaches it, whatever its driver. `owner`: this vCPU probes it and announces its address. */
 export interface NicIdentity {
   readonly owner: boolean;
   readonly macHigh: number;
@@ -23,7 +23,7 @@ export interface NicDriver {
   /** While down: true when `bringUp` would find nothing new. */
   quiet(): boolean;
 
-  /** Received frames that `take` can give now, at most `budget`; 0 on vCPUs that do not own the vNIC. */
+  /** Received frames that `take` can give now, at most `budget`; 0 on vCPUs that serve no receive queue of the vNIC. */
   receive(budget: number): number;
   /**
    * The next received frame, in a guest buffer: it lies NET_HEADER_BYTES into it, `frameBytes` long, which may be

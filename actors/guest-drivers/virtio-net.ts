@@ -2,7 +2,7 @@ import type { Memory, Region } from '../../src/memory/arena.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
 import type { Magazine } from '../../src/memory/magazine.ts';
 import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import type { GuestNicRef } from '../../src/virtio/guest-nic.ts';
+import type { GuestNicRef, GuestNicShare } from '../../src/virtio/guest-nic.ts';
 import { GuestNic } from '../../src/virtio/guest-nic.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
 import type { Census } from '../actor.ts';
@@ -14,6 +14,8 @@ const TX = 1;
 /** A virtio-net device, whatever backend serves it. */
 export interface VirtioNicLink extends NicIdentity {
   readonly nic: GuestNicRef;
+  readonly share: GuestNicShare;
+  /** Kick eventfds of its queue pair: receive, transmit. */
   readonly kicks: readonly Region[];
   /** Of the thread that a kick wakes. */
   readonly backendDoorbell: Region;
@@ -21,6 +23,8 @@ export interface VirtioNicLink extends NicIdentity {
   readonly kickExitNs: number;
   readonly pci: Region;
   readonly vmmDoorbell: Region;
+  /** For the owner: the vCPUs that serve the other pairs, to be told when the vNIC is up. */
+  readonly peers: readonly Region[];
 }
 
 /** The virtio-net driver of one vNIC on one vCPU (drivers/net/virtio_net.c, v3.13). */
@@ -31,13 +35,16 @@ export class VirtioNetDriver implements NicDriver {
   private readonly kicks: readonly EventWord[];
   private readonly backend: Ringer;
   private readonly vmm: Ringer;
+  private readonly peers: readonly Ringer[];
 
   constructor(memory: Memory, guest: GuestMemory, buffers: Magazine, link: VirtioNicLink) {
     this.exitNs = link.kickExitNs;
-    this.nic = new GuestNic(memory, guest, buffers, link.nic, link.owner ? memory.words(link.pci) : null);
+    const pci = link.owner ? memory.words(link.pci) : null;
+    this.nic = new GuestNic(memory, guest, buffers, link.nic, link.share, pci);
     this.kicks = link.kicks.map((region) => new EventWord(memory, region));
     this.backend = new Ringer(memory, link.backendDoorbell);
     this.vmm = new Ringer(memory, link.vmmDoorbell);
+    this.peers = link.peers.map((region) => new Ringer(memory, region));
   }
 
   get up(): boolean {
@@ -45,7 +52,8 @@ export class VirtioNetDriver implements NicDriver {
   }
 
   bringUp(): void {
-    if (!this.nic.step() && this.nic.trapped) this.vmm.ring();
+    if (this.nic.step()) for (const peer of this.peers) peer.ring();
+    else if (this.nic.trapped) this.vmm.ring();
   }
 
   quiet(): boolean {

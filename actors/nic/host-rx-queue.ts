@@ -16,6 +16,7 @@ export class HostRxQueue {
   private readonly done: IdRingProducer;
   private readonly interrupt: InterruptSource;
   private readonly interruptGapNs: number;
+  private readonly level: boolean;
   private nextInterruptNs = 0;
   /** Descriptors with an empty buffer, by the look at the start of the batch. */
   private descriptors = 0;
@@ -28,6 +29,7 @@ export class HostRxQueue {
     this.done = new IdRingProducer(memory, link.done);
     this.interrupt = new InterruptSource(memory, link.interrupt, link.cpuDoorbell);
     this.interruptGapNs = interruptGapNs;
+    this.level = link.level;
   }
 
   /** Looks how many of `wanted` descriptors there are. Once a batch. */
@@ -62,7 +64,9 @@ export class HostRxQueue {
 
   /** Interrupts the host if there is a cause, the vector is not masked and moderation allows; true when it did. */
   notify(nowNs: number): boolean {
-    if (!this.causePending || nowNs < this.nextInterruptNs || !this.interrupt.unmasked) return false;
+    if (!this.causePending && !this.level) return false;
+    if (nowNs < this.nextInterruptNs || !this.interrupt.unmasked) return false;
+    if (!this.causePending && this.done.depth() === 0) return false;
     this.causePending = false;
     this.nextInterruptNs = nowNs + this.interruptGapNs;
     this.interrupt.raise();

@@ -90,8 +90,11 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
     if (!owner) return [];
     const features = publishedFeatures(host.memory.words(nic.published));
     const dump = isPacked(features) ? dumpPackedRing : dumpVring;
-    const lines = [nic.rx, nic.tx].flatMap(({ layout }) => dump(guest, layout, 2).split('\n'));
-    return [{ actor: `${vcpu}, vNIC ${port}: receive and transmit virtqueue`, lines }];
+    const queues = nic.pairs.flatMap(({ rx, tx }) => [rx, tx]);
+    const all = nic.control === null ? queues : [...queues, nic.control];
+    const lines = all.flatMap(({ layout }) => dump(guest, layout, 2).split('\n'));
+    const which = nic.control === null ? '' : ' of each pair, control virtqueue last';
+    return [{ actor: `${vcpu}, vNIC ${port}: receive and transmit virtqueue${which}`, lines }];
   });
 }
 

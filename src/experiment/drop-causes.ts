@@ -5,7 +5,8 @@
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
 import type { VnicSpec } from '../topology/scenario.ts';
-import { softirqName, vcpuName, vhostName } from '../topology/thread-names.ts';
+import { workerCpu } from '../topology/plan-host.ts';
+import { softirqName, vcpuName, vhostNames } from '../topology/thread-names.ts';
 import type { DropCount, PhaseResult, RunResult } from './run-result.ts';
 import { stateOf, tellThread, threadRowOf } from './thread-story.ts';
 
@@ -58,7 +59,8 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
 function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
   const nics = run.scenario.vms.flatMap((vm) => vm.nics.filter(({ bridge }) => bridges.includes(bridge)));
-  const maskedNs = (nic: VnicSpec): number => phase.counters[vhostName(nic.name)]?.feedback_masked_ns ?? 0;
+  const maskedNs = (nic: VnicSpec): number =>
+    Math.max(...vhostNames(nic).map((vhost) => phase.counters[vhost]?.feedback_masked_ns ?? 0));
   const longest = nics.reduce<VnicSpec | null>(
     (most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic),
     null,
@@ -73,13 +75,14 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
 
 interface TapOwner {
   readonly vm: string;
+  readonly vcpus: number;
   readonly nic: VnicSpec;
 }
 
 function ownerOfTap({ scenario }: CausedRun, tap: string): TapOwner | null {
   for (const vm of scenario.vms) {
     const nic = vm.nics.find((each) => each.tap.name === tap);
-    if (nic !== undefined) return { vm: vm.name, nic };
+    if (nic !== undefined) return { vm: vm.name, vcpus: vm.vcpus, nic };
   }
   return null;
 }
@@ -88,13 +91,14 @@ function ownerOfTap({ scenario }: CausedRun, tap: string): TapOwner | null {
 function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): DropCause | null {
   const owner = ownerOfTap(run, tap);
   if (owner === null) return null;
-  const vhost = vhostName(owner.nic.name);
+  const workers = vhostNames(owner.nic);
+  const vhost = mostDemanding(run, phase, workers) ?? workers[0];
   const row = threadRowOf(run, phase, vhost);
   const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0 } = phase.counters[vhost] ?? {};
   const worker = `${vhost}, which empties ${tap},`;
   const state = stateOf(row);
   if (passes > 0 && dry >= passes * LACKING_RATIO) {
-    const vcpu = vcpuName(owner.vm, owner.nic.vcpu);
+    const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
     const vcpuRow = threadRowOf(run, phase, vcpu);
     const lack = `found no receive buffer from the guest in ${formatShare(dry / passes)} of its passes`;
     const starved = state === 'starved' ? `${tellThread(phase, row)}, and when it ran it ` : '';
@@ -114,7 +118,7 @@ function tellWork(phase: PhaseResult, vhost: string): string {
 
 function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): DropCause | null {
   const vm = run.scenario.vms.find(({ name }) => vcpu.startsWith(`${name}/`));
-  const workers = (vm?.nics ?? []).map(({ name }) => vhostName(name));
+  const workers = (vm?.nics ?? []).flatMap(vhostNames);
   return tellSlowest(run, phase, 'which takes frames from the guest,', workers);
 }
 
@@ -127,9 +131,14 @@ function cpuOfPort({ scenario }: CausedRun, port: string): string[] {
 
 /** The CPU whose backlog a worker fills. */
 function cpuOfVhost({ scenario }: CausedRun, vhost: string): string[] {
-  return scenario.vms.flatMap(({ host, nics }) =>
-    nics.filter(({ name }) => vhostName(name) === vhost).map((nic) => softirqName(scenario.hosts, host, nic.vhost.cpu)),
-  );
+  const { hosts, vms } = scenario;
+  return vms.flatMap(({ host, nics }) => {
+    const spec = hosts.find(({ name }) => name === host);
+    return nics.flatMap((nic) => {
+      const pair = vhostNames(nic).indexOf(vhost);
+      return spec === undefined || pair < 0 ? [] : [softirqName(hosts, host, workerCpu(spec, nic, pair))];
+    });
+  });
 }
 
 /** The CPUs of bridges whose ports interrupt another one. */

@@ -27,18 +27,27 @@ export function evenIndirection(queues: number, entries: number = INDIRECTION_EN
 /** A hash key and an indirection table. */
 export class ReceiveSideScaling {
   private readonly toeplitz: Toeplitz;
-  private readonly table: Uint16Array;
-  private readonly mask: number;
+  private table!: Uint16Array;
+  private mask = 0;
 
-  /** @throws RangeError when the table's size is no power of two of at least INDIRECTION_ENTRIES_MIN. */
+  /** @throws as `setIndirection` and Toeplitz do. */
   constructor(table: readonly number[], key: Uint8Array = RSS_KEY) {
+    this.toeplitz = new Toeplitz(key);
+    this.setIndirection(table);
+  }
+
+  /**
+   * Distributes by another table from now on.
+   *
+   * @throws RangeError when its size is no power of two of at least INDIRECTION_ENTRIES_MIN.
+   */
+  setIndirection(table: readonly number[]): void {
     const entries = table.length;
     if (entries < INDIRECTION_ENTRIES_MIN || (entries & (entries - 1)) !== 0) {
       throw new RangeError(
         `indirection table of ${entries} entries: must be a power of two, at least ${INDIRECTION_ENTRIES_MIN}`,
       );
     }
-    this.toeplitz = new Toeplitz(key);
     this.table = Uint16Array.from(table);
     this.mask = entries - 1;
   }

@@ -11,15 +11,15 @@ import type { GuestPlan } from './plan-guest.ts';
 import { connectHardwareVnic } from './plan-acceleration.ts';
 import { planHardware } from './plan-hardware.ts';
 import type { PortHardware } from './plan-hardware.ts';
-import { planHosts } from './plan-host.ts';
+import { planHosts, workerCpu } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
-import { planBridge, planTap, planVhost } from './plan-kernel.ts';
+import { planBridge, planTap, planVhosts } from './plan-kernel.ts';
 import { planCrossings, planSoftirqs } from './plan-softirq.ts';
 import type { Crossing } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
 import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
 import type { BridgeSpec, PortSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
-import { vhostName } from './thread-names.ts';
+import { queueName, vhostNames } from './thread-names.ts';
 
 /** Host slots for copies made by flooding, for each bridge. */
 const CLONE_SLOTS = 1024;
@@ -28,7 +28,8 @@ const CLONE_SLOTS = 1024;
 export interface HardwareVnic {
   readonly vm: VmSpec;
   readonly nic: VnicSpec;
-  readonly vhost: DraftActor;
+  /** By queue pair; one and the same where it only controls. */
+  readonly vhosts: readonly DraftActor[];
 }
 
 /** What of the host kernel serves a vNIC behind a tap. */
@@ -36,13 +37,20 @@ export interface VnicKernel {
   readonly vm: VmSpec;
   readonly nic: VnicSpec;
   readonly tap: DraftActor;
+  readonly bridgeToTap: RingRef;
+  readonly pairs: readonly PairKernel[];
+}
+
+/** One queue pair of such a vNIC: a vhost worker, and one queue of the tap. */
+export interface PairKernel {
   readonly vhost: DraftActor;
   readonly vhostPool: PoolRef;
-  /** Guest to network: vhost to its CPU's backlog. */
+  /** Softirq CPU of its host that the worker runs on. */
+  readonly cpu: number;
+  /** Guest to network: vhost to that CPU's backlog. */
   readonly backlog: RingRef;
   readonly backlogToBridge: RingRef;
-  readonly bridgeToTap: RingRef;
-  /** Mode vhost-feedback: the tap's hold on the NIC ports of its bridge. */
+  /** Mode vhost-feedback: the tap queue's hold on the NIC ports of its bridge. */
   readonly feedback: TapFeedbackConfig | null;
 }
 
@@ -112,10 +120,7 @@ function layOut(
 }
 
 function poolsOfHost({ cpuPools, domains }: Parts): PoolRef[] {
-  return [
-    ...cpuPools,
-    ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vnics.map(({ vhostPool }) => vhostPool)]),
-  ];
+  return [...cpuPools, ...domains.flatMap(({ clonePool, vnics }) => [clonePool, ...vhostPools(vnics)])];
 }
 
 function connect(parts: Parts, hardware: readonly PortHardware[]): void {
@@ -130,7 +135,7 @@ function connect(parts: Parts, hardware: readonly PortHardware[]): void {
     planBridge(parts, domain);
     for (const vnic of domain.vnics) {
       planTap(parts, domain, vnic);
-      planVhost(parts, domain, vnic);
+      planVhosts(parts, domain, vnic);
     }
     domain.hardwareVnics.forEach((vnic) => connectHardwareVnic(parts, domain, vnic));
   }
@@ -160,9 +165,12 @@ function planDomain(
   return { spec, bridge, clonePool, ports, vnics, hardwareVnics };
 }
 
-function feedbackTimer({ nic, feedback }: VnicKernel): FeedbackTimer[] {
+function feedbackTimer({ nic, pairs }: VnicKernel): FeedbackTimer[] {
   const { timeoutNs } = nic.feedback;
-  return feedback === null || timeoutNs === 'none' ? [] : [{ own: feedback.own, ports: feedback.ports, timeoutNs }];
+  if (timeoutNs === 'none') return [];
+  return pairs.flatMap(({ feedback }) =>
+    feedback === null ? [] : [{ own: feedback.own, ports: feedback.ports, timeoutNs }],
+  );
 }
 
 function bypassesHost({ mode }: VnicSpec): boolean {
@@ -170,11 +178,14 @@ function bypassesHost({ mode }: VnicSpec): boolean {
 }
 
 function planHardwareVnic(draft: PlanDraft, host: HostDraft, vm: VmSpec, nic: VnicSpec): HardwareVnic {
-  const name = vhostName(nic.name);
-  const thread = draft.thread(name, 'vhost', 'vhost', host.seats[nic.vhost.cpu], vm.name);
   // Frames pass it by: host memory for the queues it shares with the hardware, none of the host's frames.
   const own = [host.arena.name, `vmm:${vm.name}`];
-  return { vm, nic, vhost: draft.actorOn(thread, name, nic.mode === 'direct' ? own : [...own, `guest:${vm.name}`]) };
+  const buffers = nic.mode === 'direct' ? own : [...own, `guest:${vm.name}`];
+  const workers = vhostNames(nic).map((name, pair) => {
+    const seat = host.seats[workerCpu(host.spec, nic, pair)];
+    return draft.actorOn(draft.thread(name, 'vhost', 'vhost', seat, vm.name), name, buffers);
+  });
+  return { vm, nic, vhosts: Array.from({ length: nic.queues }, (_, pair) => workers[pair] ?? workers[0]) };
 }
 
 function planVnicKernel(
@@ -186,32 +197,31 @@ function planVnicKernel(
   ports: readonly PortHardware[],
 ): VnicKernel {
   const { arena, softirqs, seats } = host;
-  const name = vhostName(nic.name);
-  const vhostThread = draft.thread(name, 'vhost', 'vhost', seats[nic.vhost.cpu], vm.name);
   const { backlogFrames } = host.spec.softirq;
   const txRings = scenario.ports.filter((port: PortSpec) => port.host === vm.host).map(({ txRing }) => txRing);
+  const tap = draft.actor(nic.tap.name, 'tap', softirqs[bridge.cpu].thread, 'vhost', [arena.name]);
+  const pairs = vhostNames(nic).map((name, pair): PairKernel => {
+    const cpu = workerCpu(host.spec, nic, pair);
+    const vhostThread = draft.thread(name, 'vhost', 'vhost', seats[cpu], vm.name);
+    return {
+      vhost: draft.actorOn(vhostThread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]),
+      // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
+      vhostPool: draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings)),
+      cpu,
+      backlog: draft.ring(arena, queueName(`${nic.tap.name}.backlog`, pair), backlogFrames + 1, 'frames'),
+      backlogToBridge: draft.ring(arena, queueName(`${nic.tap.name}.to-${nic.bridge}`, pair), 1024, 'frames'),
+      feedback: nic.mode === 'vhost-feedback' ? planFeedback(draft, nic, ports) : null,
+    };
+  });
+  return { vm, nic, tap, pairs, bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, 1024, 'frames') };
+}
+
+function planFeedback(draft: PlanDraft, nic: VnicSpec, ports: readonly PortHardware[]): TapFeedbackConfig {
   return {
-    vm,
-    nic,
-    tap: draft.actor(nic.tap.name, 'tap', softirqs[bridge.cpu].thread, 'vhost', [arena.name]),
-    vhost: draft.actorOn(vhostThread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]),
-    // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
-    vhostPool: draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings)),
-    backlog: draft.ring(arena, `${nic.tap.name}.backlog`, backlogFrames + 1, 'frames'),
-    backlogToBridge: draft.ring(arena, `${nic.tap.name}.to-${nic.bridge}`, 1024, 'frames'),
-    bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, 1024, 'frames'),
-    feedback:
-      nic.mode === 'vhost-feedback'
-        ? {
-            own: reservePortMask(draft.signals),
-            ports: ports.map(({ mask, rxQueues }) => ({
-              mask,
-              interrupts: rxQueues.map(({ interrupt }) => interrupt),
-            })),
-            highMark: nic.feedback.highMark,
-            lowMark: nic.feedback.lowMark,
-          }
-        : null,
+    own: reservePortMask(draft.signals),
+    ports: ports.map(({ mask, rxQueues }) => ({ mask, interrupts: rxQueues.map(({ interrupt }) => interrupt) })),
+    highMark: nic.feedback.highMark,
+    lowMark: nic.feedback.lowMark,
   };
 }
 
@@ -235,5 +245,10 @@ export function waysHome(parts: Parts, pools: readonly PoolRef[]): ReturnRef[] {
 export function poolsOf({ cpuPools }: Parts, { ports, clonePool, vnics }: BridgeDomain): PoolRef[] {
   const cpus = ports.flatMap(({ rxQueues }) => rxQueues.map(({ cpu }) => cpu));
   const received = cpuPools.filter((_, cpu) => cpus.includes(cpu));
-  return [...received, clonePool, ...vnics.map(({ vhostPool }) => vhostPool)];
+  return [...received, clonePool, ...vhostPools(vnics)];
+}
+
+/** Slots for what guests send, by worker. */
+export function vhostPools(vnics: readonly VnicKernel[]): PoolRef[] {
+  return vnics.flatMap(({ pairs }) => pairs.map(({ vhostPool }) => vhostPool));
 }

@@ -24,6 +24,11 @@ export interface KernelProfile {
   readonly tunReceive: 'backlog' | 'direct';
   /** dev->tx_queue_len of a tap: TUN_READQ_SIZE by tun_net_init() first, 1000 by ether_setup() later. */
   readonly tapQueueFrames: number;
+  /**
+   * Whether the queues of a multi-queue tap share that length between them, as where tun_net_xmit() compares a queue
+   * with `tx_queue_len / numqueues` (drivers/net/tun.c, v3.13); later each has a ring of that length.
+   */
+  readonly tapQueueShared: boolean;
   /** VHOST_NET_PKT_WEIGHT in drivers/vhost/net.c, commit db688c24eada; before it only bytes were counted. */
   readonly vhostPacketWeight: number | 'none';
   /** Packets taken from the tap and completed at a time: VHOST_NET_BATCH in drivers/vhost/net.c; 1 before it. */
@@ -36,6 +41,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ksoftirqdGuard: false,
     tunReceive: 'backlog',
     tapQueueFrames: 500,
+    tapQueueShared: true,
     vhostPacketWeight: 'none',
     vhostBatch: 1,
   },
@@ -44,6 +50,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ksoftirqdGuard: true,
     tunReceive: 'backlog',
     tapQueueFrames: 1000,
+    tapQueueShared: false,
     vhostPacketWeight: 'none',
     vhostBatch: 1,
   },
@@ -52,6 +59,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ksoftirqdGuard: false,
     tunReceive: 'direct',
     tapQueueFrames: 1000,
+    tapQueueShared: false,
     vhostPacketWeight: 256,
     vhostBatch: 64,
   },

@@ -4,45 +4,48 @@ import { TABLE_WORDS } from '../../actors/acceleration/dpaa.ts';
 import type { AcceleratedQueuesRef } from '../../actors/acceleration/queues.ts';
 import { reserveDescriptorRing } from '../../actors/acceleration/sriov.ts';
 import { NIC_VNIC_PORT } from '../../actors/nic-links.ts';
-import type { NicVnicLink } from '../../actors/nic-links.ts';
+import type { NicVnicLink, NicVnicPairLink } from '../../actors/nic-links.ts';
 import {
   VHOST_ACCELERATED_COUNTERS,
   VHOST_ACCELERATED_GUEST_PORT,
   VHOST_HARDWARE_PORT,
 } from '../../actors/vhost-accelerated.ts';
 import type { VhostHardwareLink } from '../../actors/vhost-accelerated.ts';
-import { VHOST_CONTROL_PORT } from '../../actors/vhost-control.ts';
 import type { VhostControlLink } from '../../actors/vhost-control.ts';
-import type { VhostGuestLink } from '../../actors/vhost-links.ts';
-import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveRing } from '../memory/id-ring.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { BridgeDomain, HardwareVnic, Parts } from './build-plan.ts';
 import type { DraftActor } from './plan-draft.ts';
+import { guestLinkOf } from './plan-kernel.ts';
 import type { VnicSpec } from './scenario.ts';
 
-/** Connects one vNIC's vhost to the NIC port in front of its bridge. */
+/** Connects one vNIC's vhost workers to the NIC port in front of its bridge. */
 export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic): void {
-  const { vm, nic } = vnic;
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { vcpu } = guest.nics[vm.nics.indexOf(nic)];
+  const { vm, nic, vhosts } = vnic;
   if (domain.ports.length === 0) {
     throw new Error(`vNIC ${nic.name} is ${nic.mode}, and its bridge ${domain.spec.name} has no NIC port`);
   }
-  const port = domain.ports[0].nic;
+  const guest = parts.guests.find(({ spec }) => spec === vm)!;
+  const { pairs, activePairs } = guest.nics[vm.nics.indexOf(nic)];
   if (nic.mode === 'direct') {
-    const config = reserveDirectConfig(parts.host.arena);
-    connectControl(parts, vnic, config);
-    const vcpus = guest.vcpus.map(({ thread }) => thread.doorbell);
-    connectNic(port, vnic, { queues: { kind: 'direct', config }, event: null }, [vcpu.thread.doorbell], vcpus);
-    return;
+    const [vhost] = vhosts;
+    vhost.spec = { kind: 'vhost-control', config: { name: vhost.name } };
+  } else {
+    vhosts.forEach((vhost) => configureVhost(parts, vhost));
   }
-  const queues = reserveQueues(parts, nic);
-  const event = reserveDoorbell(parts.draft.signals);
-  connectVhost(parts, vnic, queues, event);
-  const { doorbell } = vnic.vhost.thread;
-  connectNic(port, vnic, { queues, event }, [doorbell], [doorbell]);
+  const mac = parseMac(nic.mac);
+  const link: NicVnicLink = {
+    guestMemory: `guest:${vm.name}`,
+    macHigh: mac.high,
+    macLow: mac.low,
+    activePairs,
+    pairs: pairs.map((_, pair) => (nic.mode === 'direct' ? connectControl : connectVhost)(parts, vnic, pair)),
+  };
+  const nicActor = domain.ports[0].nic;
+  const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
+  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link });
+  nicActor.thread.buffers.add(link.guestMemory);
 }
 
 function reserveQueues(parts: Parts, nic: VnicSpec): AcceleratedQueuesRef {
@@ -70,12 +73,7 @@ function reserveQueues(parts: Parts, nic: VnicSpec): AcceleratedQueuesRef {
   };
 }
 
-function connectVhost(
-  parts: Parts,
-  { vm, nic, vhost }: HardwareVnic,
-  queues: AcceleratedQueuesRef,
-  event: Region,
-): void {
+function configureVhost(parts: Parts, vhost: DraftActor): void {
   const { table } = parts.host.spec.costs;
   vhost.spec = {
     kind: 'vhost-accelerated',
@@ -90,49 +88,35 @@ function connectVhost(
       },
     },
   };
-  const hardware: VhostHardwareLink = { queues, event };
-  vhost.attachments.push({ port: VHOST_HARDWARE_PORT, link: hardware });
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { mailbox, kicks, vcpu } = guest.nics[vm.nics.indexOf(nic)];
-  const link: VhostGuestLink = {
-    guestMemory: `guest:${vm.name}`,
-    mailbox,
-    kicks,
-    callDoorbells: [[vcpu.thread.doorbell], guest.vcpus.map(({ thread }) => thread.doorbell)],
-    vmmDoorbell: guest.vmm.thread.doorbell,
-  };
-  vhost.attachments.push({ port: VHOST_ACCELERATED_GUEST_PORT, link });
 }
 
-function connectControl(parts: Parts, { vm, nic, vhost }: HardwareVnic, direct: Region): void {
+/** One queue pair by way of a vhost worker: what the NIC serves of it. */
+function connectVhost(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: number): NicVnicPairLink {
+  const queues = reserveQueues(parts, nic);
+  const event = reserveDoorbell(parts.draft.signals);
+  const hardware: VhostHardwareLink = { queues, event };
+  vhosts[pair].attachments.push({ port: VHOST_HARDWARE_PORT, link: hardware });
+  vhosts[pair].attachments.push({ port: VHOST_ACCELERATED_GUEST_PORT, link: guestLinkOf(parts, { vm, nic }, pair) });
+  const { doorbell } = vhosts[pair].thread;
+  return { queues, event, rxDoorbells: [doorbell], txDoorbells: [doorbell] };
+}
+
+/** One queue pair whose rings the NIC serves itself. */
+function connectControl(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: number): NicVnicPairLink {
   const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  vhost.spec = { kind: 'vhost-control', config: { name: vhost.name } };
+  const { mailbox, receiver, senders } = guest.nics[vm.nics.indexOf(nic)].pairs[pair];
+  const direct = reserveDirectConfig(parts.host.arena);
   const link: VhostControlLink = {
     guestMemoryBytes: guest.memoryBytes,
-    mailbox: guest.nics[vm.nics.indexOf(nic)].mailbox,
+    mailbox,
     vmmDoorbell: guest.vmm.thread.doorbell,
     direct,
   };
-  vhost.attachments.push({ port: VHOST_CONTROL_PORT, link });
-}
-
-function connectNic(
-  nicActor: DraftActor,
-  { vm, nic }: HardwareVnic,
-  served: Pick<NicVnicLink, 'queues' | 'event'>,
-  rxDoorbells: readonly Region[],
-  txDoorbells: readonly Region[],
-): void {
-  const mac = parseMac(nic.mac);
-  const link: NicVnicLink = {
-    guestMemory: `guest:${vm.name}`,
-    macHigh: mac.high,
-    macLow: mac.low,
-    ...served,
-    rxDoorbells,
-    txDoorbells,
+  vhosts[pair].attachments.push({ port: pair, link });
+  return {
+    queues: { kind: 'direct', config: direct },
+    event: null,
+    rxDoorbells: [receiver.thread.doorbell],
+    txDoorbells: senders.map(({ thread }) => thread.doorbell),
   };
-  const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
-  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link });
-  nicActor.thread.buffers.add(link.guestMemory);
 }

@@ -128,7 +128,7 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
   if (there.some(({ key }) => key === 'kicks')) {
     return vhosts.flatMap((vhost) =>
       vcpus.flatMap((vcpu) => [
-        ...((vcpu.link as GuestVcpuNicLink).owner ? [frames(vhost, vcpu, 'rx virtqueue')] : []),
+        ...((vcpu.link as GuestVcpuNicLink).share.receives ? [frames(vhost, vcpu, 'rx virtqueue')] : []),
         frames(vcpu, vhost, 'tx virtqueue'),
       ]),
     );
@@ -157,7 +157,9 @@ function vringEdges(plan: Plan): GraphEdge[] {
     .flatMap((nic) =>
       nic.attachments.flatMap(({ port, link }) => {
         const vnic = link as NicVnicLink;
-        return port >= NIC_VNIC_PORT && vnic.queues.kind === 'direct' ? [{ nic, vnic }] : [];
+        return port >= NIC_VNIC_PORT && vnic.pairs.some(({ queues }) => queues.kind === 'direct')
+          ? [{ nic, vnic }]
+          : [];
       }),
     );
   const guests = actors
@@ -167,7 +169,7 @@ function vringEdges(plan: Plan): GraphEdge[] {
     guests
       .filter(({ port }) => port.macHigh === vnic.macHigh && port.macLow === vnic.macLow)
       .flatMap(({ vcpu, port }): GraphEdge[] => [
-        ...(port.owner ? [frames({ actor: nic }, { actor: vcpu }, 'rx virtqueue')] : []),
+        ...(port.share.receives ? [frames({ actor: nic }, { actor: vcpu }, 'rx virtqueue')] : []),
         frames({ actor: vcpu }, { actor: nic }, 'tx virtqueue'),
       ]),
   );

@@ -35,7 +35,7 @@ const DESTINATION_PORT = 9;
 const FIRST_STATION = 10;
 
 /** One receive queue: its descriptor rings and vector, and the driver's frames on their way into the bridge. */
-export interface RxQueueHardware extends NicRxQueueLink {
+export interface RxQueueHardware extends Omit<NicRxQueueLink, 'level'> {
   /** Softirq CPU of its host that its vector interrupts. */
   readonly cpu: number;
   readonly toBridge: RingRef;
@@ -143,6 +143,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
   };
   nic.attachments.push({ port: NIC_WIRE_PORT, link: { rx: incoming, tx: outgoing } satisfies NicWireLink });
 
+  const level = isMaskable(scenario, spec);
   const rings = {
     rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, host, spec, q)),
     tx: draft.ring(host.arena, `${name}.tx`, spec.txRing, 'frames'),
@@ -157,12 +158,18 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, actors: 
     connect: (slots, feedback) => {
       // The ring into the bridge is the driver's: the card is not to know it.
       const rxQueues = rings.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
-        return { free, done, interrupt, cpuDoorbell };
+        return { free, done, interrupt, cpuDoorbell, level };
       });
       const link: NicHostLink = { slots, rxQueues, tx: rings.tx, txDone: rings.txDone, feedback };
       nic.attachments.push({ port: NIC_HOST_PORT, link });
     },
   };
+}
+
+/** Whether a tap with feedback stands behind the port. */
+function isMaskable({ bridges, vms }: Scenario, { name }: PortSpec): boolean {
+  const bridge = bridges.find(({ ports }) => ports.includes(name));
+  return vms.some(({ nics }) => nics.some((nic) => nic.mode === 'vhost-feedback' && nic.bridge === bridge?.name));
 }
 
 /** Vectors go round the CPUs of the host from that of the port on, as drivers spread them (cpumask_local_spread). */

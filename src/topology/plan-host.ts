@@ -3,7 +3,7 @@ import type { Arena } from '../memory/arena.ts';
 import type { SoftirqLimits } from '../runtime/softirq-policy.ts';
 import { CONTROL_SEAT } from './plan-draft.ts';
 import type { CpuSeat, DraftActor, PlanDraft } from './plan-draft.ts';
-import type { HostSpec, Scenario } from './scenario.ts';
+import type { HostSpec, Scenario, VnicSpec } from './scenario.ts';
 import { softirqName } from './thread-names.ts';
 
 export interface HostDraft {
@@ -43,6 +43,11 @@ export function hostNamed(hosts: readonly HostDraft[], name: string): HostDraft 
   const found = hosts.find(({ spec }) => spec.name === name);
   if (found === undefined) throw new Error(`no host ${name} in the scenario`);
   return found;
+}
+
+/** A vNIC's vhost workers go round the CPUs of the host from its own on, as the vectors of a port do. */
+export function workerCpu({ softirqCpus }: HostSpec, { vhost }: VnicSpec, pair: number): number {
+  return (vhost.cpu + pair) % softirqCpus;
 }
 
 function softirqLimits({ hz, softirq }: HostSpec): SoftirqLimits {

@@ -8,10 +8,15 @@ import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import type { VhostGuestLink, VhostTapLink } from '../../actors/vhost-links.ts';
 import type { Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
-import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
+import { reserveTapFlows } from '../net/tap-flows.ts';
+import type { ActorSpec } from '../runtime/plan.ts';
+import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
 import { backlogsOf } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
+import type { GuestNicPlan } from './plan-guest-nic.ts';
+import type { VnicSpec } from './scenario.ts';
+import { queueName } from './thread-names.ts';
 
 /** The doorbell to ring for `receiver` after handing it something; none on the same thread. */
 function wake(sender: DraftActor, receiver: DraftActor): Region | null {
@@ -47,8 +52,8 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       nic: true,
       txDoorbell: port.nicDoorbell,
     })),
-    ...vnics.map(({ tap, backlogToBridge, bridgeToTap }): BridgePortLink => ({
-      rx: [backlogToBridge],
+    ...vnics.map(({ tap, pairs, bridgeToTap }): BridgePortLink => ({
+      rx: pairs.map(({ backlogToBridge }) => backlogToBridge),
       tx: bridgeToTap,
       txLimit: bridgeToTap.capacity,
       txUncleaned: null,
@@ -60,9 +65,10 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
 }
 
 export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
-  const { tap, nic, vhost, bridgeToTap, feedback } = vnic;
+  const { tap, nic, bridgeToTap } = vnic;
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;
+  const { activePairs } = guestNicOf(parts, vnic);
   tap.spec = {
     kind: 'tap',
     config: {
@@ -71,20 +77,46 @@ export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): v
       slots,
       returns: waysHome(parts, poolsOf(parts, domain)),
       queueFrames: nic.tap.queueFrames,
-      feedback,
+      steering: nic.queues === 1 ? null : { activePairs, flows: reserveTapFlows(host.arena) },
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
     },
   };
-  const queue = draft.ring(host.arena, `${tap.name}.queue`, nic.tap.queueFrames, 'frames');
-  const event = reserveDoorbell(draft.signals);
   tap.attachments.push({ port: TAP_BRIDGE_PORT, link: { rx: bridgeToTap } satisfies TapBridgeLink });
-  const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell };
-  tap.attachments.push({ port: TAP_READER_PORT, link: reader });
 }
 
-export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+function guestNicOf({ guests }: Parts, { vm, nic }: VnicKernel): GuestNicPlan {
+  return guests.find(({ spec }) => spec === vm)!.nics[vm.nics.indexOf(nic)];
+}
+
+/** The vhost workers of a vNIC, each with a queue of the tap and a queue pair of the guest. */
+export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+  const { tap, nic, pairs } = vnic;
+  const { host, draft } = parts;
+  const { steering } = (tap.spec as Extract<ActorSpec, { kind: 'tap' }>).config;
+  pairs.forEach((pair, index) => {
+    const queue = draft.ring(host.arena, queueName(`${tap.name}.queue`, index), nic.tap.queueFrames, 'frames');
+    const event = reserveDoorbell(draft.signals);
+    const { vhost, feedback } = pair;
+    const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell, feedback };
+    tap.attachments.push({ port: TAP_READER_PORT + index, link: reader });
+    configureVhost(parts, domain, nic, pair);
+    const flows = steering === null ? null : { table: steering.flows, queue: index };
+    const tapLink: VhostTapLink = {
+      queue,
+      event,
+      flows,
+      feedback,
+      backlog: pair.backlog,
+      otherBacklogs: backlogsOf(parts, pair.cpu).filter((ring) => ring !== pair.backlog),
+      softirqLine: host.softirqs[pair.cpu].thread.doorbell,
+    };
+    vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
+    vhost.attachments.push({ port: VHOST_GUEST_PORT, link: guestLinkOf(parts, vnic, index) });
+  });
+}
+
+function configureVhost(parts: Parts, domain: BridgeDomain, nic: VnicSpec, { vhost, vhostPool }: PairKernel): void {
   const { host, draft, slots } = parts;
-  const { vhost, nic, vm, tap, vhostPool, backlog } = vnic;
   const { table } = host.spec.costs;
   vhost.spec = {
     kind: 'vhost',
@@ -111,20 +143,17 @@ export function planVhost(parts: Parts, domain: BridgeDomain, vnic: VnicKernel):
       },
     },
   };
-  const { queue, event } = tap.attachments.find(({ port }) => port === TAP_READER_PORT)!.link as TapReaderLink;
-  const { cpu } = nic.vhost;
-  const softirqLine = host.softirqs[cpu].thread.doorbell;
-  const otherBacklogs = backlogsOf(parts, cpu).filter((ring) => ring !== backlog);
-  const tapLink: VhostTapLink = { queue, event, feedback: vnic.feedback, backlog, otherBacklogs, softirqLine };
-  vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
+}
+
+/** The guest's side of one queue pair, for the worker that serves it. */
+export function guestLinkOf(parts: Parts, { vm, nic }: Pick<VnicKernel, 'vm' | 'nic'>, pair: number): VhostGuestLink {
   const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { mailbox, kicks, vcpu } = guest.nics[vm.nics.indexOf(nic)];
-  const guestLink: VhostGuestLink = {
+  const { mailbox, kicks, receiver, senders } = guest.nics[vm.nics.indexOf(nic)].pairs[pair];
+  return {
     guestMemory: `guest:${vm.name}`,
     mailbox,
     kicks,
-    callDoorbells: [[vcpu.thread.doorbell], guest.vcpus.map(({ thread }) => thread.doorbell)],
+    callDoorbells: [[receiver.thread.doorbell], senders.map(({ thread }) => thread.doorbell)],
     vmmDoorbell: guest.vmm.thread.doorbell,
   };
-  vhost.attachments.push({ port: VHOST_GUEST_PORT, link: guestLink });
 }

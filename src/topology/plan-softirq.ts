@@ -4,7 +4,7 @@ import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-li
 import type { Region } from '../memory/arena.ts';
 import type { BridgeInputRef, SteeringRef } from '../memory/bridge-input.ts';
 import type { RingRef } from '../memory/id-ring.ts';
-import type { BridgeDomain, Parts } from './build-plan.ts';
+import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
@@ -32,11 +32,11 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
       ...ports.flatMap(({ spec: { name }, rxQueues }) =>
         rxQueues.flatMap(({ cpu, toBridge }, q) => (cpu === to ? [] : [cross(queueName(name, q), toBridge)])),
       ),
-      ...vnics
-        .filter(({ nic }) => nic.vhost.cpu !== to)
-        .map(({ nic, backlogToBridge }) => {
-          return cross(nic.tap.name, backlogToBridge);
-        }),
+      ...vnics.flatMap(({ nic, pairs }) =>
+        pairs.flatMap(({ cpu, backlogToBridge }, pair) =>
+          cpu === to ? [] : [cross(queueName(nic.tap.name, pair), backlogToBridge)],
+        ),
+      ),
     ];
   });
 }
@@ -44,9 +44,14 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
 /** Every ring of one CPU's backlog: netdev_max_backlog counts what is in all of them. */
 export function backlogsOf({ domains, crossings }: Parts, cpu: number): RingRef[] {
   return [
-    ...domains.flatMap(({ vnics }) => vnics.filter(({ nic }) => nic.vhost.cpu === cpu).map(({ backlog }) => backlog)),
+    ...domains.flatMap(({ vnics }) => pairsOn(vnics, cpu).map(({ backlog }) => backlog)),
     ...crossings.filter(({ to }) => to === cpu).map(({ ring }) => ring),
   ];
+}
+
+/** Queue pairs whose workers run on one CPU. */
+function pairsOn(vnics: readonly VnicKernel[], cpu: number): PairKernel[] {
+  return vnics.flatMap(({ pairs }) => pairs.filter((pair) => pair.cpu === cpu));
 }
 
 export function planSoftirqs(parts: Parts): void {
@@ -88,7 +93,7 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
         addLink(softirq, { kind: 'nic', ...rings, interrupt: queue.interrupt, mask, ...onward });
       });
     }
-    for (const { backlog, backlogToBridge } of domain.vnics.filter(({ nic }) => nic.vhost.cpu === cpu)) {
+    for (const { backlog, backlogToBridge } of pairsOn(domain.vnics, cpu)) {
       addLink(softirq, { kind: 'backlog', from: backlog, ...outputTo(parts, softirq, domain, backlogToBridge) });
     }
   }

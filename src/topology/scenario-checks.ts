@@ -125,6 +125,16 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
             ),
           ],
     ),
+    ...nics.flatMap(({ queues }, n) =>
+      queues <= vcpus
+        ? []
+        : [
+            valueFault(
+              ['vms', v, 'nics', n, 'queues'],
+              `found ${queues}, allowed: 1 to ${vcpus} (vcpus: ${vcpus}), since a driver uses no more (virtnet_probe)`,
+            ),
+          ],
+    ),
     ...checkFunction(nf, ['vms', v, 'nf'], own),
   ];
 }

@@ -103,7 +103,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
  */
 export function framesHeldAtOnce(host: string, ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
   const here = (each: PortSpec | VmSpec): boolean => each.host === host;
-  const queues = vms.filter(here).flatMap(({ nics }) => nics.map(({ tap }) => tap.queueFrames));
+  const queues = vms.filter(here).flatMap(({ nics }) => nics.map(({ tap, queues }) => queues * tap.queueFrames));
   const rings = ports
     .filter(here)
     .map(({ rxRing, txRing, rxQueues }) => rxQueues * (rxRing + HANDOVER_FRAMES) + 2 * txRing);
@@ -210,7 +210,7 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
         mode: nic.mode,
         mac: nic.mac === 'auto' ? `52:54:00:00:${hexByte(v)}:${hexByte(n + 1)}` : nic.mac,
         ip: nic.ip === 'auto' ? hostAddress(portsOf(bridge, host)[0], position) : nic.ip,
-        vcpu: nic.vcpu === 'auto' ? n % vm.vcpus : nic.vcpu,
+        vcpu: nic.vcpu === 'auto' ? (nic.queues === 1 ? n % vm.vcpus : 0) : nic.vcpu,
         bridge,
       };
     }),
@@ -228,10 +228,12 @@ function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undef
 
 function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number) {
   const { tap, vhost, feedback } = nic;
-  const queueFrames = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
+  const txQueueLen = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
+  const queueFrames = kernel.tapQueueShared ? Math.max(1, Math.floor(txQueueLen / nic.queues)) : txQueueLen;
   const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
   return {
     queueSize: nic.queueSize,
+    queues: nic.queues,
     tap: { name: tap.name ?? '', queueFrames },
     vhost: {
       cpu: vhost.cpu === 'auto' ? bridgeCpu : vhost.cpu,

@@ -198,10 +198,18 @@ const vnicSchema = z.strictObject({
   ip: addressOrAuto().prefault('auto').describe('Address and prefix length. Default auto: in the network of its port.'),
   vcpu: integerOr('auto', 0, VCPUS_MAX - 1)
     .prefault('auto')
-    .describe('vCPU that serves it. Default auto: the vNICs of a VM in turn.'),
+    .describe(
+      'vCPU that serves it, or its first queue pair. Default auto: the vNICs of a VM in turn, or 0 with several pairs.',
+    ),
   queueSize: powerOfTwo(2, 32_768)
     .prefault(256)
     .describe('Entries of each virtqueue. Default 256; VIRTIO 2.7: at most 32768.'),
+  queues: integer(1, VCPUS_MAX)
+    .prefault(1)
+    .describe(
+      'Queue pairs (VIRTIO_NET_F_MQ), at most as many as vCPUs, each with a vhost worker and a queue of the tap or of ' +
+        'the NIC; vCPU i serves pair i and sends by it. Default 1.',
+    ),
   tap: tapSchema.prefault({}).describe('The tap behind it, which a bridge names; unused by accelerated and direct.'),
   vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
   feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),

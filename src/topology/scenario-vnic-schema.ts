@@ -8,7 +8,10 @@ export const tapSchema = z.strictObject({
   name: componentName().describe('Interface name. Default tapN, counted over all vNICs.').optional(),
   queue: integerOr('auto', 1, 65_536)
     .prefault('auto')
-    .describe('Frames it can hold. Default auto: by kernel, 500 (TUN_READQ_SIZE) or 1000 (ether_setup).'),
+    .describe(
+      'Frames it can hold: each of its queues, or in linux-3.13 all of them together. Default auto: by kernel, 500 ' +
+        '(TUN_READQ_SIZE) or 1000 (ether_setup).',
+    ),
 });
 
 export const vhostSchema = z.strictObject({

@@ -102,8 +102,11 @@ export interface VnicSpec {
   /** Index of the vCPU that serves it. */
   readonly vcpu: number;
   readonly queueSize: number;
+  /** Queue pairs; the first is served by vCPU `vcpu`, each other by the next one. */
+  readonly queues: number;
   /** Bridge that its tap is a port of; also tells accelerated and direct vNICs their NIC port. */
   readonly bridge: string;
+  /** `queueFrames` is the limit of each of its queues, of which there are `queues`. */
   readonly tap: { readonly name: string; readonly queueFrames: number };
   readonly vhost: {
     /** Softirq CPU that it runs on, and whose backlog takes what it sends. */

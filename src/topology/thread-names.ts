@@ -1,5 +1,5 @@
 /** How the threads and actors of a run are called, wherever a scenario or a result names one. */
-import type { PlacementSpec, ThreadKind, ThreadSpec } from './scenario.ts';
+import type { PlacementSpec, ThreadKind, ThreadSpec, VnicSpec } from './scenario.ts';
 
 export const generatorName = (port: string): string => `generator-${port}`;
 export const sinkName = (port: string): string => `sink-${port}`;
@@ -16,6 +16,12 @@ export function softirqName(hosts: readonly { readonly name: string }[], host: s
   return hosts.length === 1 ? `softirq${cpu}` : `${host}/softirq${cpu}`;
 }
 
+/** A vNIC's vhost workers: one for each queue pair, or a single one where it only controls. */
+export function vhostNames({ name, mode, queues }: Pick<VnicSpec, 'name' | 'mode' | 'queues'>): string[] {
+  const workers = mode === 'direct' ? 1 : queues;
+  return Array.from({ length: workers }, (_, pair) => queueName(vhostName(name), pair));
+}
+
 /** The components that thread names are made of. */
 export interface NamedComponents {
   readonly hosts: readonly { readonly name: string; readonly softirqCpus: number }[];
@@ -24,7 +30,9 @@ export interface NamedComponents {
   readonly vms: readonly {
     readonly name: string;
     readonly vcpus: number;
-    readonly nics: readonly { readonly name: string; readonly tap: { readonly name: string } }[];
+    readonly nics: readonly (Pick<VnicSpec, 'name' | 'mode' | 'queues'> & {
+      readonly tap: { readonly name: string };
+    })[];
   }[];
 }
 
@@ -37,7 +45,7 @@ export function actorNames({ hosts, ports, bridges, vms }: NamedComponents): str
     ...ports.flatMap(({ name }) => [generatorName(name), name, sinkName(name)]),
     ...bridges.map(({ name }) => name),
     ...vms.flatMap(({ name, vcpus, nics }) => [
-      ...nics.flatMap((nic) => [nic.tap.name, vhostName(nic.name)]),
+      ...nics.flatMap((nic) => [nic.tap.name, ...vhostNames(nic)]),
       ...Array.from({ length: vcpus }, (_, i) => vcpuName(name, i)),
       vmmName(name),
     ]),

@@ -99,6 +99,11 @@ export function commonFeatures(a: FeatureSet, b: FeatureSet): FeatureSet {
   return { lo: (a.lo & b.lo) >>> 0, hi: (a.hi & b.hi) >>> 0 };
 }
 
+/** The bits present in either set. */
+export function unionFeatures(a: FeatureSet, b: FeatureSet): FeatureSet {
+  return { lo: (a.lo | b.lo) >>> 0, hi: (a.hi | b.hi) >>> 0 };
+}
+
 /** The bits of `a` that `b` lacks. */
 export function featuresWithout(a: FeatureSet, b: FeatureSet): FeatureSet {
   return { lo: (a.lo & ~b.lo) >>> 0, hi: (a.hi & ~b.hi) >>> 0 };
@@ -131,17 +136,21 @@ export const VHOST_NET_FEATURES: FeatureSet = featureSet(
 /** What the VMM implements itself, in the device configuration, whatever the backend. */
 export const VMM_NET_FEATURES: FeatureSet = featureSet(VIRTIO_NET_F_MAC, VIRTIO_NET_F_STATUS, VIRTIO_NET_F_MTU);
 
+/** What it implements besides for a device with several queue pairs: the control virtqueue that puts them into use. */
+export const MULTIQUEUE_FEATURES: FeatureSet = featureSet(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ);
+
 /**
  * Bits that exist only on the legacy interface; a modern device hides them (QEMU, virtio_device_class legacy_features).
  */
 const LEGACY_FEATURES: FeatureSet = featureSet(VIRTIO_F_NOTIFY_ON_EMPTY, VIRTIO_F_ANY_LAYOUT);
 
-/** What a virtio-net PCI device in front of a vhost backend offers its driver (QEMU, vhost_get_features). */
-export function deviceOfferedFeatures(backend: FeatureSet): FeatureSet {
-  return {
-    lo: (featuresWithout(backend, LEGACY_FEATURES).lo | VMM_NET_FEATURES.lo) >>> 0,
-    hi: (backend.hi | VMM_NET_FEATURES.hi) >>> 0,
-  };
+/**
+ * What a virtio-net PCI device of `queuePairs` pairs in front of a vhost backend offers its driver (QEMU,
+ * vhost_get_features).
+ */
+export function deviceOfferedFeatures(backend: FeatureSet, queuePairs = 1): FeatureSet {
+  const own = queuePairs > 1 ? unionFeatures(VMM_NET_FEATURES, MULTIQUEUE_FEATURES) : VMM_NET_FEATURES;
+  return unionFeatures(featuresWithout(backend, LEGACY_FEATURES), own);
 }
 
 /** Dependencies of network features (section 5.1.3.1): the first needs at least one of the others. */

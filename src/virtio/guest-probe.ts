@@ -2,7 +2,14 @@
  * The guest driver's initialisation of a virtio-net PCI device (VIRTIO 1.x section 3.1.1, Linux virtio_dev_probe and
  * virtnet_probe), one trapped register access at a time. Never blocks: `step` posts an access or takes its answer.
  */
-import { commonFeatures, hasFeature, VIRTIO_F_VERSION_1, VIRTIO_NET_F_MAC, VIRTIO_NET_F_MTU } from './features.ts';
+import {
+  commonFeatures,
+  hasFeature,
+  VIRTIO_F_VERSION_1,
+  VIRTIO_NET_F_MAC,
+  VIRTIO_NET_F_MQ,
+  VIRTIO_NET_F_MTU,
+} from './features.ts';
 import type { FeatureSet } from './features.ts';
 import * as regs from './pci-layout.ts';
 import type { PciTrapGuest } from './pci-trap.ts';
@@ -13,8 +20,11 @@ const { STATUS_ACKNOWLEDGE, STATUS_DRIVER, STATUS_DRIVER_OK, STATUS_FAILED, STAT
 export interface GuestProbeOptions {
   /** What the driver knows how to use; it accepts what the device offers of it. */
   readonly wanted: FeatureSet;
-  /** Wanted size of each queue, by index; the device's own maximum caps it. */
-  readonly queueSizes: readonly number[];
+  /**
+   * Wanted size of each queue, by index, of a device with so many pairs; the device's own maximum caps it. Fewer than
+   * the device has leaves the rest disabled.
+   */
+  queueSizes(features: FeatureSet, queuePairs: number): readonly number[];
   /**
    * Places queue `index` of the settled size in guest memory and makes the ring empty (its driver queue's
    * `initialise`).
@@ -35,6 +45,8 @@ export interface ProbedDevice {
   readonly mac: readonly number[] | null;
   /** Bytes of network-layer data in a frame; null when the device states no limit. */
   readonly mtuBytes: number | null;
+  /** max_virtqueue_pairs; 1 without VIRTIO_NET_F_MQ. */
+  readonly queuePairs: number;
   readonly queues: readonly ProbedQueue[];
 }
 
@@ -89,7 +101,7 @@ export class GuestProbe {
     const features = yield* this.negotiate();
     if (features === null) return yield* this.giveUp();
     const config = yield* this.readConfig(features);
-    const queues = yield* this.setUpQueues(features);
+    const queues = yield* this.setUpQueues(features, config.queuePairs);
     if (queues === null) return yield* this.giveUp();
     const status = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
     yield* write(regs.DEVICE_STATUS_BYTE, status);
@@ -122,7 +134,7 @@ export class GuestProbe {
   }
 
   /** Fields wider than one access may change between two: read again until config_generation stands (section 2.5.1). */
-  private *readConfig(features: FeatureSet): Steps<Pick<ProbedDevice, 'mac' | 'mtuBytes'>> {
+  private *readConfig(features: FeatureSet): Steps<Pick<ProbedDevice, 'mac' | 'mtuBytes' | 'queuePairs'>> {
     for (;;) {
       const generation = yield* read(regs.CONFIG_GENERATION_BYTE);
       let mac: number[] | null = null;
@@ -131,13 +143,14 @@ export class GuestProbe {
         for (let byte = 0; byte < 6; byte++) mac.push(yield* read(regs.NET_MAC_BYTE + byte));
       }
       const mtuBytes = hasFeature(features, VIRTIO_NET_F_MTU) ? yield* read(regs.NET_MTU_BYTE) : null;
-      if ((yield* read(regs.CONFIG_GENERATION_BYTE)) === generation) return { mac, mtuBytes };
+      const queuePairs = hasFeature(features, VIRTIO_NET_F_MQ) ? yield* read(regs.NET_MAX_VIRTQUEUE_PAIRS_BYTE) : 1;
+      if ((yield* read(regs.CONFIG_GENERATION_BYTE)) === generation) return { mac, mtuBytes, queuePairs };
     }
   }
 
   /** Section 4.1.5.1.3, for each queue; null with `failure` set. */
-  private *setUpQueues(features: FeatureSet): Steps<ProbedQueue[] | null> {
-    const { queueSizes } = this.options;
+  private *setUpQueues(features: FeatureSet, queuePairs: number): Steps<ProbedQueue[] | null> {
+    const queueSizes = this.options.queueSizes(features, queuePairs);
     const deviceQueues = yield* read(regs.NUM_QUEUES_BYTE);
     if (deviceQueues < queueSizes.length) {
       this.failure = `the device has ${deviceQueues} queues, the driver wants ${queueSizes.length}`;

@@ -18,7 +18,8 @@ export const RX_BUFFER_BYTES = 1526;
 /** Descriptors below which transmission stops: 2 + MAX_SKB_FRAGS (start_xmit, drivers/net/virtio_net.c). */
 const TX_STOP_DESCRIPTORS = 19;
 
-/** Words of a transmit queue's shared state: the driver's, then how many of its users wait for a call. */
+/** Words of a queue's saved state: the driver's; for a transmit queue then how many of its users wait for a call. */
+export const RX_STATE_WORDS: number = QUEUE_STATE_WORDS;
 export const TX_STATE_WORDS: number = QUEUE_STATE_WORDS + 1;
 const WAITERS_WORD = QUEUE_STATE_WORDS;
 
@@ -28,7 +29,12 @@ export interface GuestQueueRef {
   readonly tokens: Region;
 }
 
-/** A transmit queue that all vCPUs of the guest share: the ring, its lock (__netif_tx_lock) and the saved state. */
+/** A receive queue, with the state that the vCPU which makes the ring empty leaves to the one that serves it. */
+export interface GuestRxQueueRef extends GuestQueueRef {
+  readonly state: Region;
+}
+
+/** A transmit queue that several vCPUs may share: the ring, its lock (__netif_tx_lock) and the saved state. */
 export interface GuestTxQueueRef extends GuestQueueRef {
   readonly lock: Region;
   readonly state: Region;
@@ -40,9 +46,7 @@ function bind(memory: Memory, guest: GuestMemory, ref: GuestQueueRef, layout: Sp
   return createDriverQueue({ memory: guest, layout, features, tokens: memory.words(ref.tokens) });
 }
 
-/**
- * Receive side of one vNIC, owned by one vCPU, which makes the ring empty. Buffers are named by their guest address.
- */
+/** Receive side of one queue pair, served by one vCPU. Buffers are named by their guest address. */
 export class NetRxQueue {
   readonly queue: DriverQueue;
   private readonly buffers: Magazine;
@@ -51,13 +55,13 @@ export class NetRxQueue {
   constructor(
     memory: Memory,
     guest: GuestMemory,
-    ref: GuestQueueRef,
+    ref: GuestRxQueueRef,
     layout: SplitLayout,
     features: FeatureSet,
     buffers: Magazine,
   ) {
     this.queue = bind(memory, guest, ref, layout, features);
-    this.queue.initialise();
+    this.queue.loadState(memory.words(ref.state), 0);
     this.buffers = buffers;
     this.refillBelow = (layout.queueSize + 1) >> 1;
   }
@@ -83,7 +87,7 @@ export class NetRxQueue {
   }
 }
 
-/** Transmit side of one vNIC as one vCPU uses it; the ring is shared with the guest's other vCPUs under its lock. */
+/** Transmit side of one queue pair as one vCPU uses it; vCPUs that share the ring do so under its lock. */
 export class NetTxQueue {
   private readonly queue: DriverQueue;
   private readonly guest: GuestMemory;
@@ -210,11 +214,11 @@ export class NetTxQueue {
   }
 }
 
-/** Makes a transmit ring empty and saves its state, by the vCPU that sets it up, before any vCPU uses it. */
-export function initialiseTxRing(
+/** Makes a ring empty and saves its state, by the vCPU that sets it up, before any vCPU uses it. */
+export function initialiseRing(
   memory: Memory,
   guest: GuestMemory,
-  ref: GuestTxQueueRef,
+  ref: GuestRxQueueRef | GuestTxQueueRef,
   layout: SplitLayout,
   features: FeatureSet,
 ): void {

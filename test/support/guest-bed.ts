@@ -32,7 +32,7 @@ export class GuestBed {
     this.vcpus = [0, 1].map((i) => bed.create<GuestVcpu>(`vm0/vcpu${i}`, { ...config }));
     this.guest = new GuestMemory(bed.memory.buffer('guest:vm0'));
     const links = bed.planOf('vm0/vmm').attachments.map(({ link }) => link as VmmNicLink);
-    this.devices = links.map(({ mailbox }) => new VhostBackend(bed.memory, mailbox, this.guest));
+    this.devices = links.map(({ vhosts }) => new VhostBackend(bed.memory, vhosts[0].mailbox, this.guest));
     this.kicks = links.map((_, v) =>
       bed.link<GuestVcpuNicLink>('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
     );

@@ -45,8 +45,12 @@ export class VhostBed {
   private readonly kicks: EventWord[];
   private nextSlot = 0;
 
-  constructor(config: Partial<VhostWorkerConfig> = {}, features: FeatureSet = NO_EVENT_IDX) {
-    this.bed = new ActorBed();
+  constructor(
+    config: Partial<VhostWorkerConfig> = {},
+    features: FeatureSet = NO_EVENT_IDX,
+    overrides: readonly string[] = [],
+  ) {
+    this.bed = new ActorBed(overrides);
     const { bed } = this;
     this.worker = bed.create<VhostWorker>(VHOST, { ...config });
     this.config = { ...bed.config<VhostWorkerConfig>(VHOST), ...config };
@@ -54,10 +58,11 @@ export class VhostBed {
     this.link = bed.link<VhostGuestLink>(VHOST, VHOST_GUEST_PORT);
     this.guest = new GuestMemory(bed.memory.buffer(this.link.guestMemory));
     const { nic } = bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
-    const bind = ({ layout, tokens }: typeof nic.rx) =>
+    const [pair] = nic.pairs;
+    const bind = ({ layout, tokens }: typeof pair.rx) =>
       new SplitDriverQueue({ memory: this.guest, layout, features, tokens: bed.memory.words(tokens) });
-    this.rx = bind(nic.rx);
-    this.tx = bind(nic.tx);
+    this.rx = bind(pair.rx);
+    this.tx = bind(pair.tx);
     this.rx.initialise();
     this.tx.initialise();
     this.buffers = [...bed.plan.guests[0].addresses];

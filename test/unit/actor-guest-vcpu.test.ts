@@ -153,7 +153,7 @@ describe('transmission', () => {
   test('stops when 2 + MAX_SKB_FRAGS descriptors are left, then queues; full, it drops', () => {
     const g = new GuestBed().bringUp();
     const inRing = 256 - 19;
-    const qdisc = nicOf(g, 1).tx.qdiscFrames;
+    const qdisc = nicOf(g, 1).pairs[0].tx.qdiscFrames;
     fillUp(g, inRing + qdisc);
     expect(g.queue(1, TX).availCount()).toBe(inRing);
     expect(g.counts(0)['tx_qdisc_dropped']).toBeUndefined();
@@ -211,7 +211,7 @@ describe('transmission', () => {
 
   test('two vCPUs share one ring under its lock; the one that finds it taken comes back', () => {
     const g = new GuestBed().bringUp();
-    const lock = g.bed.memory.words(nicOf(g, 1).tx.lock);
+    const lock = g.bed.memory.words(nicOf(g, 1).pairs[0].tx.lock);
     lock[0] = 1;
     g.deliver(0, [g.frame(0)]);
     g.vcpus[0].poll(64, 0);

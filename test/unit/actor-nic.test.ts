@@ -265,3 +265,27 @@ describe('several receive queues', () => {
     expect(missed).toBeGreaterThan(5);
   });
 });
+
+test('a level-triggered vector interrupts for frames that the driver left in the ring', () => {
+  for (const [mode, again] of [
+    ['vhost-feedback', true],
+    ['vhost', false],
+  ] as const) {
+    const bed = new ActorBed([`vms.0.nics.0.mode=${mode}`]);
+    const nic = bed.create<Nic>('eth0', { interruptGapNs: 0 });
+    const [{ free, interrupt }] = bed.link<NicHostLink>('eth0', NIC_HOST_PORT).rxQueues;
+    const irq = new InterruptHandler(bed.memory, interrupt);
+    const ring = new IdRingProducer(bed.memory, free);
+    ring.put(1);
+    ring.publish();
+    const wire = new WireSender(bed.memory, bed.wires.in);
+    wire.bytes.set(ethernet(DST, SRC), wire.frameByte());
+    wire.send(60, 0, 0);
+    wire.publish();
+    nic.poll(64, 0);
+    expect(irq.take()).toBe(true);
+    irq.unmask();
+    nic.poll(64, 0);
+    expect(irq.take()).toBe(again);
+  }
+});

@@ -3,6 +3,8 @@ import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import { Doorbell } from '../../src/memory/doorbell.ts';
 import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
 import { ringDepth } from '../../src/memory/id-ring.ts';
+import { flowHash } from '../../src/net/flow-hash.ts';
+import { TapFlows } from '../../src/net/tap-flows.ts';
 import { ethernet, poolIds, sorted } from '../support/actor-bed.ts';
 import { NO_EVENT_IDX, VHOST, VhostBed, WITH_EVENT_IDX } from '../support/vhost-bed.ts';
 
@@ -292,4 +294,25 @@ describe('attach and detach', () => {
     expect(ringDepth(v.bed.memory, v.tap.queue)).toBe(6);
     expect(v.worker.name).toBe(VHOST);
   });
+});
+
+test('tells the tap by which queue a flow came, so that its other direction goes there too (tun_flow_update)', () => {
+  const v = new VhostBed({}, NO_EVENT_IDX, ['vms.0.vcpus=2', 'vms.0.nics.0.queues=2']);
+  const { flows } = v.tap;
+  expect(flows?.queue).toBe(0);
+  const table = new TapFlows(v.bed.memory, flows!.table);
+  // Of a flow whose hash alone says queue 1.
+  const sent = [0, 1, 2, 3, 4, 5, 6, 7].map((port) => {
+    const each = frame();
+    each.set(
+      [0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0, 198, 18, 0, 10, 198, 18, 1, 10, 4, port, 0, 9],
+      12,
+    );
+    return each;
+  });
+  const hashes = sent.map((each) => flowHash(each, 0, each.length));
+  expect(hashes.some((hash) => table.queueOf(hash, 2, 0) === 1)).toBe(true);
+  v.transmit(sent);
+  v.drain();
+  expect(hashes.map((hash) => table.queueOf(hash, 2, 0))).toEqual(hashes.map(() => 0));
 });

@@ -54,7 +54,7 @@ describe('keys and values', () => {
 
   it('names the keys of the mapping where the unknown one stands', () => {
     expect(problems(`${ONE_PORT}vms:\n  - name: vm0\n    nics:\n      - { name: n0, mod: direct }\n`)).toEqual([
-      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, ip, vcpu, queueSize, tap, vhost, feedback, acceleration, features; did you mean "mode"?',
+      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, ip, vcpu, queueSize, queues, tap, vhost, feedback, acceleration, features; did you mean "mode"?',
     ]);
     expect(problems('host:\n  costs: { inherit: none, nicRxx: 3us }\n')[0]).toMatch(
       /^x\.yaml:2:27: unknown key "nicRxx" in host\.costs, allowed: inherit, nicRx, .*; did you mean "nicRx"\?$/,
@@ -166,6 +166,9 @@ describe('names that refer to each other', () => {
     expect(problems(`${ONE_PORT}vms:\n  - ${vm}\n`)).toEqual([
       'x.yaml:3:51: found 1, allowed: auto, or 0 to 0 (vcpus: 1)',
       'x.yaml:3:99: no vNIC of this VM "n1", allowed: n0; did you mean "n0"?',
+    ]);
+    expect(problems(`${ONE_PORT}vms: [{ name: v, vcpus: 2, nics: [{ name: n0, queues: 4 }] }]\n`)).toEqual([
+      'x.yaml:2:55: found 4, allowed: 1 to 2 (vcpus: 2), since a driver uses no more (virtnet_probe)',
     ]);
     expect(problems('placement: { threads: { vhost-vnc0: own } }\n')[0]).toMatch(
       /^x\.yaml:1:25: no thread "vhost-vnc0", allowed: .*; did you mean "vhost-vnic0"\?$/,

@@ -28,7 +28,7 @@ function setUp(options: { offered?: FeatureSet; wanted?: FeatureSet; queueSizes?
   const wanted = options.wanted ?? { lo: 0xffffffff, hi: 0xffffffff };
   const probe = new GuestProbe(trap, {
     wanted: f.commonFeatures(wanted, OFFERED),
-    queueSizes: options.queueSizes ?? [1024, 128],
+    queueSizes: () => options.queueSizes ?? [1024, 128],
     placeQueue: (index, queueSize) => splitLayoutAt((options.place ?? 0x4000) + index * 0x2000, queueSize),
   });
   return { device, trap, host, probe, transcript, events };
@@ -53,6 +53,7 @@ test('the handshake of section 3.1.1 settles features, configuration and queues'
     features: OFFERED,
     mac: MAC,
     mtuBytes: 1500,
+    queuePairs: 1,
     queues: [
       { layout: splitLayoutAt(0x4000, 256), notifyOff: 0 },
       { layout: splitLayoutAt(0x6000, 128), notifyOff: 1 },
@@ -91,7 +92,7 @@ test('a device that refuses the features makes the driver say FAILED', () => {
   const setup = setUp({ offered });
   const greedy = new GuestProbe(setup.trap, {
     wanted: offered,
-    queueSizes: [8, 8],
+    queueSizes: () => [8, 8],
     placeQueue: (_, queueSize) => splitLayoutAt(0, queueSize),
   });
   expect(run({ ...setup, probe: greedy })).toBe('failed');
