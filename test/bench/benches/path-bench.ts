@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { median } from 'simple-statistics';
 import type { Bench, BenchResult } from '../bench.ts';
 import { MODES, MODE_SCENARIO } from '../modes.ts';
+import { openTestpmd, TESTPMD_RINGS } from '../native/testpmd.ts';
 import type { PathOrder, PathPoint } from '../path-child.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { numberText } from '../table.ts';
@@ -30,6 +31,7 @@ const POINT_MS_QUICK = 1000;
 const SEARCH_MS_QUICK = 300;
 const FOREIGN_SHARE_MAX = 0.05;
 const ATTEMPTS = 2;
+const TESTPMD_VM = 'DPDK testpmd, forwarding VM';
 /** Processes of their own, seconds each. */
 const ROUNDS_QUICK_MAX = 3;
 
@@ -58,20 +60,31 @@ export const pathBench: Bench = {
       notes.push(`${name}, at 2 x ${found.ratePps / 1e3} kpps: ${sharesText(found)}`);
     }
     const foreign: number[][] = VARIANTS.map(() => []);
-    const contenders = VARIANTS.map(({ overrides }, v) => async () => {
+    const dpdk = await openTestpmd(context.cores, 'forward');
+    const peer = typeof dpdk === 'string' ? null : dpdk;
+    const ours = VARIANTS.map(({ overrides }, v) => async () => {
       const point = await undisturbedPoint({ overrides, ratesPps: [best[v].ratePps], pointMs });
       foreign[v].push(point.foreignShare);
       return [point.deliveredPps / 1e6];
     });
+    const peers = peer === null ? [] : TESTPMD_RINGS.map((ring) => async () => [(await peer.measure(ring)) / 1e6]);
     const rounds = context.quick ? Math.min(context.rounds, ROUNDS_QUICK_MAX) : context.rounds;
-    const measured = await interleaveFigures(contenders, 1, { ...context, rounds }, 0);
+    const measured = await interleaveFigures([...ours, ...peers], 1, { ...context, rounds }, 0).finally(() =>
+      peer?.close(),
+    );
+    const [split, packed] = measured.slice(VARIANTS.length).map(([figure]) => figure);
     const rows = VARIANTS.map(({ name }, v) =>
       rowOf(
-        { name: `path, ${name}`, unit: 'Mpps', better: 'higher', floor: FLOOR_MPPS },
+        { name: `path, ${name}`, unit: 'Mpps', better: 'higher', floor: FLOOR_MPPS, peerName: TESTPMD_VM },
         { ...measured[v][0], waitShare: median(foreign[v]) },
-        null,
+        peer === null ? null : split,
       ),
     );
+    if (peer === null) notes.push(`without DPDK: ${dpdk as string}`);
+    else {
+      rows.push(rowOf({ name: `${TESTPMD_VM}, packed`, unit: 'Mpps', better: 'higher' }, packed, null));
+      notes.push('DPDK: host and guest only, a core each, frames going round; no NIC, generator, bridge or check');
+    }
     notes.push('waiting, for these rows: share of the cores that other processes took');
     return { rows, notes, skipped: null };
   },

@@ -1,5 +1,7 @@
 import type { VirtqueueTask } from '../bench-task.ts';
 import type { Bench, BenchResult, Contender } from '../bench.ts';
+import { openTestpmd, TESTPMD_MEASURE_MS, TESTPMD_QUEUE_SIZE } from '../native/testpmd.ts';
+import type { TestpmdPeer, TestpmdRing } from '../native/testpmd.ts';
 import { interleave, rowOf } from '../rounds.ts';
 import { GUEST_BUFFER, virtqueueGuestBytes } from '../tasks/virtqueue-task.ts';
 import { BenchMemory, timeOf, WorkerPair } from '../worker-pair.ts';
@@ -17,30 +19,50 @@ export const virtqueueBench: Bench = {
   run: async (context): Promise<BenchResult> => {
     // Threads of its own for each format: a run has one, and so its call sites see one class.
     const pairs = await Promise.all(FORMATS.map((format) => WorkerPair.start(`virtqueue-${format}`, context.cores)));
+    const dpdk = await openTestpmd(context.cores, 'hop');
+    const peer = typeof dpdk === 'string' ? null : dpdk;
     try {
-      const measured = await interleave(
-        QUEUES.map((queue) => ourQueue(pairs[FORMATS.indexOf(queue.format)], queue)),
-        context,
-      );
-      const rows = QUEUES.map(({ queueSize, format }, i) =>
-        rowOf(
+      const ours = QUEUES.map((queue) => ourQueue(pairs[FORMATS.indexOf(queue.format)], queue));
+      const peers = peer === null ? [] : FORMATS.map((format) => peerQueue(peer, format));
+      const measured = await interleave([...ours, ...peers], context);
+      const rows = QUEUES.map(({ queueSize, format }, i) => {
+        const beside = peer !== null && queueSize === TESTPMD_QUEUE_SIZE;
+        const split = format === 'packed' ? measured[i - 1] : null;
+        return rowOf(
           {
             name: `${format} virtqueue hop, ${queueSize} entries, batch ${BATCH}`,
             unit: 'M/s',
             better: 'higher',
-            peerName: 'split',
+            peerName: beside ? `DPDK testpmd, vhost-user, ${format}` : 'split',
             floor: FLOOR_MPPS,
           },
           measured[i],
-          format === 'packed' ? measured[i - 1] : null,
-        ),
-      );
-      return { rows, notes: [], skipped: null };
+          beside ? measured[QUEUES.length + FORMATS.indexOf(format)] : split,
+        );
+      });
+      return { rows, notes: [peer === null ? `without DPDK: ${dpdk as string}` : DPDK_DIFFERS], skipped: null };
     } finally {
       await Promise.all(pairs.map((pair) => pair.end()));
+      await peer?.close();
     }
   },
 };
+
+const DPDK_DIFFERS =
+  `peer at ${TESTPMD_QUEUE_SIZE} entries: DPDK, whose guest (rxonly) does not read the frames; ours sums up every word ` +
+  'and checks the sum';
+
+function peerQueue(peer: TestpmdPeer, format: TestpmdRing): Contender {
+  return {
+    name: `testpmd ${format}`,
+    firstWork: 1,
+    run: async () => ({
+      value: (await peer.measure(format)) / 1e6,
+      elapsedNs: TESTPMD_MEASURE_MS * 1e6,
+      waitShare: 0,
+    }),
+  };
+}
 
 function ourQueue(pair: WorkerPair, { queueSize, format }: (typeof QUEUES)[number]): Contender {
   const memory = new QueueMemory(queueSize);
