@@ -1,5 +1,6 @@
 // Whose addresses and ports an arriving test frame must bear, whatever the functions on its way have rewritten.
-import { IPV4_HEADER_MIN_BYTES, ipv4Dst, ipv4Src } from './ipv4.ts';
+import { IPV4_DST_BYTE, IPV4_HEADER_MIN_BYTES, IPV4_SRC_BYTE } from './ipv4.ts';
+import { readI32 } from './network-order.ts';
 import { udpDstPort, udpSrcPort } from './udp.ts';
 
 /** Addresses and ports, lowest and highest included. */
@@ -48,16 +49,20 @@ export class AddressCheck {
   /** Whether the test frame whose IPv4 header is at `ip` bears what a frame of `flow` must bear. */
   matches(bytes: Uint8Array, ip: number, flow: number): boolean {
     const row = ((flow | 0) / this.srcPortCount) | 0;
-    const address = this.srcAddress + row;
+    const address = (this.srcAddress + row) | 0;
     const port = this.srcPort + flow - row * this.srcPortCount;
     const udp = ip + IPV4_HEADER_MIN_BYTES;
     return (
-      this.source.matches(ipv4Src(bytes, ip), udpSrcPort(bytes, udp), address, port) &&
-      this.destination.matches(ipv4Dst(bytes, ip), udpDstPort(bytes, udp), address, port)
+      this.source.matches(readI32(bytes, ip + IPV4_SRC_BYTE), udpSrcPort(bytes, udp), address, port) &&
+      this.destination.matches(readI32(bytes, ip + IPV4_DST_BYTE), udpDstPort(bytes, udp), address, port)
     );
   }
 }
 
+/** With its highest bit turned over, a signed int32 is less than another where the unsigned ones are. */
+const HIGHEST_BIT = 1 << 31;
+
+/** Addresses are signed int32 here: as uint32 every second one would be a number that V8 has to allocate. */
 class End {
   private readonly isFlow: boolean;
   private readonly addressLow: number;
@@ -68,14 +73,15 @@ class End {
   constructor(end: ExpectedEnd) {
     const range = end === 'flow' ? ANY_ENDPOINT : end;
     this.isFlow = end === 'flow';
-    this.addressLow = range.addressLow;
-    this.addressHigh = range.addressHigh;
+    this.addressLow = range.addressLow ^ HIGHEST_BIT;
+    this.addressHigh = range.addressHigh ^ HIGHEST_BIT;
     this.portLow = range.portLow;
     this.portHigh = range.portHigh;
   }
 
   matches(address: number, port: number, flowAddress: number, flowPort: number): boolean {
     if (this.isFlow) return address === flowAddress && port === flowPort;
-    return address >= this.addressLow && address <= this.addressHigh && port >= this.portLow && port <= this.portHigh;
+    const ordered = address ^ HIGHEST_BIT;
+    return ordered >= this.addressLow && ordered <= this.addressHigh && port >= this.portLow && port <= this.portHigh;
   }
 }

@@ -28,6 +28,27 @@ describe('an end that must be what the flow was sent from', () => {
   });
 });
 
+test('addresses are compared as unsigned', () => {
+  const range = { ...PEER, addressLow: parseIpv4('127.255.255.255'), addressHigh: parseIpv4('128.0.0.1') };
+  const to = (dst: string) => matches(check(ANY_ENDPOINT, range), new Packet({ dst, dstPort: 53 }), 0);
+  expect(['127.255.255.254', '127.255.255.255', '128.0.0.0', '128.0.0.1', '128.0.0.2'].map(to)).toEqual([
+    false,
+    true,
+    true,
+    true,
+    false,
+  ]);
+  expect(['0.0.0.0', '255.255.255.255'].map(to)).toEqual([false, false]);
+  const high = new AddressCheck({
+    source: 'flow',
+    destination: ANY_ENDPOINT,
+    srcAddress: parseIpv4('198.18.0.9'),
+    srcPort: 1024,
+    srcPortCount: 4,
+  });
+  expect(matches(high, new Packet({ src: '198.18.0.10', srcPort: 1025 }), 5)).toBe(true);
+});
+
 test('an end within ranges: lowest and highest included', () => {
   const translated = check(ANY_ENDPOINT, PEER);
   const to = (dst: string, dstPort: number) => matches(translated, new Packet({ dst, dstPort }), 0);
