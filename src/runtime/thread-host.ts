@@ -26,6 +26,7 @@ import { ScheduleReader } from './sched-stats.ts';
 import { ThreadControl } from './thread-control.ts';
 import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
 import { ensureWorkerBundle } from './worker-bundle.ts';
+import type { WorkerBundleOptions } from './worker-bundle.ts';
 
 /** Memory a worker's heap may take, in MiB: actors allocate at start only, so more than this is a leak. */
 const OLD_SPACE_MIB = 256;
@@ -76,12 +77,16 @@ export class ThreadHost implements Host {
   private readonly schedules = new ScheduleReader();
   private readonly stoppedVms = new Set<string>();
 
-  /** Starts the threads, idle. @throws when the machine cannot place them as the scenario insists. */
-  static async create(plan: Plan): Promise<ThreadHost> {
+  /**
+   * Starts the threads, idle.
+   * @param worker what they execute, unless it is the project's own entry.
+   * @throws when the machine cannot place them as the scenario insists.
+   */
+  static async create(plan: Plan, worker: WorkerBundleOptions = {}): Promise<ThreadHost> {
     const { means } = probeMachine();
     requireCores(plan, means.coresAllowed);
     const placement = placeThreads(plan.threads.map(needOf), means);
-    const bundle = await ensureWorkerBundle();
+    const bundle = await ensureWorkerBundle(worker);
     return new ThreadHost(plan, means, placement, bundle);
   }
 

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { MODES, MODE_SCENARIO } from '../bench/modes.ts';
+import type { AllocationsOrder, AllocationsPoint } from '../support/allocations-child.ts';
+
+const CHILD = fileURLToPath(new URL('../support/allocations-child.ts', import.meta.url));
+/** Both loads are carried on two cores; the second has five times the frames of the first. */
+const RATES_PPS = [40e3, 200e3];
+const WARM_UP_MS = 2000;
+const LOAD_MS = 2000;
+/** The least that can be allocated, a number that is no small integer, takes 16 bytes. */
+const BYTES_A_FRAME_MAX = 8;
+/** The hardware thread hands times about: V8 boxes one wherever it does not inline the call, which it decides anew. */
+const HARDWARE_BYTES_A_FRAME_MAX = 40;
+
+const run = promisify(execFile);
+
+/** Functions that allocated more under the second load than under the first: bytes for each frame that it had more. */
+async function growing(overrides: readonly string[], litter: boolean): Promise<string[]> {
+  const order: AllocationsOrder = {
+    scenario: MODE_SCENARIO,
+    overrides,
+    ratesPps: RATES_PPS,
+    warmUpMs: WARM_UP_MS,
+    loadMs: LOAD_MS,
+    litter,
+  };
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', CHILD, JSON.stringify(order)]);
+  const [few, many] = JSON.parse(stdout) as AllocationsPoint[];
+  const frames = many.frames - few.frames;
+  // Where others took the cores too few frames passed to tell.
+  expect(many.frames).toBeGreaterThan((RATES_PPS[1] * LOAD_MS) / 1000);
+  return Object.entries(many.threads).flatMap(([thread, functions]) =>
+    Object.entries(functions).flatMap(([name, bytes]) => {
+      const perFrame = (bytes - (few.threads[thread][name] ?? 0)) / frames;
+      const most = thread.startsWith('hardware') ? HARDWARE_BYTES_A_FRAME_MAX : BYTES_A_FRAME_MAX;
+      return perFrame > most ? [`${thread}: ${name}: ${perFrame.toFixed(1)} bytes a frame`] : [];
+    }),
+  );
+}
+
+describe('no function of any thread allocates for each frame', () => {
+  test.each(MODES)('mode $name', { timeout: 60_000, retry: 2 }, async ({ overrides }) => {
+    expect(await growing(overrides, false)).toEqual([]);
+  });
+
+  test('and one that did would be found', { timeout: 60_000, retry: 2 }, async () => {
+    const found = await growing(MODES[0].overrides, true);
+    expect(found.filter((line) => /^vm0\/vcpu\d: pollAndLitter/.test(line))).toHaveLength(2);
+  });
+});
