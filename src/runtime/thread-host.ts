@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { MessageChannel } from 'node:worker_threads';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -111,6 +112,7 @@ export class ThreadHost implements Host {
       resourceLimits: { maxOldGenerationSizeMb: OLD_SPACE_MIB },
     });
     this.pool.setMaxListeners(0);
+    setMaxListeners(0, this.abort.signal); // Every thread's task listens: there is no leak in more than ten.
     const { burnIterationsPerNs } = probeMachine();
     this.threads = plan.threads.map((thread) => this.open(thread, burnIterationsPerNs));
     this.header.push(`threads sleep and wake by ${parkByFutex()}`);

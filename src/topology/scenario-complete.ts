@@ -282,11 +282,17 @@ function portsOf(bridge: string, { bridges, ports }: HostParts): PortSpec[] {
   return ports.filter(({ name }) => members.includes(name));
 }
 
-/** Address number `position` of the port's network, from 1; `0.0.0.0/0` on a bridge without a port. */
+/** Routers come before the stations of a wire's network, which begin at .10, and then after them. */
+const ROUTERS_BEFORE_STATIONS = 9;
+const FIRST_ROUTER_AFTER_STATIONS = 128;
+
+/** Address of router number `position` in the port's network; `0.0.0.0/0` on a bridge without a port. */
 function hostAddress(port: PortSpec | undefined, position: number): string {
   if (port === undefined) return '0.0.0.0/0';
   const network = parseCidr(port.network);
-  return formatCidr({ address: networkOf(network) + 1 + position, prefixLength: network.prefixLength });
+  const after = position - ROUTERS_BEFORE_STATIONS;
+  const host = after < 0 ? 1 + position : FIRST_ROUTER_AFTER_STATIONS + after;
+  return formatCidr({ address: networkOf(network) + host, prefixLength: network.prefixLength });
 }
 
 /** The vNIC a stream enters by where only one is possible, otherwise nothing. */

@@ -34,10 +34,10 @@ import {
 
 /** The most of each that a scenario can hold: memory and threads are planned for it. */
 export const PORTS_MAX = 16;
-export const VMS_MAX = 16;
+export const VMS_MAX = 64;
 export const NICS_PER_VM_MAX = 8;
 export const VCPUS_MAX = 32;
-export const STREAMS_MAX = 64;
+export const STREAMS_MAX = 256;
 export const PHASES_MAX = 64;
 export const HOSTS_MAX = 8;
 const CORES_MAX = 1024;

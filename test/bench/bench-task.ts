@@ -45,7 +45,13 @@ export interface ActorsTask {
   readonly cycles: number;
 }
 
-export type BenchTask = RingTask | VirtqueueTask | CacheLineTask | WakeTask | ActorsTask;
+export interface TablesTask {
+  readonly kind: 'tables';
+  readonly entries: number;
+  readonly lookups: number;
+}
+
+export type BenchTask = RingTask | VirtqueueTask | CacheLineTask | WakeTask | ActorsTask | TablesTask;
 
 /** One task for one thread. The buffers are all it sees; `meeting` is where both threads of a pair begin together. */
 export interface BenchJob {

@@ -8,6 +8,7 @@ import { Stopwatch } from './stopwatch.ts';
 import { measureActors } from './tasks/actors-task.ts';
 import { cacheLineFar, cacheLineNear } from './tasks/cache-line-task.ts';
 import { consumeFrames, consumeIds, produceFrames, produceIds } from './tasks/ring-task.ts';
+import { measureTables } from './tasks/tables-task.ts';
 import { virtqueueDevice, virtqueueDriver } from './tasks/virtqueue-task.ts';
 import { wakeCaller, wakeSleeper } from './tasks/wake-task.ts';
 
@@ -61,5 +62,7 @@ function runJob({ task, buffers, meeting }: BenchJob): BenchReport {
       return wakeSleeper(task, memory, watch);
     case 'actors':
       return measureActors(task, watch);
+    case 'tables':
+      return measureTables(task, watch);
   }
 }

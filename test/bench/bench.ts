@@ -50,8 +50,8 @@ export interface Bench {
   readonly what: string;
   /** Needs two cores, or is skipped. */
   readonly usesBothCores: boolean;
-  /** Measures other programs only: the same on every Node. */
-  readonly nativeOnly?: boolean;
+  /** Takes minutes: runs with --full, or when it is named. */
+  readonly onDemand?: boolean;
   readonly run: (context: BenchContext) => Promise<BenchResult>;
 }
 

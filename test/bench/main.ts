@@ -8,6 +8,7 @@ import { limitsBench, readRoundTripNs } from './benches/limits-bench.ts';
 import { observersBench } from './benches/observers-bench.ts';
 import { pathBench } from './benches/path-bench.ts';
 import { ringBench, ringFrameBench } from './benches/ring-bench.ts';
+import { scaleBench } from './benches/scale-bench.ts';
 import { startupBench } from './benches/startup-bench.ts';
 import { virtualBench } from './benches/virtual-bench.ts';
 import { virtqueueBench } from './benches/virtqueue-bench.ts';
@@ -29,10 +30,12 @@ const BENCHES: readonly Bench[] = [
   observersBench,
   virtualBench,
   startupBench,
+  scaleBench,
 ];
 
 const USAGE = `usage: npm run bench -- [--only NAME[,NAME...]] [--full] [--rounds N] [--node PATH|none] [--json FILE]
---full: more and longer rounds, half an hour. --node: another Node to compare with; default: the newest one found.
+--full: more and longer rounds, and all benches; half an hour.
+--node: another Node to compare with; default: the newest one found.
 ${BENCHES.map(({ name, what }) => `  ${name.padEnd(12)}${what}`).join('\n')}`;
 
 /** One bench's result with the machine's state around it, as the JSON file holds it. */
@@ -57,7 +60,8 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(USAGE);
-  const names = values.only?.split(',') ?? BENCHES.map(({ name }) => name);
+  const usual = BENCHES.filter(({ onDemand }) => values.full || onDemand !== true);
+  const names = values.only?.split(',') ?? usual.map(({ name }) => name);
   const unknown = names.filter((name) => !BENCHES.some((bench) => bench.name === name));
   if (unknown.length > 0) throw new Error(`no bench called ${unknown.join(', ')}\n${USAGE}`);
   const context = contextOf(!values.full, values.rounds);
@@ -110,7 +114,7 @@ async function runBench(bench: Bench, context: BenchContext, runtime: Runtime | 
   context.progress(`${bench.name}: ${bench.what}`);
   const before = await readRoundTripNs(context);
   const result = await bench.run(context);
-  const other = runtime === null || bench.nativeOnly === true ? null : await benchOn(runtime, bench.name, context);
+  const other = runtime === null ? null : await benchOn(runtime, bench.name, context);
   const after = await readRoundTripNs(context);
   const seconds = (performance.now() - started) / 1000;
   return { bench: bench.name, ...result, roundTripNs: [before, after], seconds, other };

@@ -99,6 +99,16 @@ describe('two VMs behind one port', () => {
   });
 });
 
+it('keeps the tenth vNIC on a wire clear of the stations there', () => {
+  const vms = Array.from({ length: 64 }, (_, v) => `{ name: vm${v} }`).join(', ');
+  const { vms: machines } = parse(
+    `ports: [{ name: eth0 }]\nvms: [${vms}]\ntraffic: { streams: [{ from: eth0, to: eth0, via: vnic1 }] }\n`,
+  );
+  const addresses = machines.map(({ nics }) => nics[0].ip);
+  expect(new Set(addresses).size).toBe(64);
+  expect(addresses.slice(7, 11)).toEqual(['198.18.0.8/24', '198.18.0.9/24', '198.18.0.128/24', '198.18.0.129/24']);
+});
+
 describe('rates of streams', () => {
   const ports = 'ports: [{ name: a }, { name: b, speed: 10Gbps }]\n';
 
