@@ -39,7 +39,8 @@ export const SINK_WIRE_PORT = 0;
 export interface TrafficSinkConfig {
   readonly name: string;
   readonly counters: Region;
-  readonly latency: Region;
+  /** A histogram for each stream that ends here. */
+  readonly latencies: readonly Region[];
 }
 
 export interface SinkWireLink {
@@ -55,7 +56,7 @@ export class TrafficSink implements Actor {
   debtNs = 0;
   private readonly memory: Memory;
   private readonly counters: CounterPage;
-  private readonly latency: Histogram;
+  private readonly latencies: readonly Histogram[];
   private readonly check: TrafficCheck;
   private wire: WireReceiver | null = null;
 
@@ -63,7 +64,7 @@ export class TrafficSink implements Actor {
     this.memory = memory;
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
-    this.latency = new Histogram(memory, config.latency);
+    this.latencies = config.latencies.map((region) => new Histogram(memory, region));
     this.check = check;
   }
 
@@ -95,7 +96,7 @@ export class TrafficSink implements Actor {
         if (verdict === FRAME_DUPLICATE) counts[RX_DUPLICATE]++;
         else counts[STREAMS_FIRST + check.streamIndex]++;
         if (verdict === FRAME_REORDERED) counts[RX_REORDERED]++;
-        this.latency.record(wire.dueNs() - check.sentNs, 1);
+        this.latencies[check.streamIndex].record(wire.dueNs() - check.sentNs, 1);
       }
       wire.next();
     }

@@ -42,7 +42,9 @@ export function measure(measurement: Measurement, phases: readonly PhaseResult[]
   const frames = stream ?? total;
   const thread = threads.find(({ name }) => name === measurement.thread);
   const latency =
-    stream === undefined ? phase.latencyAll : (phase.latency.find(({ port }) => port === stream.to)?.summary ?? null);
+    stream === undefined
+      ? phase.latencyAll
+      : (phase.latency.find((each) => each.stream === stream.name)?.summary ?? null);
   switch (measurement.metric) {
     case 'offered':
       return frames.offeredFrames / seconds;

@@ -45,12 +45,12 @@ export async function describePhase(
   const drops = countDrops(plan, before, after);
   const ratesFps = requestedFps(scenario, spec);
   const streams = describeStreams(plan, ratesFps, before, after, drops.length > 0);
-  const arrivals = plan.ports.map(({ sink }) => growthOf(sink, before, after));
+  const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
   const latency: LatencyResult[] = [];
-  for (const [i, { name, sink }] of plan.ports.entries()) {
+  for (const [i, { name }] of plan.streams.entries()) {
     const summary = summariseHistogram(arrivals[i]);
     const hdr = encode === null || summary === null ? null : await encode(arrivals[i]);
-    latency.push({ sink, port: name, summary, hdr });
+    latency.push({ stream: name, summary, hdr });
   }
   return {
     name: spec.name,
@@ -142,7 +142,8 @@ function describeLateness(
   after: Snapshot,
 ): LatenessResult[] {
   return plan.ports.map(({ name, generator }) => {
-    const summary = summariseHistogram(growthOf(generator, before, after));
+    const late = histogramGrowth(before.lateness.get(generator)!, after.lateness.get(generator)!);
+    const summary = summariseHistogram(late);
     const portFps = plan.streams.reduce((sum, stream, i) => (stream.from === name ? sum + ratesFps[i] : sum), 0);
     const rxRing = scenario.ports.find((port) => port.name === name)?.rxRing ?? 0;
     return {
@@ -152,8 +153,4 @@ function describeLateness(
       limitNs: portFps === 0 ? null : (rxRing / portFps) * 1e9,
     };
   });
-}
-
-function growthOf(actor: string, before: Snapshot, after: Snapshot): Float64Array {
-  return histogramGrowth(before.histograms.get(actor)!, after.histograms.get(actor)!);
 }

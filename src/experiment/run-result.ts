@@ -46,10 +46,9 @@ export interface TotalResult {
   readonly lossRatio: number | null;
 }
 
-/** Everything that arrived at one sink. `hdr` is HdrHistogram V2, base64, in ns. */
+/** Everything of one stream that arrived. `hdr` is HdrHistogram V2, base64, in ns. */
 export interface LatencyResult {
-  readonly sink: string;
-  readonly port: string;
+  readonly stream: string;
   readonly summary: LatencySummary | null;
   readonly hdr: string | null;
 }
@@ -81,7 +80,7 @@ export interface PhaseResult {
   readonly total: TotalResult;
   readonly drops: readonly DropCount[];
   readonly latency: readonly LatencyResult[];
-  /** Of all sinks together. */
+  /** Of all streams together. */
   readonly latencyAll: LatencySummary | null;
   readonly lateness: readonly LatenessResult[];
   readonly threads: readonly ThreadRow[];

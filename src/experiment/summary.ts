@@ -74,7 +74,7 @@ function trafficLines(phases: readonly PhaseResult[], width: number, paint: Pain
       (of.lossRatio ?? 0) > 0 ? styled('red', formatShare(of.lossRatio)) : formatShare(of.lossRatio),
     ];
     const streams = phase.streams.map((stream, i) => row(stream.name, stream, i === 0));
-    return phase.streams.length > 1 ? [...streams, row('both ways', phase.total, false)] : streams;
+    return phase.streams.length > 1 ? [...streams, row(totalName(phase), phase.total, false)] : streams;
   });
   const columns = [LEFT, RIGHT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT];
   return tableLines(
@@ -83,6 +83,12 @@ function trafficLines(phases: readonly PhaseResult[], width: number, paint: Pain
     width,
     paint,
   );
+}
+
+/** Two streams that go opposite ways are both directions of one path. */
+function totalName({ streams }: PhaseResult): string {
+  const [a, b] = streams;
+  return streams.length === 2 && a.from === b.to && a.to === b.from && a.from !== a.to ? 'both ways' : 'all streams';
 }
 
 /** Places in the order of their loss, each bar a share of all that was lost. */
@@ -99,16 +105,11 @@ function waterfallLines({ drops, total }: PhaseResult, width: number, paint: Pai
 
 function latencyLines(phases: readonly PhaseResult[], width: number, paint: Paint): string[] {
   const rows = phases.flatMap((phase) =>
-    phase.latency.flatMap(({ port, summary }): Cell[][] => {
+    phase.latency.flatMap(({ stream, summary }): Cell[][] => {
       if (summary === null) return [];
       const { count, minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = summary;
       return [
-        [
-          phase.name,
-          `to ${port}`,
-          ...[minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatTime),
-          formatCompact(count),
-        ],
+        [phase.name, stream, ...[minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatTime), formatCompact(count)],
       ];
     }),
   );

@@ -22,7 +22,7 @@ export interface StreamRates {
   readonly deliveredFps: number;
   /** Share of sent frames that did not arrive; frames under way count as lost, and frames of before as arrived. */
   readonly lossRatio: number | null;
-  /** Of everything that arrived at the stream's sink in the interval. */
+  /** Of its frames that arrived in the interval. */
   readonly latency: LatencySummary | null;
 }
 
@@ -50,8 +50,7 @@ export function createRecorder(
   return ({ phase, before, after }) => {
     const elapsedNs = after.atNs - before.atNs;
     const seconds = elapsedNs / 1e9;
-    const arrivals = new Map(plan.ports.map(({ name, sink }) => [name, growthOf(sink, before, after)] as const));
-    const latencies = new Map([...arrivals].map(([port, counts]) => [port, summariseHistogram(counts)] as const));
+    const arrivals = new Map(plan.streams.map(({ name }) => [name, growthOf(name, before, after)] as const));
     return {
       phase,
       sinceStartNs: after.atNs - startNs,
@@ -66,7 +65,7 @@ export function createRecorder(
           sentFps: sentFrames / seconds,
           deliveredFps: deliveredFrames / seconds,
           lossRatio: lossRatio(sentFrames, deliveredFrames),
-          latency: latencies.get(to) ?? null,
+          latency: summariseHistogram(arrivals.get(name)!),
         }),
       ),
       hops: hopRows(lanes, before, after),
@@ -81,8 +80,8 @@ export function lossRatio(sentFrames: number, deliveredFrames: number): number |
   return sentFrames === 0 ? null : Math.max(0, sentFrames - deliveredFrames) / sentFrames;
 }
 
-function growthOf(actor: string, before: Snapshot, after: Snapshot): Float64Array {
-  const end = after.histograms.get(actor);
-  const start = before.histograms.get(actor);
+function growthOf(stream: string, before: Snapshot, after: Snapshot): Float64Array {
+  const end = after.latency.get(stream);
+  const start = before.latency.get(stream);
   return end === undefined || start === undefined ? new Float64Array(0) : histogramGrowth(start, end);
 }

@@ -12,10 +12,10 @@ export interface Snapshot {
   /** Ids in each ring and frames on each wire, by name. */
   readonly depths: ReadonlyMap<string, number>;
   readonly threads: readonly ThreadUse[];
-  /**
-   * Counts of each generator's lateness and of each sink's latency, by actor, in the buckets of memory/histogram.ts.
-   */
-  readonly histograms: ReadonlyMap<string, Float64Array>;
+  /** Counts of each generator's lateness, by actor, in the buckets of memory/histogram.ts. */
+  readonly lateness: ReadonlyMap<string, Float64Array>;
+  /** Counts of the latency of each stream, by its name, in the same buckets. */
+  readonly latency: ReadonlyMap<string, Float64Array>;
 }
 
 /** Reads all counters, depths and thread times. Counters of one actor are of one commit or two adjacent ones. */
@@ -31,12 +31,10 @@ export function takeSnapshot(host: Host): Snapshot {
     if (carries === 'frames') depths.set(name, ringDepth(host.memory, ring));
   }
   for (const { name, wire } of host.plan.wires) depths.set(name, wireDepth(host.memory, wire));
-  const histograms = new Map<string, Float64Array>();
-  for (const { generator, lateness, sink, latency } of host.plan.ports) {
-    histograms.set(generator, copyDoubles(host, lateness));
-    histograms.set(sink, copyDoubles(host, latency));
-  }
-  return { atNs: host.nowNs(), counters, depths, threads: host.threadUse(), histograms };
+  const { ports, streams } = host.plan;
+  const lateness = new Map(ports.map((port) => [port.generator, copyDoubles(host, port.lateness)] as const));
+  const latency = new Map(streams.map((stream) => [stream.name, copyDoubles(host, stream.latency)] as const));
+  return { atNs: host.nowNs(), counters, depths, threads: host.threadUse(), lateness, latency };
 }
 
 /** A copy of 64-bit floats in shared memory: a counter page or a histogram's counts. */

@@ -141,6 +141,8 @@ export interface StreamPlan {
   readonly generator: string;
   readonly index: number;
   readonly sink: string;
+  /** What its frames took, at the sink. */
+  readonly latency: Region;
 }
 
 /** One generator's controls and measurements, and one sink's, by port. */
@@ -150,7 +152,6 @@ export interface PortPlan {
   readonly throttle: Region;
   readonly lateness: Region;
   readonly sink: string;
-  readonly latency: Region;
 }
 
 export interface Plan {

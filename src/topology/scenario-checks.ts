@@ -3,6 +3,8 @@ import { networkOf, parseCidr } from '../net/address.ts';
 import { formatRate } from './quantities.ts';
 import { resolveExpectation } from './scenario-expectations.ts';
 import type { ExpectationNames } from './scenario-expectations.ts';
+import { checkHosts, checkLinks } from './scenario-host-checks.ts';
+import { valueFault } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
@@ -16,8 +18,6 @@ import { actorNames, isHardwareThread } from './thread-names.ts';
 
 /** A line loaded this much beyond 1 is rounding. */
 const LOAD_TOLERANCE = 1e-9;
-
-const valueFault = (path: KeyPath, sentence: string): Fault => ({ path, at: 'value', sentence });
 
 /** The named parts of a scenario, and where each name stands. */
 interface Named {
@@ -41,7 +41,7 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
 
 /** Names given twice, and names that refer to nothing. What these leave standing can be completed. */
 export function checkReferences(scenario: ParsedScenario): Fault[] {
-  const { hosts = [], ports = [], bridges, vms = [], traffic, run } = scenario;
+  const { hosts = [], ports = [], links, bridges, vms = [], traffic, run } = scenario;
   const hostNames = hosts.map(({ name }, i): Named => ({ name, path: ['hosts', i, 'name'] }));
   const bridgeNames = (bridges ?? []).map(({ name }, i): Named => ({ name, path: ['bridges', i, 'name'] }));
   const vmNames = vms.map(({ name }, i): Named => ({ name, path: ['vms', i, 'name'] }));
@@ -49,6 +49,17 @@ export function checkReferences(scenario: ParsedScenario): Fault[] {
   return [
     ...findRepeated(components, 'component'),
     ...findRepeated(hostNames, 'host'),
+    ...findRepeated(
+      links.flatMap(({ from, to }, i) => [
+        { name: from, path: ['links', i, 'from'] },
+        { name: to, path: ['links', i, 'to'] },
+      ]),
+      'end of a link',
+    ),
+    ...links.flatMap(({ from, to }, i) => [
+      ...unknownName(['links', i, 'from'], from, 'port', portNames(scenario)),
+      ...unknownName(['links', i, 'to'], to, 'port', portNames(scenario)),
+    ]),
     ...[...ports.entries()].flatMap(([i, { host }]) => unknownHost(['ports', i], host, hostNames)),
     ...[...(bridges ?? []).entries()].flatMap(([i, { host }]) => unknownHost(['bridges', i], host, hostNames)),
     ...[...vms.entries()].flatMap(([i, { host }]) => unknownHost(['vms', i], host, hostNames)),
@@ -161,6 +172,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
       'stream',
     ),
     ...checkHosts(scenario),
+    ...checkLinks(scenario, parsed),
     ...checkAddresses(scenario),
     ...checkMarks(scenario),
     ...checkPool(scenario, parsed),
@@ -171,32 +183,6 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
   ];
 }
 
-/** A bridge has members of its own host only, and CPUs are those the host has. */
-function checkHosts({ hosts, ports, bridges, vms }: Scenario): Fault[] {
-  const cpuFault = (path: KeyPath, host: string, cpu: number): Fault[] => {
-    const { softirqCpus } = hosts.find(({ name }) => name === host)!;
-    if (cpu < softirqCpus) return [];
-    return [valueFault(path, `found ${cpu}, allowed: auto, or 0 to ${softirqCpus - 1} (softirqCpus of ${host})`)];
-  };
-  const homes = new Map([
-    ...ports.map(({ name, host }) => [name, host] as const),
-    ...vms.flatMap(({ host, nics }) => nics.map(({ tap }) => [tap.name, host] as const)),
-  ]);
-  return [
-    ...ports.flatMap(({ host, cpu }, i) => cpuFault(['ports', i, 'cpu'], host, cpu)),
-    ...vms.flatMap(({ host, nics }, v) =>
-      nics.flatMap(({ vhost }, n) => cpuFault(['vms', v, 'nics', n, 'vhost', 'cpu'], host, vhost.cpu)),
-    ),
-    ...bridges.flatMap(({ host, ports: members, taps }, b) =>
-      [...members, ...taps].flatMap((member) => {
-        const home = homes.get(member);
-        if (home === undefined || home === host) return [];
-        return [valueFault(['bridges', b, 'ports'], `"${member}" is on ${home}, allowed: members on ${host}`)];
-      }),
-    ),
-  ];
-}
-
 function checkAddresses({ ports, vms }: Scenario): Fault[] {
   const nics = vms.flatMap((vm, v) => vm.nics.map((nic, n) => ({ nic, path: ['vms', v, 'nics', n] as KeyPath })));
   const macs = [
@@ -204,8 +190,8 @@ function checkAddresses({ ports, vms }: Scenario): Fault[] {
     ...nics.map(({ nic, path }): Named => ({ name: nic.mac, path: [...path, 'mac'] })),
   ];
   const ips = nics.map(({ nic, path }): Named => ({ name: nic.ip.split('/')[0], path: [...path, 'ip'] }));
-  const overlaps = ports.flatMap(({ network }, i) => {
-    const other = ports.slice(0, i).find((port) => overlap(port.network, network));
+  const overlaps = ports.flatMap(({ name, network }, i) => {
+    const other = ports.slice(0, i).find((port) => port.peer !== name && overlap(port.network, network));
     if (other === undefined) return [];
     return [valueFault(['ports', i, 'network'], `found ${network}, which overlaps ${other.network} of ${other.name}`)];
   });

@@ -50,7 +50,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
   const { capture, modulePath } = files;
   const { traffic } = parsed;
   const parsedHosts = parsed.hosts ?? [];
-  const ports = completePorts(parsed.ports ?? [], parsedHosts);
+  const ports = completePorts(parsed, parsedHosts);
   const bridges = (parsed.bridges ?? []).map(({ name, host, ports: members, ageing }): BridgeSpec => {
     const own = ports.filter((port) => members.includes(port.name));
     const names = own.map((port) => port.name);
@@ -142,19 +142,23 @@ function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
 }
 
 /** Interrupts go round the CPUs of a host in the order of its ports, as irqbalance spreads them. */
-function completePorts(ports: readonly ParsedPort[], hosts: readonly ParsedHost[]): PortSpec[] {
+function completePorts({ ports = [], links }: ParsedScenario, hosts: readonly ParsedHost[]): PortSpec[] {
   const taken = new Map<string, number>();
   return ports.map((port, index) => {
+    const link = links.find(({ from, to }) => from === port.name || to === port.name);
+    const peer = link === undefined ? null : link.from === port.name ? link.to : link.from;
+    // The two ends of a link are on one network: that of the port it is from.
+    const onNetworkOf = link === undefined ? index : ports.findIndex(({ name }) => name === link.from);
     const host = hosts.find(({ name }) => name === port.host) ?? hosts[0];
     const turn = taken.get(host.name) ?? 0;
     taken.set(host.name, turn + 1);
     const cpu = port.cpu === 'auto' ? turn % host.softirqCpus : port.cpu;
-    return { ...completePort(port, index), host: host.name, cpu };
+    return { ...completePort(port, index, onNetworkOf), host: host.name, cpu, peer };
   });
 }
 
-function completePort(port: ParsedPort, index: number): Omit<PortSpec, 'host' | 'cpu'> {
-  const network = { address: BENCHMARK_NETWORK + index * WIRE_NETWORK_ADDRESSES, prefixLength: 24 };
+function completePort(port: ParsedPort, index: number, network: number): Omit<PortSpec, 'host' | 'cpu' | 'peer'> {
+  const auto = { address: BENCHMARK_NETWORK + network * WIRE_NETWORK_ADDRESSES, prefixLength: 24 };
   return {
     name: port.name,
     speedBps: port.speed,
@@ -163,7 +167,7 @@ function completePort(port: ParsedPort, index: number): Omit<PortSpec, 'host' | 
     rxQueues: port.rxQueues,
     interruptRate: port.interruptRate,
     mac: port.mac === 'auto' ? `02:00:00:00:00:${hexByte(index + 1)}` : port.mac,
-    network: port.network === 'auto' ? formatCidr(network) : port.network,
+    network: port.network === 'auto' ? formatCidr(auto) : port.network,
   };
 }
 
@@ -197,13 +201,14 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts, modulePath: File
 
 /** The vNICs of each VM. */
 function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
-  const nicsOnBridge = new Map<string, number>();
+  const nicsOnNetwork = new Map<string, number>();
   return vms.map((vm, v) =>
     (vm.nics ?? []).map((nic, n): VnicSpec => {
       const tapOf = host.bridges.find(({ taps }) => taps.includes(nic.tap.name ?? ''));
       const bridge = tapOf?.name ?? '';
-      const position = nicsOnBridge.get(bridge) ?? 0;
-      nicsOnBridge.set(bridge, position + 1);
+      const network = portsOf(bridge, host)[0]?.network ?? bridge;
+      const position = nicsOnNetwork.get(network) ?? 0;
+      nicsOnNetwork.set(network, position + 1);
       return {
         ...completeQueues(nic, KERNEL_PROFILES[homeOf(vm, host).kernel], tapOf?.cpu ?? 0),
         name: nic.name,
@@ -221,9 +226,9 @@ function homeOf({ host }: ParsedVm, { hosts }: HostParts): ParsedHost {
   return hosts.find(({ name }) => name === host) ?? hosts[0];
 }
 
-/** The port on the wire of a vNIC. */
+/** The port on whose wire the station beside a vNIC is. */
 function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undefined {
-  return portsOf(nic?.bridge ?? '', host)[0];
+  return portsOf(nic?.bridge ?? '', host).find(({ peer }) => peer === null);
 }
 
 function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number) {
@@ -260,17 +265,27 @@ function share(asked: number | 'auto', auto: number): number {
   return asked === 'auto' ? Math.floor(auto) : asked;
 }
 
-/** The network behind every port, and every other VM, that a vNIC shares a bridge with; where two do, the first. */
+/**
+ * The network behind every port, and every other VM, that a vNIC shares a bridge with, or two bridges and the link
+ * between them; where two vNICs do, the first.
+ */
 function connectedRoutes(nics: readonly VnicSpec[], others: readonly VnicSpec[], host: HostParts): RouteSpec[] {
   const networks = host.ports.flatMap((port) => {
     const nic = nics.find(({ bridge }) => portsOf(bridge, host).includes(port));
-    return nic === undefined ? [] : [{ prefix: port.network, nic: nic.name, gatewayMac: port.mac }];
+    return nic === undefined || port.peer !== null
+      ? []
+      : [{ prefix: port.network, nic: nic.name, gatewayMac: port.mac }];
   });
   const neighbours = others.flatMap(({ bridge, ip, mac }) => {
-    const nic = nics.find((each) => each.bridge === bridge);
+    const nic = nics.find((each) => each.bridge === bridge || areLinked(each.bridge, bridge, host));
     return nic === undefined ? [] : [{ prefix: hostPrefix(ip), nic: nic.name, gatewayMac: mac }];
   });
   return [...networks, ...neighbours];
+}
+
+function areLinked(a: string, b: string, host: HostParts): boolean {
+  const far = portsOf(b, host).map(({ name }) => name);
+  return portsOf(a, host).some(({ peer }) => peer !== null && far.includes(peer));
 }
 
 function hostPrefix(cidr: string): string {

@@ -12,6 +12,8 @@ export interface Fault {
   readonly sentence: string;
 }
 
+export const valueFault = (path: KeyPath, sentence: string): Fault => ({ path, at: 'value', sentence });
+
 type Issue = z.core.$ZodIssue;
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {

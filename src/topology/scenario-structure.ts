@@ -21,7 +21,7 @@ export function defaultStructure(scenario: unknown): unknown {
     hosts: scenario.hosts ?? [{ name: DEFAULT_HOST }],
     ports,
     vms,
-    traffic: fillKey(traffic, 'streams', defaultStreams(portNames)),
+    traffic: fillKey(traffic, 'streams', defaultStreams(withStations(portNames, scenario.links))),
     run: fillKey(run, 'phases', [{ name: 'steady', duration: '10s' }]),
   };
   return bridges === undefined ? structure : { ...structure, bridges };
@@ -61,6 +61,14 @@ function nameTap(nic: unknown, index: number): unknown {
 function pairUp(ports: readonly string[], taps: readonly string[]): unknown {
   if (ports.length === taps.length) return ports.map((port, i) => ({ name: `br${i}`, ports: [port, taps[i]] }));
   return ports.length === 1 ? [{ name: 'br0', ports: [ports[0], ...taps] }] : undefined;
+}
+
+/** Ports that no link takes the generator and the sink from. */
+function withStations(ports: readonly string[], links: unknown): string[] {
+  const ends = Array.isArray(links)
+    ? links.flatMap((link: unknown) => (isMapping(link) ? [link.from, link.to] : []))
+    : [];
+  return ports.filter((port) => !ends.includes(port));
 }
 
 function defaultStreams(ports: readonly string[]): unknown {

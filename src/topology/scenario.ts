@@ -66,6 +66,8 @@ export interface PortSpec {
   readonly rxQueues: number;
   /** Most interrupts a second. */
   readonly interruptRate: number | 'unlimited';
+  /** Port at the other end of the wire; null where a generator and a sink are there. */
+  readonly peer: string | null;
   /** Station on the far end of the wire: source of what the generator sends, next hop towards the sink. */
   readonly mac: string;
   /** Prefix whose hosts the stations on the wire stand for, such as `198.18.0.0/24`. */

@@ -25,7 +25,7 @@ export function vhostNames({ name, mode, queues }: Pick<VnicSpec, 'name' | 'mode
 /** The components that thread names are made of. */
 export interface NamedComponents {
   readonly hosts: readonly { readonly name: string; readonly softirqCpus: number }[];
-  readonly ports: readonly { readonly name: string }[];
+  readonly ports: readonly { readonly name: string; readonly peer: string | null }[];
   readonly bridges: readonly { readonly name: string }[];
   readonly vms: readonly {
     readonly name: string;
@@ -42,7 +42,7 @@ export function actorNames({ hosts, ports, bridges, vms }: NamedComponents): str
     ...hosts.flatMap(({ name, softirqCpus }) =>
       Array.from({ length: softirqCpus }, (_, cpu) => softirqName(hosts, name, cpu)),
     ),
-    ...ports.flatMap(({ name }) => [generatorName(name), name, sinkName(name)]),
+    ...ports.flatMap(({ name, peer }) => (peer === null ? [generatorName(name), name, sinkName(name)] : [name])),
     ...bridges.map(({ name }) => name),
     ...vms.flatMap(({ name, vcpus, nics }) => [
       ...nics.flatMap((nic) => [nic.tap.name, ...vhostNames(nic)]),

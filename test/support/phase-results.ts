@@ -60,7 +60,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
       lossRatio: sentFrames === 0 ? null : droppedFrames / (2 * sentFrames),
     },
     drops,
-    latency: ['eth0', 'eth1'].map((port) => ({ sink: `sink-${port}`, port, summary: null, hdr: null })),
+    latency: ['eth0-to-eth1', 'eth1-to-eth0'].map((stream) => ({ stream, summary: null, hdr: null })),
     latencyAll: { count: 10, minNs: 1e4, p50Ns: 1e5, p90Ns: 2e5, p99Ns: 3e5, p999Ns: 4e5, maxNs: 5e5 },
     lateness: changes.lateness ?? [],
     threads: Object.entries(threads).map(([thread, [runningRatio, waitingRatio]]) => ({

@@ -10,8 +10,8 @@ import { ActorBed, ethernet } from '../support/actor-bed.ts';
 /** Stream 0 of the bed runs from eth0 to eth1 and has four flows. */
 const NAME = 'sink-eth1';
 
-function bench() {
-  const bed = new ActorBed();
+function bench(overrides: readonly string[] = []) {
+  const bed = new ActorBed(overrides);
   const sink = bed.create<TrafficSink>(NAME);
   const wire = new WireSender(bed.memory, bed.link<SinkWireLink>(NAME, SINK_WIRE_PORT).rx);
   const { spec } = bed.planOf('generator-eth0');
@@ -27,7 +27,7 @@ function bench() {
     bed,
     sink,
     put,
-    latency: bed.memory.doubles(bed.config<TrafficSinkConfig>(NAME).latency),
+    latency: bed.memory.doubles(bed.config<TrafficSinkConfig>(NAME).latencies[0]),
     frame: (seq: number, sendNs = 0, spec: Partial<FrameSpec> = {}) =>
       buildFrame({ ...flows, srcPort: flows.srcPort + (seq % 4), ...spec }, 64, seq, sendNs),
     counts: () => {
@@ -90,6 +90,15 @@ test('latency runs from when the frame was due to when it left the NIC', () => {
   s.put(s.frame(0, 1_000_000), 1_250_000);
   expect(s.latency[bucketOf(250_000)]).toBe(1);
   expect(s.latency.reduce((sum, n) => sum + n, 0)).toBe(1);
+});
+
+test('latency is of each stream by itself', () => {
+  const s = bench(['traffic.streams=[{ from: eth0, to: eth1 }, { from: eth0, to: eth1, name: other }]']);
+  s.put(s.frame(0, 1_000_000), 1_250_000);
+  s.put(s.frame(0, 1_000_000, { stream: 1 }), 1_500_000);
+  const [first, second] = s.bed.config<TrafficSinkConfig>(NAME).latencies.map((region) => s.bed.memory.doubles(region));
+  expect([first[bucketOf(250_000)], first[bucketOf(500_000)]]).toEqual([1, 0]);
+  expect([second[bucketOf(250_000)], second[bucketOf(500_000)]]).toEqual([0, 1]);
 });
 
 test('unplugged it takes nothing and may sleep', () => {

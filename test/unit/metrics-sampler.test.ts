@@ -9,7 +9,14 @@ function setUp() {
   let nowNs = 0;
   const take = (): Snapshot => {
     takenCount++;
-    return { atNs: nowNs, counters: new Map(), depths: new Map(), threads: [], histograms: new Map() };
+    return {
+      atNs: nowNs,
+      counters: new Map(),
+      depths: new Map(),
+      threads: [],
+      lateness: new Map(),
+      latency: new Map(),
+    };
   };
   const tick = (atNs: number, phase: string): void => {
     nowNs = atNs;

@@ -4,7 +4,7 @@ import { threadShares } from '../../src/metrics/thread-shares.ts';
 import type { ThreadUse } from '../../src/runtime/host.ts';
 
 const at = (atNs: number, threads: readonly ThreadUse[]): Snapshot => {
-  return { atNs, threads, counters: new Map(), depths: new Map(), histograms: new Map() };
+  return { atNs, threads, counters: new Map(), depths: new Map(), lateness: new Map(), latency: new Map() };
 };
 const place = { name: 'softirq0', core: 0, policy: 'fifo 1' };
 const use = (runNs: number, waitNs: number | null, switches: number | null): ThreadUse => {

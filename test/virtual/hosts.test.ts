@@ -4,7 +4,7 @@ import { runScenario } from '../../src/experiment/run.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
-import { parseScenario } from '../../src/topology/scenario-file.ts';
+import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 
 function planOf(text: string): Plan {
@@ -112,7 +112,43 @@ describe('hosts', () => {
     expect(result.ledger.slots.foundOnce).toBe(result.ledger.slots.total);
   });
 
+  it('are wired to each other, and every frame on the wire between them is accounted for', async () => {
+    const scenario = loadScenario('network-appliance', {
+      overrides: ['expect=[]', 'run.warmup=100ms', 'run.phases=[{ name: calm, rate: 1kpps, duration: 500ms }]'],
+    });
+    const plan = buildPlan(scenario);
+    expect(plan.threads.flatMap(({ actors }) => actors.map(({ name }) => name))).not.toContain('generator-eth1');
+    expect(plan.wires.map(({ name }) => name)).toEqual([
+      'eth0.wire-in',
+      'eth1.wire-in',
+      'srv0.wire-in',
+      'eth0.wire-out',
+    ]);
+    const result = await runScenario(scenario, new VirtualHost(plan), { signal: new AbortController().signal });
+    expect(result.ledger.faults).toEqual([]);
+    expect(result.counters.srv0.rx_packets).toBe(result.counters.eth1.tx_packets);
+    expect(result.counters.eth1.rx_packets).toBe(result.counters.srv0.tx_packets);
+    expect(result.phases[0].streams[0].lossRatio).toBe(0);
+    expect(result.phases[0].latency.map(({ stream, summary }) => [stream, summary === null])).toEqual([
+      ['requests', false],
+      ['attack', true],
+    ]);
+  });
+
   it.each([
+    ['links: [{ from: eth0, to: eth9 }]', 'no port "eth9", allowed: eth0, eth1'],
+    ['links: [{ from: eth0, to: eth0 }]', 'found "eth0" a second time, allowed: one end of a link of that name'],
+    [
+      'ports: [{ name: eth0, speed: 10Gbps }, { name: eth1 }, { name: eth2 }]\nlinks: [{ from: eth0, to: eth1 }]\n' +
+        'bridges: [{ name: br0, ports: [eth0, eth1, eth2, tap0, tap1, tap2] }]',
+      'eth0 and eth1 differ in speed, allowed: ports of the same speed',
+    ],
+    [
+      'ports: [{ name: eth0 }, { name: eth1 }, { name: eth2 }]\nlinks: [{ from: eth0, to: eth1 }]\n' +
+        'bridges: [{ name: br0, ports: [eth0, eth1, eth2, tap0, tap1, tap2] }]\n' +
+        'traffic: { streams: [{ from: eth0, to: eth2, via: vnic0 }] }',
+      'eth0 is wired to eth1, allowed: eth2',
+    ],
     ['ports: [{ name: eth0, host: moon }]', 'no host "moon", allowed: host'],
     ['hosts: [{ name: a }, { name: a }]', 'found "a" a second time, allowed: one host of that name'],
     ['ports: [{ name: eth0, cpu: 1 }, { name: eth1 }]', 'found 1, allowed: auto, or 0 to 0 (softirqCpus of host)'],

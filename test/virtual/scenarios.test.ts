@@ -75,6 +75,23 @@ describe('changing one thing', () => {
     expect(reopened.ledger.faults).toEqual([]);
   });
 
+  it('an attacked appliance leaves the server behind it more with feedback, and everything when accelerated', async () => {
+    const goodput = async (mode: string): Promise<number> => {
+      const nics = ['fw.nics.fw0', 'fw.nics.fw1', 'web.nics.web0'].map((nic) => `vms.${nic}.mode=${mode}`);
+      const result = await runVirtually('network-appliance', ['expect=[]', ...nics]);
+      expect(result.ledger.faults).toEqual([]);
+      return result.phases.find(({ name }) => name === 'flood')!.streams[0].deliveredFrames;
+    };
+    const [existing, feedback, accelerated] = [
+      await goodput('vhost'),
+      await goodput('vhost-feedback'),
+      await goodput('accelerated'),
+    ];
+    expect(feedback).toBeGreaterThan(2 * existing);
+    expect(accelerated).toBeGreaterThan(1.5 * feedback);
+    expect(accelerated).toBeGreaterThan(19_900);
+  });
+
   it('a vhost vNIC beside an accelerated one: the guest forwards between them all the same', async () => {
     const result = await runVirtually('kvm-forum-2014', [
       'run.phases=[{name: mixed, rate: 80kpps, duration: 1s}]',
