@@ -20,6 +20,8 @@ export const NIC_COUNTERS = [
   { name: 'tx_from_guest', role: 'in' },
   { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length' },
   { name: 'tx_packets', role: 'out' },
+  { name: 'tx_switched', role: 'out' },
+  { name: 'tx_switched_no_buffer', role: 'drop', reason: 'buffer pool of the vNIC it was for empty' },
   { name: 'tx_bytes', role: 'event' },
   { name: 'interrupts', role: 'event' },
   { name: 'vnic_notifications', role: 'event' },

@@ -29,6 +29,8 @@ const {
   tx_from_guest: TX_FROM_GUEST,
   tx_errors: TX_ERRORS,
   tx_packets: TX_PACKETS,
+  tx_switched: TX_SWITCHED,
+  tx_switched_no_buffer: TX_SWITCHED_NO_BUFFER,
   tx_bytes: TX_BYTES,
   interrupts: INTERRUPTS,
   vnic_notifications: VNIC_NOTIFICATIONS,
@@ -40,6 +42,12 @@ const {
  * go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each flow to one of
  * them. Receiving costs the host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped
  * here, in hardware. Transmission leaves at line rate.
+ *
+ * Between vNICs it is a switch, a virtual Ethernet bridge (VEB, IEEE 802.1Qbg) as SR-IOV cards have one: what a vNIC or
+ * the host sends to the address of another vNIC goes to that one's queues and never to the wire. It knows these
+ * addresses only and learns none: everything else leaves by the wire, frames for machines behind the host's bridge on
+ * this port among them, since nobody has entered those here (`bridge fdb add ... dev eth0 self`), and group addresses.
+ * A vNIC's frames for its neighbours go through the transmitter they share with the wire, so they wait while it is busy.
  */
 export class Nic implements Actor {
   readonly name: string;
@@ -126,14 +134,25 @@ export class Nic implements Actor {
         if (this.rxQueues[q].notify(nowNs)) this.counters.values[INTERRUPTS]++;
       }
     }
-    for (let v = 0; v < this.vnics.length; v++) {
-      const vnic = this.vnics[v];
+    return this.vnicCount === 0 ? moved : moved + this.pollVnics(budget, nowNs);
+  }
+
+  private pollVnics(budget: number, nowNs: number): number {
+    const vnics = this.vnics;
+    let moved = 0;
+    for (let v = 0; v < vnics.length; v++) {
+      const vnic = vnics[v];
       if (vnic === null) continue;
       vnic.refresh();
+      for (let p = 0; p < vnic.pairs.length; p++) moved += this.transmitGuest(vnic, vnic.pairs[p], budget, nowNs);
+    }
+    for (let v = 0; v < vnics.length; v++) {
+      const vnic = vnics[v];
+      if (vnic === null) continue;
+      // What was switched to it, by the host or by a neighbour.
+      vnic.publishRx();
       for (let p = 0; p < vnic.pairs.length; p++) {
-        const pair = vnic.pairs[p];
-        moved += this.transmitGuest(pair, budget, nowNs);
-        if (pair.notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
+        if (vnic.pairs[p].notify(nowNs)) this.counters.values[VNIC_NOTIFICATIONS]++;
       }
     }
     return moved;
@@ -162,9 +181,10 @@ export class Nic implements Actor {
     for (let i = 0; i < arrived; i++) {
       const length = wire.frameBytes();
       bytes += length;
-      const vnic = anyVnic ? this.classify(wire) : null;
+      const from = wire.frameByte();
+      const vnic = anyVnic ? this.vnicOf(wire.bytes, from) : null;
       if (vnic !== null) {
-        counts[vnic.receive(wire, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
+        counts[vnic.receive(wire.words, wire.bytes, from, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
       } else if (!attached) {
         counts[RX_NO_CARRIER]++;
       } else if (length > SLOT_FRAME_BYTES_MAX) {
@@ -187,14 +207,19 @@ export class Nic implements Actor {
     return this.rss === null ? 0 : this.rss.queueOf(wire.bytes, wire.frameByte(), length);
   }
 
-  /** The vNIC whose address the oldest frame on the wire carries. */
-  private classify(wire: WireReceiver): NicVnic | null {
-    const at = wire.frameByte() + ETH_DST_BYTE;
-    const index = this.classifier.lookup(macHigh(wire.bytes, at), macLow(wire.bytes, at), 0);
+  /** The vNIC whose address the frame at byte `from` is for. */
+  private vnicOf(bytes: Uint8Array, from: number): NicVnic | null {
+    const at = from + ETH_DST_BYTE;
+    const index = this.classifier.lookup(macHigh(bytes, at), macLow(bytes, at), 0);
     return index < 0 ? null : this.vnics[index];
   }
 
-  /** Host memory to wire, no faster than the wire is. */
+  /** From one queue of this card into another, by way of the card's memory. */
+  private switchTo(vnic: NicVnic, words: Int32Array, bytes: Uint8Array, from: number, length: number): void {
+    this.counters.values[vnic.receive(words, bytes, from, length) ? TX_SWITCHED : TX_SWITCHED_NO_BUFFER]++;
+  }
+
+  /** Host memory to wire, no faster than the wire is, or to a vNIC. */
   private transmit(budget: number, nowNs: number): number {
     const wire = this.wireTx;
     if (wire === null) return 0;
@@ -205,34 +230,42 @@ export class Nic implements Actor {
     const room = Math.min(ready, wire.writable(ready), txDone.writable(ready));
     const slots = this.slots!;
     const words = slots.words;
+    const anyVnic = this.vnicCount > 0;
     let bytes = 0;
     let sent = 0;
+    let taken = 0;
     let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
-    for (; sent < room && busyUntil <= nowNs; sent++) {
+    for (; taken < room && busyUntil <= nowNs; taken++) {
       const id = tx.take();
+      txDone.put(id);
       const header = slots.wordOf(id);
       const length = words[header + SLOT_LENGTH_WORD];
+      const vnic = anyVnic ? this.vnicOf(slots.bytes, slots.byteOf(id)) : null;
+      if (vnic !== null) {
+        this.switchTo(vnic, words, slots.bytes, slots.byteOf(id), length);
+        continue;
+      }
       copyWords(wire.words, wire.frameWord(), words, header + SLOT_FRAME_WORD, (length + 3) >> 2);
       busyUntil += wireTimeNs(length, this.speedBps);
       wire.send(length, nowNs, 0);
-      txDone.put(id);
       bytes += length;
+      sent++;
     }
     this.txBusyUntilNs = busyUntil;
-    if (sent === 0) return 0;
+    if (taken === 0) return 0;
     wire.publish();
     tx.release();
     txDone.publish();
     this.rxQueues[0].causePending = true;
     const counts = this.counters.values;
-    counts[TX_FROM_HOST] += sent;
+    counts[TX_FROM_HOST] += taken;
     counts[TX_PACKETS] += sent;
     counts[TX_BYTES] += bytes;
-    return sent;
+    return taken;
   }
 
-  /** Frames of one of a vNIC's queue pairs, from guest memory to the wire. */
-  private transmitGuest(pair: NicVnicPair, budget: number, nowNs: number): number {
+  /** Frames of one of a vNIC's queue pairs, from guest memory to the wire or to another vNIC. */
+  private transmitGuest(sender: NicVnic, pair: NicVnicPair, budget: number, nowNs: number): number {
     const wire = this.wireTx;
     if (wire === null) return 0;
     const ready = pair.queues.sendable(budget);
@@ -242,10 +275,20 @@ export class Nic implements Actor {
     let bytes = 0;
     let sent = 0;
     let taken = 0;
+    let errors = 0;
     let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
+      // Into the wire's next cell, which stays free when the frame turns out to be for a neighbour.
       const length = pair.send(wire);
-      if (length === 0) continue;
+      if (length === 0) {
+        errors++;
+        continue;
+      }
+      const vnic = this.vnicOf(wire.bytes, wire.frameByte());
+      if (vnic !== null && vnic !== sender) {
+        this.switchTo(vnic, wire.words, wire.bytes, wire.frameByte(), length);
+        continue;
+      }
       busyUntil += wireTimeNs(length, this.speedBps);
       wire.send(length, nowNs, 0);
       bytes += length;
@@ -256,7 +299,7 @@ export class Nic implements Actor {
     wire.publish();
     pair.publishTx();
     counts[TX_FROM_GUEST] += taken;
-    counts[TX_ERRORS] += taken - sent;
+    counts[TX_ERRORS] += errors;
     counts[TX_PACKETS] += sent;
     counts[TX_BYTES] += bytes;
     return taken;

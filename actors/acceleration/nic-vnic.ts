@@ -2,7 +2,7 @@ import type { Memory } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
 import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
-import type { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
+import type { WireSender } from '../../src/memory/wire-ring.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { ReceiveSideScaling, evenIndirection } from '../../src/net/receive-side-scaling.ts';
@@ -38,18 +38,17 @@ export class NicVnicPair {
     this.notifyGapNs = notifyGapNs;
   }
 
-  /** The oldest frame on the wire into the guest's next buffer; false when there is none. */
-  receive(wire: WireReceiver, length: number): boolean {
+  /** The frame at byte `from` of the card's memory into the guest's next buffer; false when there is none. */
+  receive(memory: Int32Array, bytes: Uint8Array, from: number, length: number): boolean {
     const queues = this.queues;
     if (!queues.accepts(length + NET_HEADER_BYTES)) return false;
     const addr = queues.takeBuffer();
     const guest = this.guest;
     writeNetHeader(guest, addr);
     const to = addr + NET_HEADER_BYTES;
-    const words = (addr & 3) === 0 ? length >> 2 : 0;
-    if (words > 0) copyWords(guest.i32, to >> 2, wire.words, wire.frameWord(), words);
-    const from = wire.frameByte();
-    for (let at = words << 2; at < length; at++) guest.u8[to + at] = wire.bytes[from + at];
+    const words = ((addr | from) & 3) === 0 ? length >> 2 : 0;
+    if (words > 0) copyWords(guest.i32, to >> 2, memory, from >> 2, words);
+    for (let at = words << 2; at < length; at++) guest.u8[to + at] = bytes[from + at];
     queues.deliver(length + NET_HEADER_BYTES);
     this.delivered++;
     return true;
@@ -127,10 +126,13 @@ export class NicVnic {
     this.rss.setIndirection(evenIndirection(used));
   }
 
-  /** The oldest frame on the wire into a buffer of its flow's pair; false when there is none. */
-  receive(wire: WireReceiver, length: number): boolean {
-    const pair = this.rss === null ? 0 : this.rss.queueOf(wire.bytes, wire.frameByte(), length);
-    return this.pairs[pair].receive(wire, length);
+  /**
+   * The frame at byte `from`, on the wire or in the card's own memory, into a buffer of its flow's pair; false when
+   * there is none. `words` and `bytes` view the same memory from the same start.
+   */
+  receive(words: Int32Array, bytes: Uint8Array, from: number, length: number): boolean {
+    const pair = this.rss === null ? 0 : this.rss.queueOf(bytes, from, length);
+    return this.pairs[pair].receive(words, bytes, from, length);
   }
 
   /** Makes received frames visible. Once a batch. */

@@ -39,6 +39,7 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
         tellSoftirq(run, phase, 'must empty receive rings', cpuOfPort(run, drop.actor))
       );
     case 'rx_pool_depleted':
+    case 'tx_switched_no_buffer':
       return tellPool(run, phase, drop.actor);
     case 'backlog_dropped':
       return tellSoftirq(run, phase, 'must empty the backlog', cpuOfVhost(run, drop.actor));

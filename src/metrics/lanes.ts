@@ -84,8 +84,8 @@ const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
   sink: [10],
 };
 
-/** Counts frames that found a vNIC's buffer pool empty. */
-const POOL_COUNTER = 'rx_pool_depleted';
+/** Count frames that found a vNIC's buffer pool empty: from the wire, and from a queue of the same card. */
+const POOL_COUNTERS = ['rx_pool_depleted', 'tx_switched_no_buffer'];
 
 /** The kind of component an actor is. */
 export function placeOf(spec: ActorSpec): Place {
@@ -125,7 +125,7 @@ function lanesOf(actor: ActorPlan, vm: string | null, inputs: ReadonlyMap<string
     if (role === 'in') lane.inIndexes.push(index);
     if (role === 'out') lane.outIndexes.push(index);
     if (role === 'clone') lane.cloneIndexes.push(index);
-    const lostAt = name === POOL_COUNTER ? 'pool' : place;
+    const lostAt = POOL_COUNTERS.includes(name) ? 'pool' : place;
     if (role === 'drop') lane.drops.push({ index, counter: name, reason: reason ?? name, place: lostAt });
   });
   return drafts.map((draft, i) => ({

@@ -37,8 +37,8 @@ describe('what is right', () => {
     const { status, stdout } = vhostlab('list', '--json');
     expect(status).toBe(0);
     const entries = JSON.parse(stdout) as { name: string; coresNeeded: number; command: string }[];
-    const shared = entries.find(({ name }) => name === 'shared-port-accelerated');
-    expect(shared).toMatchObject({ coresNeeded: 4, command: 'npm run vhostlab -- run shared-port-accelerated' });
+    const shared = entries.find(({ name }) => name === 'noisy-neighbour-accelerated');
+    expect(shared).toMatchObject({ coresNeeded: 4, command: 'npm run vhostlab -- run noisy-neighbour-accelerated' });
   });
 
   it('topology draws who hands frames to whom, as Mermaid text or SVG', () => {

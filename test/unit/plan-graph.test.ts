@@ -64,7 +64,7 @@ describe('the graph of a plan', () => {
     const threads = cores.flatMap((core) => core.threads);
     expect(threads.find(({ name }) => name === 'br0')!.actors).toEqual([{ name: 'br0', place: 'bridge' }]);
     expect(cores.find(({ core }) => core === 1)!.threads.map(({ name }) => name)).toEqual(['hardware0']);
-    expect(graphOf('shared-port-accelerated').cores.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
+    expect(graphOf('noisy-neighbour-accelerated').cores.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
   });
 });
 
