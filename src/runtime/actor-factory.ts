@@ -53,7 +53,7 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
     case 'vhost-control':
       return new VhostControl(memory, spec.config);
     case 'vcpu':
-      return new GuestVcpu(memory, spec.config, createNetworkFunction(spec.nf));
+      return new GuestVcpu(memory, spec.config, createNetworkFunction(memory, spec.nf));
     case 'vmm':
       return new Vmm(memory, spec.config);
   }

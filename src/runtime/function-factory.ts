@@ -3,14 +3,17 @@ import type { FirewallConfig } from '../../actors/network-functions/firewall.ts'
 import { Firewall, firewallDrops } from '../../actors/network-functions/firewall.ts';
 import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from '../../actors/network-functions/ip-forward.ts';
+import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
+import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/network-functions/nat44.ts';
 import type { FunctionCounters, NetworkFunction } from '../../actors/network-functions/network-function.ts';
 import type { ServerConfig } from '../../actors/network-functions/server.ts';
 import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
 import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
+import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
 
 /** What the plan says of the function one vCPU runs. */
-export type NetworkFunctionConfig = IpForwardConfig | FirewallConfig | ServerConfig | UserFunctionConfig;
+export type NetworkFunctionConfig = IpForwardConfig | FirewallConfig | ServerConfig | Nat44Config | UserFunctionConfig;
 
 /** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
 export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
@@ -21,13 +24,15 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
       return { drops: firewallDrops(config) };
     case 'server':
       return { drops: SERVER_DROPS };
+    case 'nat44':
+      return { drops: NAT44_DROPS, events: NAT44_EVENTS };
     case 'module':
       return config.counters;
   }
 }
 
 /** Builds a vCPU's own instance, on the thread that will run it. */
-export function createNetworkFunction(config: NetworkFunctionConfig): NetworkFunction {
+export function createNetworkFunction(memory: Memory, config: NetworkFunctionConfig): NetworkFunction {
   switch (config.kind) {
     case 'ip-forward':
       return new IpForward(config);
@@ -35,6 +40,8 @@ export function createNetworkFunction(config: NetworkFunctionConfig): NetworkFun
       return new Firewall(config);
     case 'server':
       return new Server(config);
+    case 'nat44':
+      return new Nat44(memory, config);
     case 'module':
       return createUserFunction(config);
   }

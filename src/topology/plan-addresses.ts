@@ -1,9 +1,11 @@
 /** Which addresses a stream's frames must bear when they arrive, by the network functions on their way. */
+import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { ANY_ENDPOINT } from '../net/address-check.ts';
 import type { EndpointRange, ExpectedAddresses, ExpectedEnd } from '../net/address-check.ts';
 import { parseCidr } from '../net/address.ts';
 import { srcPortsOf } from '../net/flow-templates.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
+import { natPool } from './plan-nf.ts';
 import type { Scenario, StreamSpec } from './scenario.ts';
 
 interface Ends {
@@ -28,10 +30,20 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
     case 'ip-forward':
     case 'firewall':
       return { source: 'flow', destination: asked };
+    // Which mapping a packet from outside will find nobody knows beforehand.
+    case 'nat44':
+      return via === nf.outside
+        ? { source: ANY_ENDPOINT, destination: ANY_ENDPOINT }
+        : { source: rangeOf(natPool(nf)), destination: asked };
     // A user's function may rewrite whatever it likes.
     case 'module':
     case 'server':
     case undefined:
       return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
   }
+}
+
+function rangeOf({ firstAddress, addresses, firstPort, ports }: ExternalPool): EndpointRange {
+  const addressHigh = firstAddress + addresses - 1;
+  return { addressLow: firstAddress, addressHigh, portLow: firstPort, portHigh: firstPort + ports - 1 };
 }

@@ -42,7 +42,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
   const buffers = held + vm.vcpus * MAGAZINE_BUFFERS;
   const depot = reserveDepot(memory, buffers);
   const first = memory.reserve(buffers * BUFFER_STRIDE_BYTES);
-  const functions = planFunctions(vm);
+  const functions = planFunctions(memory, vm);
   if (vm.memoryBytes !== 'auto') reserveUpTo(memory, vm);
   draft.guests.push({
     vm: vm.name,

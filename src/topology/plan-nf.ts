@@ -2,21 +2,26 @@
 import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
+import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
+import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
+import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
 import type { FunctionModule, UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
+import type { Arena } from '../memory/arena.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import { userFunctionCounters } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
-import type { FirewallRuleSpec, ModuleSpec, NfSpec } from './scenario-nf.ts';
+import type { FirewallRuleSpec, ModuleSpec, Nat44Spec, NfSpec } from './scenario-nf.ts';
 import type { VmSpec } from './scenario.ts';
 
 const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_TCP, udp: IP_PROTOCOL_UDP } as const;
 
 /** One for each vCPU. @throws FunctionModuleError when a module gives no network function. */
-export function planFunctions(vm: VmSpec): NetworkFunctionConfig[] {
+export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[] {
   const { nf } = vm;
+  if (nf.kind === 'nat44') return planNat44(memory, vm, nf);
   if (nf.kind === 'module') return planUserFunctions(vm, bundleFunctionModule(nf.path));
   const config = planFunction(vm, nf);
   return Array.from({ length: vm.vcpus }, () => config);
@@ -29,7 +34,7 @@ function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConf
   });
 }
 
-function planFunction(vm: VmSpec, nf: Exclude<NfSpec, ModuleSpec>): NetworkFunctionConfig {
+function planFunction(vm: VmSpec, nf: Exclude<NfSpec, ModuleSpec | Nat44Spec>): NetworkFunctionConfig {
   switch (nf.kind) {
     case 'ip-forward':
       return { kind: 'ip-forward', ...routingOf(vm) };
@@ -43,6 +48,39 @@ function planFunction(vm: VmSpec, nf: Exclude<NfSpec, ModuleSpec>): NetworkFunct
     case 'server':
       return { kind: 'server', ports: portsOf(vm) };
   }
+}
+
+/** Mappings for all vCPUs; each vCPU that serves an inside vNIC has a block of the ports. */
+function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
+  const pool = natPool(nf);
+  const mappings = reserveMappings(memory, pool);
+  const inside = vm.nics.filter(({ name }) => name !== nf.outside).map(({ vcpu }) => vcpu);
+  const owners = [...new Set(inside)].sort((a, b) => a - b);
+  return Array.from({ length: vm.vcpus }, (_, vcpu) => ({
+    kind: 'nat44',
+    ...routingOf(vm),
+    outside: vm.nics.findIndex(({ name }) => name === nf.outside),
+    pool,
+    timeouts: {
+      udpMs: nf.udpTimeoutNs / 1e6,
+      tcpEstablishedMs: nf.tcpEstablishedTimeoutNs / 1e6,
+      tcpTransitoryMs: nf.tcpTransitoryTimeoutNs / 1e6,
+      icmpMs: nf.icmpTimeoutNs / 1e6,
+    },
+    mappings,
+    share: owners.includes(vcpu) ? { index: owners.indexOf(vcpu), of: owners.length } : null,
+  }));
+}
+
+/** The external endpoints that a NAT's scenario gives it. */
+export function natPool({ external, ports }: Nat44Spec): ExternalPool {
+  const { address, prefixLength } = parseCidr(external);
+  return {
+    firstAddress: address,
+    addresses: 2 ** (32 - prefixLength),
+    firstPort: ports.low,
+    ports: ports.high - ports.low + 1,
+  };
 }
 
 function ruleOf(rule: FirewallRuleSpec): FirewallRule {

@@ -156,6 +156,9 @@ function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fau
   const rules = nf.kind === 'firewall' ? nf.rules : [];
   return [
     ...routes.flatMap(({ nic }, r) => unknownName([...path, 'routes', r, 'nic'], nic, 'vNIC of this VM', nics)),
+    ...(nf.kind === 'nat44' && nf.outside !== undefined
+      ? unknownName([...path, 'outside'], nf.outside, 'vNIC of this VM', nics)
+      : []),
     ...findRepeated(
       rules.flatMap(({ name }, r) => (name === undefined ? [] : [{ name, path: [...path, 'rules', r, 'name'] }])),
       'rule',

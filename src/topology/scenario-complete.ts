@@ -194,7 +194,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts, modulePath: File
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,
-      nf: completeNf(vm.nf, { connected, stationMac, modulePath: (written) => modulePath(v, written) }),
+      nf: completeNf(vm.nf, { nics, connected, stationMac, modulePath: (written) => modulePath(v, written) }),
     };
   });
 }

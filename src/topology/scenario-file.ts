@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Arena } from '../memory/arena.ts';
 import { readCaptureFile } from '../net/capture-file.ts';
 import { surveyReplay } from '../net/replay-frames.ts';
 import { FunctionModuleError } from '../runtime/function-module.ts';
@@ -98,7 +99,7 @@ function absolutePath(key: KeyPath, written: string, document: ScenarioDocument)
 function checkModules({ vms }: Scenario): Fault[] {
   return vms.flatMap((vm, v): Fault[] => {
     try {
-      planFunctions(vm);
+      planFunctions(new Arena('trial'), vm);
       return [];
     } catch (error) {
       if (!(error instanceof FunctionModuleError)) throw error;

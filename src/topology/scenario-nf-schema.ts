@@ -1,6 +1,6 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
-import { componentName, integer, macOrAuto, portRange, prefix } from './scenario-fields.ts';
+import { componentName, duration, integer, macOrAuto, portRange, prefix, prefixOrAuto } from './scenario-fields.ts';
 
 const RULES_MAX = 4096;
 
@@ -62,12 +62,50 @@ const serverSchema = z.strictObject({
     .describe('A host that answers: UDP echo to any port (RFC 862), ICMP echo, ARP; it forwards nothing.'),
 });
 
+const EXTERNAL_LENGTH_MIN = 26;
+const EXTERNAL_ALLOWED = `auto, or an IPv4 prefix of /${EXTERNAL_LENGTH_MIN} to /32 such as 198.18.1.64/28`;
+/** Each vCPU with an inside vNIC has a share of them. */
+const EXTERNAL_PORTS_MIN = 64;
+const EXTERNAL_PORTS_ALLOWED = `a range of at least ${EXTERNAL_PORTS_MIN} ports, such as 1024-65535`;
+
+/** A time after which the RFC lets a mapping go, and not before. */
+const timeout = (least: string, leastNs: number) =>
+  duration().refine((ns) => ns >= leastNs, { error: () => `a duration of at least ${least}` });
+
+const nat44Schema = z.strictObject({
+  kind: z.literal('nat44').describe('Source NAT with port translation for TCP, UDP and ICMP echo.'),
+  outside: componentName().describe('vNIC towards the outside. Default: the last.').optional(),
+  external: prefixOrAuto()
+    .refine((value) => value === 'auto' || Number(value.split('/')[1]) >= EXTERNAL_LENGTH_MIN, {
+      error: () => EXTERNAL_ALLOWED,
+    })
+    .prefault('auto')
+    .describe('External addresses, which lead to the outside vNIC. Default auto: its own.'),
+  ports: portRange()
+    .refine(({ low, high }) => high - low + 1 >= EXTERNAL_PORTS_MIN, { error: () => EXTERNAL_PORTS_ALLOWED })
+    .prefault('1024-65535')
+    .describe('Ports of each external address that mappings use. Default 1024-65535 (RFC 4787 REQ-3).'),
+  udpTimeout: timeout('2m', 120e9)
+    .prefault('5m')
+    .describe('Idle time of UDP mappings. Default 5m, at least 2m (RFC 4787 REQ-5).'),
+  tcpEstablishedTimeout: timeout('124m', 7440e9)
+    .prefault('124m')
+    .describe('Idle time of TCP connections. Default 124m, at least that (RFC 5382 REQ-5).'),
+  tcpTransitoryTimeout: timeout('4m', 240e9)
+    .prefault('4m')
+    .describe('Idle time of TCP connections that open or close. Default 4m, at least that (RFC 5382 REQ-5).'),
+  icmpTimeout: timeout('60s', 60e9)
+    .prefault('60s')
+    .describe('Idle time of ICMP echo mappings. Default 60s, at least that (RFC 5508 REQ-2).'),
+  routes: routes(),
+});
+
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
 
 export const nfSchema = z.union(
   [
     z.string().regex(/\.[cm]?[jt]s$/, { error: () => MODULE_ALLOWED }),
-    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, serverSchema]),
+    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, nat44Schema, serverSchema]),
   ],
   { error: () => MODULE_ALLOWED },
 );

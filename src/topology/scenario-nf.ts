@@ -1,4 +1,5 @@
 /** The network function of a VM in a scenario: completed from what was written, and as the rest of the program sees it. */
+import { formatCidr, parseCidr } from '../net/address.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
 
 export interface RouteSpec {
@@ -33,6 +34,19 @@ export interface FirewallSpec extends Routed {
   readonly default: 'allow' | 'deny';
 }
 
+export interface Nat44Spec extends Routed {
+  readonly kind: 'nat44';
+  /** Name of the vNIC towards the outside. */
+  readonly outside: string;
+  /** External addresses. */
+  readonly external: string;
+  readonly ports: PortRangeSpec;
+  readonly udpTimeoutNs: number;
+  readonly tcpEstablishedTimeoutNs: number;
+  readonly tcpTransitoryTimeoutNs: number;
+  readonly icmpTimeoutNs: number;
+}
+
 /** A function of the user's own. */
 export interface ModuleSpec extends Routed {
   readonly kind: 'module';
@@ -42,11 +56,16 @@ export interface ModuleSpec extends Routed {
 
 /** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
 export type NfSpec =
-  (Routed & { readonly kind: 'ip-forward' }) | FirewallSpec | (Routed & { readonly kind: 'server' }) | ModuleSpec;
+  | (Routed & { readonly kind: 'ip-forward' })
+  | FirewallSpec
+  | (Routed & { readonly kind: 'server' })
+  | Nat44Spec
+  | ModuleSpec;
 
 /** What a function may refer to, and what stands where it names no routes. */
 export interface NfChoice {
   readonly connected: readonly RouteSpec[];
+  readonly nics: readonly { readonly name: string; readonly ip: string }[];
   /** The station on the wire of a vNIC, empty where there is none. */
   readonly stationMac: (nic: string) => string;
   /** The absolute path of a module as it was written. */
@@ -62,6 +81,8 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
       return { kind: 'server', routes: [] };
     case 'ip-forward':
       return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
+    case 'nat44':
+      return completeNat44(parsed, choice);
     case 'firewall':
       return {
         kind: 'firewall',
@@ -75,6 +96,22 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
         routes: completeRoutes(parsed.routes, choice),
       };
   }
+}
+
+function completeNat44(parsed: Extract<ParsedNf, { kind: 'nat44' }>, choice: NfChoice): Nat44Spec {
+  const outside = choice.nics.find(({ name }) => name === parsed.outside) ?? choice.nics[choice.nics.length - 1];
+  const own = formatCidr({ ...parseCidr(outside.ip), prefixLength: 32 });
+  return {
+    kind: 'nat44',
+    outside: outside.name,
+    external: parsed.external === 'auto' ? own : parsed.external,
+    ports: parsed.ports,
+    udpTimeoutNs: parsed.udpTimeout,
+    tcpEstablishedTimeoutNs: parsed.tcpEstablishedTimeout,
+    tcpTransitoryTimeoutNs: parsed.tcpTransitoryTimeout,
+    icmpTimeoutNs: parsed.icmpTimeout,
+    routes: completeRoutes(parsed.routes, choice),
+  };
 }
 
 function completeRoutes(routes: readonly RouteSpec[] | undefined, choice: NfChoice): readonly RouteSpec[] {

@@ -71,6 +71,49 @@ describe('firewall', () => {
   });
 });
 
+describe('nat44', () => {
+  const nf = (keys: string) => `vms: [{ name: vm0, nf: { kind: nat44${keys} } }]\n`;
+
+  it('translates towards its last vNIC, to the address of that, with the timeouts of the RFCs', () => {
+    const { vms } = parse(nf(''));
+    expect(vms[0].nf).toMatchObject({
+      outside: 'vnic1',
+      external: '198.18.1.1/32',
+      ports: { low: 1024, high: 65535 },
+      udpTimeoutNs: 300e9,
+      tcpEstablishedTimeoutNs: 7440e9,
+      tcpTransitoryTimeoutNs: 240e9,
+      icmpTimeoutNs: 60e9,
+    });
+  });
+
+  it.each([
+    [', outside: vnic7', 'no vNIC of this VM "vnic7", allowed: vnic0, vnic1; did you mean "vnic0"?'],
+    [
+      ', external: 198.18.1.0/25',
+      'found "198.18.1.0/25", allowed: auto, or an IPv4 prefix of /26 to /32 such as 198.18.1.64/28',
+    ],
+    [', udpTimeout: 119s', 'found "119s", allowed: a duration of at least 2m'],
+    [', tcpEstablishedTimeout: 2h', 'found "2h", allowed: a duration of at least 124m'],
+    [', ports: 53', 'found 53, allowed: a range of at least 64 ports, such as 1024-65535'],
+  ])('refuses %s', (keys, sentence) => {
+    expect(problems(nf(keys)).map((line) => line.replace(/^.*?:\d+:\d+: /, ''))).toEqual([sentence]);
+  });
+
+  it('gives each vCPU with an inside vNIC a block of the ports, and all of them the same mappings', () => {
+    const stream = 'traffic: { streams: [{ from: eth0, to: eth0, via: a }] }\n';
+    const nics = '{ name: a, vcpu: 2 }, { name: b, vcpu: 0 }, { name: c, vcpu: 1 }, { name: d, vcpu: 2 }';
+    const vm = `{ name: vm0, vcpus: 3, nics: [${nics}], nf: { kind: nat44, outside: b, external: 198.18.1.64/28 } }`;
+    const plan = buildPlan(parse(`ports: [{ name: eth0 }]\nvms: [${vm}]\n${stream}`));
+    const specs = plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec));
+    const functions = specs.flatMap((spec) => (spec.kind === 'vcpu' && spec.nf.kind === 'nat44' ? [spec.nf] : []));
+    expect(functions.map(({ share }) => share)).toEqual([null, { index: 0, of: 2 }, { index: 1, of: 2 }]);
+    expect(new Set(functions.map(({ mappings }) => mappings)).size).toBe(1);
+    const { pool, mappings, outside } = functions[0];
+    expect([outside, mappings.buffer, mappings.bytes]).toEqual([1, 'guest:vm0', pool.addresses * pool.ports * 16]);
+  });
+});
+
 describe('where a stream is sent', () => {
   const stream = (destination: string) =>
     `${TWO_VMS}traffic: { streams: [{ from: eth0, to: eth0, destination: '${destination}' }] }\n`;
