@@ -13,6 +13,7 @@ import type { Host } from '../runtime/host.ts';
 import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { CoreWatch } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { drainBackends } from './drain.ts';
 import { evaluateExpectations } from './expectations.ts';
 import { takeLedger } from './ledger.ts';
 import { passTime, whenAborted } from './pacing.ts';
@@ -173,6 +174,7 @@ class Traffic {
     const { host, scenario, options } = this;
     if (options.signal.aborted) return;
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
+    drainBackends(host, spec.drainedBackends);
     setRates(host, requestedFps(scenario, spec));
     if (host.kind === 'threads') collectGarbage();
     await this.passPart(spec.name, RUN_IN_NS, options.signal);

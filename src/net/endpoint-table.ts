@@ -10,6 +10,7 @@
 // those behind them back (Knuth, The Art of Computer Programming 6.4, algorithm R), so lookups never meet tombstones.
 
 const SLOT_WORDS = 4;
+const SLOT_SHIFT = 2;
 const KEY = 1;
 const VALUE = 2;
 const NOTE = 3;
@@ -25,6 +26,14 @@ export function portKey(port: number, protocol: number): number {
 /** The port of such a half. */
 export function portOfKey(key: number): number {
   return key >>> 8;
+}
+
+/** 32 bits, unsigned, that hang on all bits of address and key: the finalizer of MurmurHash3 mixes them. */
+export function hashEndpoint(address: number, key: number): number {
+  let hash = Math.imul(address, 0x9e37_79b1) ^ key;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** One thread's own. Allocates nothing after construction; a place is good until the next `add` or `remove`. */
@@ -107,11 +116,8 @@ export class EndpointTable {
     return this.words[at + KEY] === 0 ? ABSENT : at;
   }
 
-  /** Place of an endpoint when nothing is in its way; the finalizer of MurmurHash3 mixes it. */
+  /** Place of an endpoint when nothing is in its way. */
   private home(address: number, key: number): number {
-    let hash = Math.imul(address, 0x9e37_79b1) ^ key;
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
-    return ((hash ^ (hash >>> 16)) * SLOT_WORDS) & this.mask;
+    return (hashEndpoint(address, key) << SLOT_SHIFT) & this.mask;
   }
 }

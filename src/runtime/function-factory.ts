@@ -3,6 +3,8 @@ import type { FirewallConfig } from '../../actors/network-functions/firewall.ts'
 import { Firewall, firewallDrops } from '../../actors/network-functions/firewall.ts';
 import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from '../../actors/network-functions/ip-forward.ts';
+import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
+import { LOAD_BALANCER_DROPS, LoadBalancer, loadBalancerEvents } from '../../actors/network-functions/load-balancer.ts';
 import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
 import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/network-functions/nat44.ts';
 import type { FunctionCounters, NetworkFunction } from '../../actors/network-functions/network-function.ts';
@@ -13,7 +15,8 @@ import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
 
 /** What the plan says of the function one vCPU runs. */
-export type NetworkFunctionConfig = IpForwardConfig | FirewallConfig | ServerConfig | Nat44Config | UserFunctionConfig;
+export type NetworkFunctionConfig =
+  IpForwardConfig | FirewallConfig | ServerConfig | Nat44Config | LoadBalancerConfig | UserFunctionConfig;
 
 /** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
 export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
@@ -26,6 +29,8 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
       return { drops: SERVER_DROPS };
     case 'nat44':
       return { drops: NAT44_DROPS, events: NAT44_EVENTS };
+    case 'load-balancer':
+      return { drops: LOAD_BALANCER_DROPS, events: loadBalancerEvents(config) };
     case 'module':
       return config.counters;
   }
@@ -42,6 +47,8 @@ export function createNetworkFunction(memory: Memory, config: NetworkFunctionCon
       return new Server(config);
     case 'nat44':
       return new Nat44(memory, config);
+    case 'load-balancer':
+      return new LoadBalancer(memory, config);
     case 'module':
       return createUserFunction(config);
   }

@@ -2,10 +2,12 @@
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { ANY_ENDPOINT } from '../net/address-check.ts';
 import type { EndpointRange, ExpectedAddresses, ExpectedEnd } from '../net/address-check.ts';
-import { parseCidr } from '../net/address.ts';
+import { parseCidr, parseEndpoint } from '../net/address.ts';
+import type { Ipv4Endpoint } from '../net/address.ts';
 import { srcPortsOf } from '../net/flow-templates.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
 import { natPool } from './plan-nf.ts';
+import type { LoadBalancerSpec } from './scenario-nf.ts';
 import type { Scenario, StreamSpec } from './scenario.ts';
 
 interface Ends {
@@ -20,16 +22,20 @@ export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows:
 
 function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
   const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow: dstPort, portHigh: dstPort };
-  const isServer = vms.some(
-    ({ nf, nics }) => nf.kind === 'server' && nics.some(({ ip }) => parseCidr(ip).address === dstAddress),
-  );
-  // What comes back is the answer: from where the request was sent to, to where it was sent from.
-  if (isServer) return { source: asked, destination: 'flow' };
+  const answers = (address: number): boolean =>
+    vms.some(({ nf, nics }) => nf.kind === 'server' && nics.some(({ ip }) => parseCidr(ip).address === address));
   const nf = vms.find(({ nics }) => nics.some(({ name }) => name === via))?.nf;
+  const backends = nf?.kind === 'load-balancer' && isSentTo(nf, dstAddress, dstPort) ? nf.backends.map(endpointOf) : [];
+  // What comes back is the answer: from where the request was sent to, to where it was sent from.
+  if (answers(dstAddress) || backends.some(({ address }) => answers(address))) {
+    return { source: asked, destination: 'flow' };
+  }
   switch (nf?.kind) {
     case 'ip-forward':
     case 'firewall':
       return { source: 'flow', destination: asked };
+    case 'load-balancer':
+      return { source: 'flow', destination: backends.length === 0 ? asked : spanOf(backends) };
     // Which mapping a packet from outside will find nobody knows beforehand.
     case 'nat44':
       return via === nf.outside
@@ -46,4 +52,24 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
 function rangeOf({ firstAddress, addresses, firstPort, ports }: ExternalPool): EndpointRange {
   const addressHigh = firstAddress + addresses - 1;
   return { addressLow: firstAddress, addressHigh, portLow: firstPort, portHigh: firstPort + ports - 1 };
+}
+
+function isSentTo({ virtual }: LoadBalancerSpec, address: number, port: number): boolean {
+  const known = parseEndpoint(virtual);
+  return known.address === address && known.port === port;
+}
+
+function endpointOf({ endpoint }: LoadBalancerSpec['backends'][number]): Ipv4Endpoint {
+  return parseEndpoint(endpoint);
+}
+
+function spanOf(endpoints: readonly Ipv4Endpoint[]): EndpointRange {
+  const addresses = endpoints.map(({ address }) => address);
+  const ports = endpoints.map(({ port }) => port);
+  return {
+    addressLow: Math.min(...addresses),
+    addressHigh: Math.max(...addresses),
+    portLow: Math.min(...ports),
+    portHigh: Math.max(...ports),
+  };
 }

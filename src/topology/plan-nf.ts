@@ -2,18 +2,20 @@
 import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
+import { FIRST_BACKEND_WORD } from '../../actors/network-functions/load-balancer.ts';
+import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
 import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
 import type { FunctionModule, UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
 import type { Arena } from '../memory/arena.ts';
-import { parseCidr } from '../net/address.ts';
+import { parseCidr, parseEndpoint } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import { userFunctionCounters } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
-import type { FirewallRuleSpec, ModuleSpec, Nat44Spec, NfSpec } from './scenario-nf.ts';
+import type { FirewallRuleSpec, LoadBalancerSpec, ModuleSpec, Nat44Spec, NfSpec } from './scenario-nf.ts';
 import type { VmSpec } from './scenario.ts';
 
 const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_TCP, udp: IP_PROTOCOL_UDP } as const;
@@ -22,6 +24,7 @@ const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_T
 export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[] {
   const { nf } = vm;
   if (nf.kind === 'nat44') return planNat44(memory, vm, nf);
+  if (nf.kind === 'load-balancer') return planLoadBalancers(memory, vm, nf);
   if (nf.kind === 'module') return planUserFunctions(vm, bundleFunctionModule(nf.path));
   const config = planFunction(vm, nf);
   return Array.from({ length: vm.vcpus }, () => config);
@@ -34,7 +37,10 @@ function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConf
   });
 }
 
-function planFunction(vm: VmSpec, nf: Exclude<NfSpec, ModuleSpec | Nat44Spec>): NetworkFunctionConfig {
+function planFunction(
+  vm: VmSpec,
+  nf: Exclude<NfSpec, ModuleSpec | Nat44Spec | LoadBalancerSpec>,
+): NetworkFunctionConfig {
   switch (nf.kind) {
     case 'ip-forward':
       return { kind: 'ip-forward', ...routingOf(vm) };
@@ -70,6 +76,20 @@ function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
     mappings,
     share: owners.includes(vcpu) ? { index: owners.indexOf(vcpu), of: owners.length } : null,
   }));
+}
+
+/** Each vCPU remembers the connections of its own clients; which backends are drained they all read at one place. */
+function planLoadBalancers(memory: Arena, vm: VmSpec, nf: LoadBalancerSpec): LoadBalancerConfig[] {
+  const config: LoadBalancerConfig = {
+    kind: 'load-balancer',
+    ...routingOf(vm),
+    virtual: parseEndpoint(nf.virtual),
+    backends: nf.backends.map(({ endpoint, weight }) => ({ ...parseEndpoint(endpoint), weight })),
+    connections: nf.connections,
+    idleMs: nf.idleNs / 1e6,
+    states: memory.reserve((FIRST_BACKEND_WORD + nf.backends.length) * 4),
+  };
+  return Array.from({ length: vm.vcpus }, () => config);
 }
 
 /** The external endpoints that a NAT's scenario gives it. */

@@ -39,6 +39,17 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
   return vms.flatMap(({ nics = [] }, v) => nics.map(({ name }, n) => ({ name, path: ['vms', v, 'nics', n, 'name'] })));
 }
 
+function backendNames({ vms = [] }: ParsedScenario): Named[] {
+  return vms.flatMap(({ nf }, v) =>
+    typeof nf === 'string' || nf.kind !== 'load-balancer'
+      ? []
+      : nf.backends.map(({ endpoint }, b) => ({
+          name: endpoint,
+          path: ['vms', v, 'nf', 'backends', b, 'endpoint'],
+        })),
+  );
+}
+
 /** Names given twice, and names that refer to nothing. What these leave standing can be completed. */
 export function checkReferences(scenario: ParsedScenario): Fault[] {
   const { hosts = [], ports = [], links, bridges, vms = [], traffic, run } = scenario;
@@ -74,6 +85,11 @@ export function checkReferences(scenario: ParsedScenario): Fault[] {
       ...(via === undefined ? [] : unknownName(['traffic', 'streams', i, 'via'], via, 'vNIC', nicNames(scenario))),
     ]),
     ...vms.flatMap((_, v) => checkVm(scenario, v)),
+    ...(run.phases ?? []).flatMap(({ drained }, i) =>
+      drained.flatMap((name, k) =>
+        unknownName(['run', 'phases', i, 'drained', k], name, 'backend', backendNames(scenario)),
+      ),
+    ),
     ...(run.phases ?? []).flatMap(({ stopped }, i) =>
       stopped.flatMap((name, k) => unknownName(['run', 'phases', i, 'stopped', k], name, 'VM', vmNames)),
     ),
@@ -159,6 +175,12 @@ function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fau
     ...(nf.kind === 'nat44' && nf.outside !== undefined
       ? unknownName([...path, 'outside'], nf.outside, 'vNIC of this VM', nics)
       : []),
+    ...findRepeated(
+      nf.kind === 'load-balancer'
+        ? nf.backends.map(({ endpoint }, b) => ({ name: endpoint, path: [...path, 'backends', b, 'endpoint'] }))
+        : [],
+      'backend',
+    ),
     ...findRepeated(
       rules.flatMap(({ name }, r) => (name === undefined ? [] : [{ name, path: [...path, 'rules', r, 'name'] }])),
       'rule',

@@ -335,8 +335,8 @@ function completeRun({ run, traffic }: ParsedScenario): RunSpec {
     warmupNs: run.warmup,
     settleNs: run.settle,
     sampleIntervalNs: run.sampleInterval,
-    phases: (run.phases ?? []).map(({ name, rate, duration, stopped }) => {
-      return { name, rate: rate ?? traffic.rate, durationNs: duration, stoppedVms: stopped };
+    phases: (run.phases ?? []).map(({ name, rate, duration, stopped, drained }) => {
+      return { name, rate: rate ?? traffic.rate, durationNs: duration, stoppedVms: stopped, drainedBackends: drained };
     }),
   };
 }

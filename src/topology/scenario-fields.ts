@@ -134,6 +134,9 @@ export const portRange = () =>
 /** Address and port, `198.18.1.2:80`; auto is passed through. */
 export const endpointOrAuto = () => endpointField('auto, or an IPv4 address and a port such as 198.18.1.2:80', 'auto');
 
+/** The same, always written. */
+export const endpoint = () => endpointField('an IPv4 address and a port such as 198.18.1.2:80');
+
 function endpointField(allowed: string, keyword?: string) {
   const pattern = '(\\d{1,3}\\.){3}\\d{1,3}:\\d{1,5}';
   return z

@@ -1,6 +1,16 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
-import { componentName, duration, integer, macOrAuto, portRange, prefix, prefixOrAuto } from './scenario-fields.ts';
+import {
+  componentName,
+  duration,
+  endpoint,
+  integer,
+  macOrAuto,
+  portRange,
+  positiveDuration,
+  prefix,
+  prefixOrAuto,
+} from './scenario-fields.ts';
 
 const RULES_MAX = 4096;
 
@@ -100,12 +110,39 @@ const nat44Schema = z.strictObject({
   routes: routes(),
 });
 
+const BACKENDS_MAX = 256;
+const CONNECTIONS_MAX = 1_048_576;
+
+const loadBalancerSchema = z.strictObject({
+  kind: z.literal('load-balancer').describe('An application delivery controller at layer 4, for TCP and UDP.'),
+  virtual: endpoint().describe('Address and port that clients send to, such as 198.18.0.100:80.'),
+  backends: z
+    .array(
+      z.strictObject({
+        endpoint: endpoint().describe('Address and port of the server, such as 198.18.1.2:8080.'),
+        weight: integer(1, 1000)
+          .prefault(1)
+          .describe('Its share of new connections, against the weights of the others. Default 1.'),
+      }),
+    )
+    .min(1)
+    .max(BACKENDS_MAX)
+    .describe('Servers, chosen by consistent hashing (Maglev, NSDI 2016, section 3.4).'),
+  connections: integer(1, CONNECTIONS_MAX)
+    .prefault(65_536)
+    .describe('Connections that each vCPU remembers; those beyond are hashed packet by packet. Default 65536.'),
+  idleTimeout: positiveDuration()
+    .prefault('5m')
+    .describe('Time after its last packet from the client that a connection is remembered. Default 5m.'),
+  routes: routes(),
+});
+
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
 
 export const nfSchema = z.union(
   [
     z.string().regex(/\.[cm]?[jt]s$/, { error: () => MODULE_ALLOWED }),
-    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, nat44Schema, serverSchema]),
+    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, nat44Schema, loadBalancerSchema, serverSchema]),
   ],
   { error: () => MODULE_ALLOWED },
 );

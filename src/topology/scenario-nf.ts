@@ -47,6 +47,16 @@ export interface Nat44Spec extends Routed {
   readonly icmpTimeoutNs: number;
 }
 
+export interface LoadBalancerSpec extends Routed {
+  readonly kind: 'load-balancer';
+  /** Address and port that clients know. */
+  readonly virtual: string;
+  readonly backends: readonly { readonly endpoint: string; readonly weight: number }[];
+  /** That each vCPU remembers. */
+  readonly connections: number;
+  readonly idleNs: number;
+}
+
 /** A function of the user's own. */
 export interface ModuleSpec extends Routed {
   readonly kind: 'module';
@@ -60,7 +70,8 @@ export type NfSpec =
   | FirewallSpec
   | (Routed & { readonly kind: 'server' })
   | Nat44Spec
-  | ModuleSpec;
+  | ModuleSpec
+  | LoadBalancerSpec;
 
 /** What a function may refer to, and what stands where it names no routes. */
 export interface NfChoice {
@@ -83,6 +94,11 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
       return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
     case 'nat44':
       return completeNat44(parsed, choice);
+    case 'load-balancer': {
+      const { virtual, backends, connections, idleTimeout } = parsed;
+      const routes = completeRoutes(parsed.routes, choice);
+      return { kind: 'load-balancer', virtual, backends, connections, idleNs: idleTimeout, routes };
+    }
     case 'firewall':
       return {
         kind: 'firewall',

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
 import { nfSchema } from './scenario-nf-schema.ts';
+import { runSchema } from './scenario-run-schema.ts';
 import { accelerationSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
 import {
-  SOFTIRQ_CPUS_MAX,
   addressOrAuto,
   bitRate,
   componentName,
@@ -20,12 +20,12 @@ import {
   integerOr,
   labelName,
   macOrAuto,
-  positiveDuration,
   powerOfTwo,
   prefixOrAuto,
   rate,
   sizeOr,
   text,
+  SOFTIRQ_CPUS_MAX,
 } from './scenario-fields.ts';
 
 /** The most of each that a scenario can hold: memory and threads are planned for it. */
@@ -34,7 +34,6 @@ export const VMS_MAX = 64;
 export const NICS_PER_VM_MAX = 8;
 export const VCPUS_MAX = 32;
 export const STREAMS_MAX = 256;
-export const PHASES_MAX = 64;
 export const HOSTS_MAX = 8;
 const CORES_MAX = 1024;
 /** Receive queues that ixgbe distributes over (IXGBE_MAX_RSS_INDICES). */
@@ -232,28 +231,6 @@ const placementSchema = z.strictObject({
       `Changes by kind (${THREAD_KINDS.join(', ')}) or by name (br0, tap0, eth0, generator-eth0, sink-eth0, ` +
         'vhost-vnic0, vm0/vcpu0, vm0/vmm, softirq0, hardware0); `own` gives a component a thread of its own.',
     ),
-});
-
-const phaseSchema = z.strictObject({
-  name: labelName().describe('Name, such as flood.'),
-  rate: rate().describe('Offered in this phase, read as traffic.rate. Default traffic.rate.').optional(),
-  duration: positiveDuration().describe('Length of the phase.'),
-  stopped: z
-    .array(componentName())
-    .prefault([])
-    .describe('VMs whose vCPUs do not run in this phase, as after stop in the QEMU monitor. Default none.'),
-});
-
-const runSchema = z.strictObject({
-  warmup: duration().prefault('1s').describe('Traffic at the rate of the first phase before counting. Default 1s.'),
-  settle: duration().prefault('500ms').describe('Wait for frames under way when traffic stops. Default 500ms.'),
-  phases: z
-    .array(phaseSchema)
-    .min(1)
-    .max(PHASES_MAX)
-    .describe('Loads, one after the other. Default: one, steady, 10s.')
-    .optional(),
-  sampleInterval: positiveDuration().prefault('1s').describe('Time between two samples. Default 1s.'),
 });
 
 export const scenarioSchema = z

@@ -185,4 +185,6 @@ export interface PhaseSpec {
   readonly durationNs: number;
   /** VMs whose vCPUs do not run meanwhile. */
   readonly stoppedVms: readonly string[];
+  /** Endpoints of backends that take no new connections meanwhile. */
+  readonly drainedBackends: readonly string[];
 }

@@ -19,7 +19,13 @@ describe('a scenario that says nothing', () => {
       ['eth1-to-eth0', 'vnic1'],
     ]);
     expect(scenario.run.phases).toEqual([
-      { name: 'steady', rate: { kind: 'frames', perSecond: 100_000 }, durationNs: 10e9, stoppedVms: [] },
+      {
+        name: 'steady',
+        rate: { kind: 'frames', perSecond: 100_000 },
+        durationNs: 10e9,
+        stoppedVms: [],
+        drainedBackends: [],
+      },
     ]);
   });
 

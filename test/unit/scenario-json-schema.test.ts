@@ -47,7 +47,9 @@ describe('JSON Schema of scenario files', () => {
     const required = new Set(all.flatMap(([, node]) => node.required ?? []));
     expect([...required].sort()).toEqual([
       'action',
+      'backends',
       'duration',
+      'endpoint',
       'from',
       'hardware',
       'host',
@@ -59,6 +61,7 @@ describe('JSON Schema of scenario files', () => {
       'prefix',
       'relation',
       'to',
+      'virtual',
     ]);
     expect(all[0][1].required ?? []).toEqual([]);
   });
