@@ -51,7 +51,14 @@ export interface TablesTask {
   readonly lookups: number;
 }
 
-export type BenchTask = RingTask | VirtqueueTask | CacheLineTask | WakeTask | ActorsTask | TablesTask;
+/** Measures the function of the plan's first vCPU on the flows of its first generator. */
+export interface FunctionTask {
+  readonly kind: 'function';
+  readonly plan: Plan;
+  readonly frames: number;
+}
+
+export type BenchTask = RingTask | VirtqueueTask | CacheLineTask | WakeTask | ActorsTask | TablesTask | FunctionTask;
 
 /** One task for one thread. The buffers are all it sees; `meeting` is where both threads of a pair begin together. */
 export interface BenchJob {

@@ -6,6 +6,7 @@ import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os-thr
 import type { BenchAnswer, BenchJob, BenchReport } from './bench-task.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { measureActors } from './tasks/actors-task.ts';
+import { measureFunction } from './tasks/function-task.ts';
 import { cacheLineFar, cacheLineNear } from './tasks/cache-line-task.ts';
 import { consumeFrames, consumeIds, produceFrames, produceIds } from './tasks/ring-task.ts';
 import { measureTables } from './tasks/tables-task.ts';
@@ -64,5 +65,7 @@ function runJob({ task, buffers, meeting }: BenchJob): BenchReport {
       return measureActors(task, watch);
     case 'tables':
       return measureTables(task, watch);
+    case 'function':
+      return measureFunction(task, watch);
   }
 }

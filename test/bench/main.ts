@@ -4,6 +4,7 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { probeCapabilities } from '../../src/runtime/capabilities.ts';
 import { actorsBench } from './benches/actors-bench.ts';
+import { functionsBench } from './benches/functions-bench.ts';
 import { limitsBench, readRoundTripNs } from './benches/limits-bench.ts';
 import { observersBench } from './benches/observers-bench.ts';
 import { pathBench } from './benches/path-bench.ts';
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   ringFrameBench,
   virtqueueBench,
   actorsBench,
+  functionsBench,
   wakeBench,
   pathBench,
   observersBench,

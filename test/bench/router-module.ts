@@ -1,0 +1,7 @@
+import { IpForward } from '../../actors/network-functions/ip-forward.ts';
+import type { NetworkFunctionFactory } from '../../actors/network-functions/user-function.ts';
+
+/** The router as a user's module, to measure what that costs. */
+const buildRouter: NetworkFunctionFactory = (guest) => new IpForward(guest);
+
+export default buildRouter;
