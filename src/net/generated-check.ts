@@ -1,19 +1,24 @@
 import { AddressCheck } from './address-check.ts';
 import type { ExpectedAddresses } from './address-check.ts';
 import { Arrivals } from './arrivals.ts';
-import { ipv4ChecksumOk } from './checksum.ts';
 import { ETH_HEADER_BYTES } from './ethernet.ts';
-import { IPV4_HEADER_MIN_BYTES } from './ipv4.ts';
-import { payloadIntact } from './payload-pattern.ts';
-import { isTestFrame, readSendNs, readSeq, readStream } from './test-header.ts';
+import { inTurn } from './in-turn.ts';
+import {
+  TEST_FRAME_CORRUPT,
+  TEST_FRAME_FOREIGN,
+  checkTestFrame,
+  testFrameSendNs,
+  testFrameSeq,
+  testFrameStream,
+} from './test-frame-check.ts';
 import { FRAME_CORRUPT, FRAME_FOREIGN } from './traffic-check.ts';
 import type { TrafficCheck } from './traffic-check.ts';
-import { udpChecksumOk } from './udp.ts';
 
 const FOREIGN = FRAME_FOREIGN;
 const CORRUPT = FRAME_CORRUPT;
 const ETH_BYTES = ETH_HEADER_BYTES;
-const IPV4_BYTES = IPV4_HEADER_MIN_BYTES;
+const TEST_FOREIGN = TEST_FRAME_FOREIGN;
+const TEST_CORRUPT = TEST_FRAME_CORRUPT;
 
 /** A stream this sink expects: its number, how many flows it has, and whose addresses its frames must bear. */
 export interface ExpectedStream {
@@ -46,18 +51,17 @@ export class GeneratedCheck implements TrafficCheck {
   }
 
   verify(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
-    if (!isTestFrame(bytes, offset, length)) return FOREIGN;
-    const stream = readStream(bytes, offset);
+    const verdict = checkTestFrame(bytes, words, offset, length);
+    if (verdict === TEST_FOREIGN) return FOREIGN;
+    const stream = testFrameStream(words, offset);
     const expected = stream < this.expected.length ? this.expected[stream] : null;
     if (expected === null) return FOREIGN;
-    const ip = offset + ETH_BYTES;
-    if (!ipv4ChecksumOk(bytes, ip, IPV4_BYTES) || !udpChecksumOk(bytes, ip)) return CORRUPT;
-    if (!payloadIntact(bytes, words, offset, length)) return CORRUPT;
-    const seq = readSeq(bytes, offset);
+    if (verdict === TEST_CORRUPT) return CORRUPT;
+    const seq = testFrameSeq(words, offset);
     // Flows are sent in turn, so a frame's flow follows from its sequence.
-    const flow = seq % expected.flowCount;
-    if (!expected.addresses.matches(bytes, ip, flow)) return CORRUPT;
-    this.sentNs = readSendNs(bytes, offset);
+    const flow = inTurn(seq, expected.flowCount);
+    if (!expected.addresses.matches(bytes, offset + ETH_BYTES, flow)) return CORRUPT;
+    this.sentNs = testFrameSendNs(words, offset);
     this.streamIndex = expected.index;
     return expected.arrivals.note(seq, flow);
   }

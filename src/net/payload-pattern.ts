@@ -1,9 +1,8 @@
-// What fills a test frame behind the test header, and how the sink verifies it.
+// What fills a test frame behind the test header.
 //
 // The content is a window on one pseudo-random byte string, and where the window starts depends on stream and sequence.
 // A pool slot is used again and again; if every frame had the same filling, a copy that stopped short would leave the
 // previous frame's bytes in place and nobody could tell. With 16 windows, 15 of 16 such frames show.
-import { readSeq, readStream, TEST_PATTERN_BYTE } from './test-header.ts';
 
 /** Largest frame including the FCS: a 9,000-byte IP packet with Ethernet header and FCS. */
 export const FRAME_SIZE_MAX_BYTES = 9018;
@@ -17,12 +16,12 @@ export const PATTERN_PHASES_COUNT = 16;
 const PATTERN_PHASE_BYTES = 8;
 const PATTERN_FIRST_BYTE = 4;
 
-const FIRST = TEST_PATTERN_BYTE;
 const PHASE_MASK = PATTERN_PHASES_COUNT - 1;
 
 /** The byte string; the filling of a frame starts at `patternStart` of its window. */
 export const patternBytes: Uint8Array = makePattern();
-const patternWords = new Int32Array(patternBytes.buffer);
+/** The same as little-endian words. */
+export const patternWords = new Int32Array(patternBytes.buffer);
 
 /** Window of a frame. */
 export function patternPhase(stream: number, seq: number): number {
@@ -32,25 +31,6 @@ export function patternPhase(stream: number, seq: number): number {
 /** First byte of a window within `patternBytes`, a multiple of four. */
 export function patternStart(phase: number): number {
   return PATTERN_FIRST_BYTE + phase * PATTERN_PHASE_BYTES;
-}
-
-/**
- * True when everything behind the test header of our own frame at `offset` is what stream and sequence call for.
- * `offset` is a multiple of four, `words` and `bytes` view the same memory from the same start, and `frameBytes` is at
- * least 60 and at most 9,014.
- */
-export function payloadIntact(bytes: Uint8Array, words: Int32Array, offset: number, frameBytes: number): boolean {
-  const start = patternStart(patternPhase(readStream(bytes, offset), readSeq(bytes, offset)));
-  const wordCount = (frameBytes - FIRST) >> 2;
-  const word = (offset + FIRST) >> 2;
-  const pattern = patternWords;
-  const firstWord = start >> 2;
-  let difference = 0;
-  for (let i = 0; i < wordCount; i += 1) difference |= words[word + i] ^ pattern[firstWord + i];
-  for (let i = FIRST + wordCount * 4; i < frameBytes; i += 1) {
-    difference |= bytes[offset + i] ^ patternBytes[start + i - FIRST];
-  }
-  return difference === 0;
 }
 
 /** A fixed string from Marsaglia's xorshift32 (13, 17, 5), read as little-endian words on every machine. */

@@ -6,9 +6,9 @@
 // All fields are big-endian and start at an even byte, so each is made of whole checksum words. 48 bits of sequence
 // last 217 days at 15 Mpps. The send time is CLOCK_MONOTONIC; as a JavaScript number it is exact to the nanosecond for
 // the first 104 days of uptime (2^53 ns) and to 2 ns for the next 104.
-import { ETH_HEADER_BYTES, ETH_TYPE_BYTE, ETHERTYPE_IPV4 } from './ethernet.ts';
-import { IP_PROTOCOL_UDP, IPV4_HEADER_MIN_BYTES, IPV4_PROTOCOL_BYTE } from './ipv4.ts';
-import { readU16, readU32, writeU16, writeU32 } from './network-order.ts';
+import { ETH_HEADER_BYTES } from './ethernet.ts';
+import { IPV4_HEADER_MIN_BYTES } from './ipv4.ts';
+import { writeU16, writeU32 } from './network-order.ts';
 import { UDP_HEADER_BYTES } from './udp.ts';
 
 /** Offset of the UDP payload within a frame without VLAN tag and IPv4 options, the only kind we send. */
@@ -22,34 +22,11 @@ export const TEST_PATTERN_BYTE: number = TEST_HEADER_BYTE + TEST_HEADER_BYTES;
 /** "vh": marks a frame as ours. */
 export const TEST_MAGIC = 0x7668;
 
-const HEADER = TEST_HEADER_BYTE;
-const STREAM = TEST_STREAM_BYTE;
 const SEQ = TEST_SEQ_BYTE;
 const SEND_NS = TEST_SEND_NS_BYTE;
-const PATTERN = TEST_PATTERN_BYTE;
-const TYPE = ETH_TYPE_BYTE;
-const VERSION_IHL = ETH_HEADER_BYTES;
-const PROTOCOL: number = ETH_HEADER_BYTES + IPV4_PROTOCOL_BYTE;
-const IPV4_TYPE = ETHERTYPE_IPV4;
-const UDP = IP_PROTOCOL_UDP;
-const MAGIC = TEST_MAGIC;
 
-/** 2^32 and its inverse: a 48-bit sequence or a time is split into 32-bit halves without BigInt. */
-const TWO_32 = 4_294_967_296;
-const TWO_32_INVERSE = 1 / TWO_32;
-
-/**
- * True for an IPv4/UDP frame of at least 60 bytes, without options, that carries our magic. `offset` is the frame's.
- */
-export function isTestFrame(bytes: Uint8Array, offset: number, frameBytes: number): boolean {
-  return (
-    frameBytes >= PATTERN &&
-    readU16(bytes, offset + HEADER) === MAGIC &&
-    readU16(bytes, offset + TYPE) === IPV4_TYPE &&
-    bytes[offset + VERSION_IHL] === 0x45 &&
-    bytes[offset + PROTOCOL] === UDP
-  );
-}
+/** A 48-bit sequence or a time is split into 32-bit halves without BigInt. */
+const TWO_32_INVERSE = 1 / 4_294_967_296;
 
 /** Stores sequence (below 2^48) and send time (below 2^64, fractions cut off). The UDP checksum is the caller's. */
 export function writeStamp(bytes: Uint8Array, offset: number, seq: number, sendNs: number): void {
@@ -57,19 +34,4 @@ export function writeStamp(bytes: Uint8Array, offset: number, seq: number, sendN
   writeU32(bytes, offset + SEQ + 2, seq >>> 0);
   writeU32(bytes, offset + SEND_NS, (sendNs * TWO_32_INVERSE) >>> 0);
   writeU32(bytes, offset + SEND_NS + 4, sendNs >>> 0);
-}
-
-/** Number of the stream, 0..65535. */
-export function readStream(bytes: Uint8Array, offset: number): number {
-  return readU16(bytes, offset + STREAM);
-}
-
-/** Sequence number within the stream. */
-export function readSeq(bytes: Uint8Array, offset: number): number {
-  return readU16(bytes, offset + SEQ) * TWO_32 + readU32(bytes, offset + SEQ + 2);
-}
-
-/** Send time in nanoseconds of CLOCK_MONOTONIC. */
-export function readSendNs(bytes: Uint8Array, offset: number): number {
-  return readU32(bytes, offset + SEND_NS) * TWO_32 + readU32(bytes, offset + SEND_NS + 4);
 }

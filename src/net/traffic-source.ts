@@ -1,4 +1,5 @@
 import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
+import { inTurn } from './in-turn.ts';
 
 /** Where a stream's frames come from. `write` puts frame `seq` at byte `offset` and returns its length without FCS. */
 export interface TrafficSource {
@@ -20,7 +21,7 @@ export class GeneratedTraffic implements TrafficSource {
 
   write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number {
     const order = this.order;
-    const sizeIndex = order.length === 1 ? order[0] : order[seq % order.length];
-    return this.templates.write(bytes, words, offset, sizeIndex, seq % this.templates.flowCount, seq, sendNs);
+    const sizeIndex = order.length === 1 ? order[0] : order[inTurn(seq, order.length)];
+    return this.templates.write(bytes, words, offset, sizeIndex, inTurn(seq, this.templates.flowCount), seq, sendNs);
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FlowTemplates } from '../../src/net/flow-templates.ts';
 import { buildFrame } from '../../src/net/frame-template.ts';
-import { payloadIntact } from '../../src/net/payload-pattern.ts';
+import { TEST_FRAME_INTACT, checkTestFrame } from '../../src/net/test-frame-check.ts';
 import { udpChecksumOk } from '../../src/net/udp.ts';
 
 const u16 = fc.oneof(fc.constantFrom(0, 1, 0xfffe, 0xffff), fc.nat(0xffff));
@@ -60,7 +60,7 @@ describe('flow templates', () => {
             expect(bytes.subarray(offset + frameBytes).every((byte) => byte === 0x5a)).toBe(true);
             expect(flows.flowOf(bytes, offset)).toBe(flow);
             expect(udpChecksumOk(bytes, offset + 14)).toBe(true);
-            expect(payloadIntact(bytes, words, offset, frameBytes)).toBe(true);
+            expect(checkTestFrame(bytes, words, offset, frameBytes)).toBe(TEST_FRAME_INTACT);
           }
         },
       ),

@@ -3,7 +3,7 @@ import type { StreamPacing, TrafficGenerator, TrafficGeneratorConfig } from '../
 import { GENERATOR_WIRE_PORT, THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../actors/traffic-generator.ts';
 import { bucketOf } from '../../src/memory/histogram.ts';
 import { WireReceiver } from '../../src/memory/wire-ring.ts';
-import { readSendNs, readSeq } from '../../src/net/test-header.ts';
+import { testFrameSendNs, testFrameSeq } from '../../src/net/test-frame-check.ts';
 import { ActorBed } from '../support/actor-bed.ts';
 
 const NAME = 'generator-eth0';
@@ -34,8 +34,8 @@ function bench(pacing: Partial<StreamPacing> = {}, speedBps = 1e9) {
     sent(): { seq: number; due: number }[] {
       const got: { seq: number; due: number }[] = [];
       for (let n = wire.readable(1); n > 0; n--) {
-        got.push({ seq: readSeq(wire.bytes, wire.frameByte()), due: wire.dueNs() });
-        expect(readSendNs(wire.bytes, wire.frameByte())).toBe(Math.floor(wire.dueNs()));
+        got.push({ seq: testFrameSeq(wire.words, wire.frameByte()), due: wire.dueNs() });
+        expect(testFrameSendNs(wire.words, wire.frameByte())).toBe(Math.floor(wire.dueNs()));
         wire.next();
       }
       wire.release();

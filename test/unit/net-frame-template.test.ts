@@ -5,9 +5,16 @@ import { parseMac } from '../../src/net/ethernet.ts';
 import { FlowTemplates } from '../../src/net/flow-templates.ts';
 import { buildFrame, type FrameSpec } from '../../src/net/frame-template.ts';
 import { ipv4TotalBytes } from '../../src/net/ipv4.ts';
-import { payloadIntact } from '../../src/net/payload-pattern.ts';
-import { isTestFrame, readSendNs, readSeq, readStream, TEST_PATTERN_BYTE } from '../../src/net/test-header.ts';
-import { udpChecksumField, udpChecksumOk, udpLength } from '../../src/net/udp.ts';
+import {
+  TEST_FRAME_CORRUPT,
+  TEST_FRAME_FOREIGN,
+  TEST_FRAME_INTACT,
+  checkTestFrame,
+  testFrameSendNs,
+  testFrameSeq,
+  testFrameStream,
+} from '../../src/net/test-frame-check.ts';
+import { udpChecksumField, udpChecksumOk, udpLength, writeUdpChecksum } from '../../src/net/udp.ts';
 
 const spec: FrameSpec = {
   dstMac: parseMac('02:00:00:00:00:0b'),
@@ -19,6 +26,13 @@ const spec: FrameSpec = {
   ttl: 64,
   stream: 0x0102,
 };
+
+/** A frame at the start of memory of its own that words can be read from. */
+function padded(frame: Uint8Array): { bytes: Uint8Array; words: Int32Array } {
+  const bytes = new Uint8Array(Math.ceil(frame.length / 4) * 4);
+  bytes.set(frame);
+  return { bytes, words: new Int32Array(bytes.buffer) };
+}
 
 describe('test frame', () => {
   it('of 64 bytes is these 60, byte for byte', () => {
@@ -44,26 +58,25 @@ describe('test frame', () => {
       expect(ipv4ChecksumOk(frame, 14, 20)).toBe(true);
       expect(udpChecksumField(frame, 34)).not.toBe(0);
       expect(udpChecksumOk(frame, 14)).toBe(true);
-      expect(isTestFrame(frame, 0, frame.length)).toBe(true);
-      expect([readStream(frame, 0), readSeq(frame, 0), readSendNs(frame, 0)]).toEqual([
+      const { bytes, words } = padded(frame);
+      expect(checkTestFrame(bytes, words, 0, frame.length)).toBe(TEST_FRAME_INTACT);
+      expect([testFrameStream(words, 0), testFrameSeq(words, 0), testFrameSendNs(words, 0)]).toEqual([
         0x0102,
         2 ** 48 - 1,
         2 ** 53 - 1,
       ]);
-      const padded = new Uint8Array(Math.ceil(frame.length / 4) * 4);
-      padded.set(frame);
-      expect(payloadIntact(padded, new Int32Array(padded.buffer), 0, frame.length)).toBe(true);
     },
   );
 
   it('is told from other frames', () => {
     const frame = buildFrame(spec, 64, 1, 1);
-    for (const at of [12, 14, 23, 42]) {
-      const other = frame.slice();
-      other[at] ^= 1;
-      expect(isTestFrame(other, 0, 60), `byte ${at}`).toBe(false);
+    for (const at of [12, 13, 14, 23, 42, 43]) {
+      const { bytes, words } = padded(frame);
+      bytes[at] ^= 1;
+      expect(checkTestFrame(bytes, words, 0, 60), `byte ${at}`).toBe(TEST_FRAME_FOREIGN);
     }
-    expect(isTestFrame(frame, 0, 59)).toBe(false);
+    const { bytes, words } = padded(frame);
+    expect(checkTestFrame(bytes, words, 0, 59)).toBe(TEST_FRAME_FOREIGN);
   });
 
   it.each([
@@ -78,25 +91,45 @@ describe('test frame', () => {
   });
 });
 
-describe('payload verification', () => {
+describe('verification at the sink', () => {
   const words = new Int32Array(2048 / 4);
   const bytes = new Uint8Array(words.buffer);
 
-  it('finds any wrong byte behind the test header', () => {
-    const frame = buildFrame(spec, 131, 7, 0);
-    for (let at = TEST_PATTERN_BYTE; at < frame.length; at += 1) {
+  it.each([64, 65, 66, 67, 131])('finds any wrong bit behind the Ethernet header of %i bytes', (size) => {
+    const frame = buildFrame(spec, size, 0x1234_5678_9abc, 2 ** 52 + 12_345);
+    // Type, version, protocol and magic say whose frame it is, and the TOS byte is covered by the header checksum.
+    const identity = new Set([12, 13, 14, 23, 42, 43]);
+    for (let bit = 14 * 8; bit < frame.length * 8; bit += 1) {
+      if (identity.has(bit >> 3)) continue;
       bytes.set(frame, 64);
-      expect(payloadIntact(bytes, words, 64, frame.length)).toBe(true);
-      bytes[64 + at] ^= 0x40;
-      expect(payloadIntact(bytes, words, 64, frame.length), `byte ${at}`).toBe(false);
+      expect(checkTestFrame(bytes, words, 64, frame.length)).toBe(TEST_FRAME_INTACT);
+      bytes[64 + (bit >> 3)] ^= 1 << (bit & 7);
+      expect(checkTestFrame(bytes, words, 64, frame.length), `bit ${bit}`).toBe(TEST_FRAME_CORRUPT);
     }
+  });
+
+  it('finds wrong content under a right checksum', () => {
+    const frame = buildFrame(spec, 131, 7, 0);
+    bytes.set(frame, 64);
+    bytes[64 + 70] = frame[70] + 1;
+    bytes[64 + 80] = frame[80] - 1;
+    writeUdpChecksum(bytes, 64 + 14);
+    expect(udpChecksumOk(bytes, 64 + 14)).toBe(true);
+    expect(checkTestFrame(bytes, words, 64, frame.length)).toBe(TEST_FRAME_CORRUPT);
+  });
+
+  it('takes a UDP checksum of zero for none (RFC 768)', () => {
+    bytes.set(buildFrame(spec, 64, 7, 0), 64);
+    bytes.fill(0, 64 + 40, 64 + 42);
+    expect(checkTestFrame(bytes, words, 64, 60)).toBe(TEST_FRAME_INTACT);
   });
 
   it('finds the rest of an earlier frame where a copy stopped short', () => {
     for (let distance = 1; distance < 16; distance += 1) {
       bytes.set(buildFrame(spec, 256, 100, 0), 0);
       bytes.set(buildFrame(spec, 256, 100 + distance, 0).subarray(0, 64), 0);
-      expect(payloadIntact(bytes, words, 0, 252)).toBe(false);
+      writeUdpChecksum(bytes, 14);
+      expect(checkTestFrame(bytes, words, 0, 252)).toBe(TEST_FRAME_CORRUPT);
     }
   });
 });
