@@ -70,7 +70,7 @@ export async function runScenario(scenario: Scenario, host: Host, options: RunOp
   }
 }
 
-/** Left to itself the main thread's collector takes the hardware's core from it for 40 ms in the middle of a phase. */
+/** Left to itself the main thread's collector takes its core for 40 ms in the middle of a phase. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -154,8 +154,8 @@ class Traffic {
   }
 
   /**
-   * Has V8 compile the sampling before anything is measured. On two cores the main thread samples on the hardware's
-   * core, and while it does, no frame is sent: cold, that is milliseconds.
+   * Has V8 compile the sampling before anything is measured. On two cores the main thread samples on the modelled
+   * host's core, and while it does, no frame moves there: cold, that is milliseconds.
    */
   private rehearse(): void {
     const { host } = this;

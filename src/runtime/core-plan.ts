@@ -49,7 +49,8 @@ type HostGroups = Readonly<Record<'softirq' | 'vhost' | 'vcpu' | 'vmm', readonly
  *  2. softirq CPUs get a core each, leaving one for vhost if there is one to leave;
  *  3. vhost workers leave the softirq cores, one core each as far as cores go;
  *  4. VMMs share the vhost cores, or get one core for themselves when one is left;
- *  5. the main thread, with V8's helpers, leaves the hardware core when one more is left.
+ *  5. the main thread, with V8's helpers, gets a core when one more is left; else it shares the last of the host's. Two
+ *     milliseconds of sampling a second are nothing to a host with queues, and a burst of late frames at the hardware.
  * Threads of one kind take the cores of their kind in turn. `core` and `cpu` of a need overrule all this for that
  * thread; a `cpu` beyond the host's cores wraps around, and the plan is oversubscribed. Where softirq CPUs are several,
  * on one host or on more, each is such a `cpu` and gets a core; vCPUs take what cores are left, one each, and all
@@ -70,8 +71,9 @@ export function planCores(needs: readonly ThreadNeed[], coresAllowed: readonly n
   const chosen = needs.some(({ cpus }) => cpus !== undefined);
   const host = others.length > 0 ? others : allowed;
   const { groups, spare } = chosen ? divideRest(needs, host.slice(cpusAsked)) : divideHost(needs, host);
-  const mainCore = spare.length > 0 && cpusAsked < others.length ? spare[spare.length - 1] : hardwareCores[0];
-  const hostCores = others.length > 0 ? others.filter((core) => core !== mainCore) : allowed;
+  const spared = spare.length > 0 && cpusAsked < others.length;
+  const mainCore = spared ? spare[spare.length - 1] : host[host.length - 1];
+  const hostCores = spared ? others.filter((core) => core !== mainCore) : host;
 
   const taken = { hardware: 0, softirq: 0, vhost: 0, vcpu: 0, vmm: 0 };
   const cores = needs.map((need) => {
@@ -127,7 +129,7 @@ function divideRest(needs: readonly ThreadNeed[], rest: readonly number[]): { gr
   return { groups, spare: rest.slice(vcpus.length) };
 }
 
-/** A hardware thread must have its core to itself and the main thread: whatever else is there makes it late. */
+/** A hardware thread must have its core to itself: whatever else is there makes it late. */
 function findOversubscription(
   needs: readonly ThreadNeed[],
   cores: readonly number[],

@@ -31,6 +31,11 @@ import type { WorkerBundleOptions } from './worker-bundle.ts';
 
 /** Memory a worker's heap may take, in MiB: actors allocate at start only, so more than this is a leak. */
 const OLD_SPACE_MIB = 256;
+/**
+ * A thread compiles and collects its young garbage on its own time: V8's helpers, for which it would wait, share the
+ * modelled host's cores and get no time while softirq has them. These flags may be set while V8 runs.
+ */
+const WITHOUT_HELPERS = ['--no-concurrent-recompilation', '--no-parallel-scavenge'];
 /** How long a thread may take to come out of its loop or answer a call. */
 const ANSWER_MS_MAX = 10_000;
 
@@ -100,8 +105,7 @@ export class ThreadHost implements Host {
     for (const { vm, depot, addresses } of plan.guests) {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
-    // A thread compiles what it runs on its own time: V8's helpers would do it beside the hardware thread, on its core.
-    setFlagsFromString('--no-concurrent-recompilation');
+    for (const flag of WITHOUT_HELPERS) setFlagsFromString(flag);
     this.pool = new Piscina({
       filename: bundle.href,
       minThreads: plan.threads.length,
