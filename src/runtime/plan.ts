@@ -22,7 +22,7 @@ import type { WireRef } from '../memory/wire-ring.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
 import type { ExpectedStream } from '../net/generated-check.ts';
 import type { ReplayStream } from '../net/replay-tag.ts';
-import type { ThreadKind } from './core-plan.ts';
+import type { ThreadKind, ThreadNeed } from './core-plan.ts';
 import type { NetworkFunctionConfig } from './function-factory.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
@@ -170,4 +170,16 @@ export function threadOf(plan: Plan, actor: string): ThreadPlan {
   const thread = plan.threads.find(({ actors }) => actors.some(({ name }) => name === actor));
   if (thread === undefined) throw new Error(`no actor "${actor}" in this run`);
   return thread;
+}
+
+/** What a thread asks of placement. */
+export function needOf({ name, kind, vm, cpu, cpus, core }: ThreadPlan): ThreadNeed {
+  return {
+    name,
+    kind,
+    ...(vm === null ? {} : { vm }),
+    ...(cpu === null ? {} : { cpu }),
+    ...(cpus.length === 0 ? {} : { cpus }),
+    ...(core === null ? {} : { core }),
+  };
 }

@@ -22,7 +22,7 @@ import type { ThreadPolicy } from './os-threads.ts';
 import { placeThreads } from './placement.ts';
 import type { Placement } from './placement.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
-import { threadOf } from './plan.ts';
+import { needOf, threadOf } from './plan.ts';
 import { ScheduleReader } from './sched-stats.ts';
 import { ThreadControl } from './thread-control.ts';
 import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
@@ -91,7 +91,7 @@ export class ThreadHost implements Host {
   static async create(plan: Plan, worker: WorkerBundleOptions = {}): Promise<ThreadHost> {
     const { means } = probeMachine();
     requireCores(plan, means.coresAllowed);
-    const placement = placeThreads(plan.threads.map(needOf), means);
+    const placement = placeThreads(plan.threads.map(needWithPolicy), means);
     const bundle = await ensureWorkerBundle(worker);
     return new ThreadHost(plan, means, placement, bundle);
   }
@@ -322,16 +322,8 @@ function failEarly(plan: ThreadPlan): never {
 
 const ORDINARY: ThreadPolicy = { class: 'other', nice: 0 };
 
-function needOf({ name, kind, vm, cpu, cpus, core, policy, softirq }: ThreadPlan): ThreadNeed {
-  // Threaded NAPI polls in an ordinary thread (napi_threaded_poll, net/core/dev.c).
-  const chosen = policy ?? (softirq?.threaded === true ? ORDINARY : null);
-  return {
-    name,
-    kind,
-    ...(vm === null ? {} : { vm }),
-    ...(cpu === null ? {} : { cpu }),
-    ...(cpus.length === 0 ? {} : { cpus }),
-    ...(core === null ? {} : { core }),
-    ...(chosen === null ? {} : { policy: chosen }),
-  };
+/** Threaded NAPI polls in an ordinary thread (napi_threaded_poll, net/core/dev.c). */
+function needWithPolicy(thread: ThreadPlan): ThreadNeed {
+  const policy = thread.policy ?? (thread.softirq?.threaded === true ? ORDINARY : null);
+  return { ...needOf(thread), ...(policy === null ? {} : { policy }) };
 }

@@ -1,8 +1,8 @@
 import { planCores } from './core-plan.ts';
-import type { ThreadNeed } from './core-plan.ts';
 import type { ThreadPlace } from './host.ts';
 import { describePolicy } from './os-threads.ts';
 import type { ThreadPolicy } from './os-threads.ts';
+import { needOf } from './plan.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
 import type { ThreadRole } from './virtual-thread.ts';
@@ -24,16 +24,7 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
       throw new Error(`no thread "${name}" in this run to place`);
     if (!Number.isInteger(cpu) || cpu < 0) throw new Error(`thread ${name} asks for virtual CPU ${cpu}`);
   }
-  const needs = plan.threads.map((thread): ThreadNeed => {
-    const core = placement[thread.name] ?? thread.core;
-    return {
-      name: thread.name,
-      kind: thread.kind,
-      ...(core === null ? {} : { core }),
-      ...(thread.cpu === null ? {} : { cpu: thread.cpu }),
-      ...(thread.cpus.length === 0 ? {} : { cpus: thread.cpus }),
-    };
-  });
+  const needs = plan.threads.map((thread) => needOf({ ...thread, core: placement[thread.name] ?? thread.core }));
   // Each CPU of the modelled hosts, and one more for the hardware.
   const modelled = Math.max(0, ...needs.map(({ cpu }) => (cpu === undefined ? 0 : cpu + 2)));
   const cpus = Math.max(options.cpus, modelled, ...needs.map(({ core }) => 1 + (core ?? 0)));

@@ -3,7 +3,7 @@ import { networkOf, parseCidr } from '../net/address.ts';
 import { formatRate } from './quantities.ts';
 import { resolveExpectation } from './scenario-expectations.ts';
 import type { ExpectationNames } from './scenario-expectations.ts';
-import { checkHosts, checkLinks } from './scenario-host-checks.ts';
+import { checkGateways, checkHosts, checkLinks } from './scenario-host-checks.ts';
 import { valueFault } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
@@ -198,6 +198,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ),
     ...checkHosts(scenario),
     ...checkLinks(scenario, parsed),
+    ...checkGateways(scenario),
     ...checkAddresses(scenario),
     ...checkMarks(scenario),
     ...checkPool(scenario, parsed),

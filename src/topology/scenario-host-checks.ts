@@ -54,3 +54,14 @@ export function checkLinks({ ports, traffic }: Scenario, { links }: ParsedScenar
     ),
   ];
 }
+
+/** Routes that name no next hop where there is no station for one: behind a link, or a bridge without a port. */
+export function checkGateways({ vms }: Scenario): Fault[] {
+  return vms.flatMap(({ nf, nics }, v) =>
+    nf.routes.flatMap(({ nic, gatewayMac }, r): Fault[] => {
+      if (gatewayMac !== '' || !nics.some(({ name }) => name === nic)) return [];
+      const sentence = `no station on the wire of ${nic} to be the next hop, allowed: a MAC address such as a vNIC's`;
+      return [valueFault(['vms', v, 'nf', 'routes', r, 'gatewayMac'], sentence)];
+    }),
+  );
+}

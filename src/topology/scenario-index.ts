@@ -1,4 +1,5 @@
 import { planCores } from '../runtime/core-plan.ts';
+import { needOf } from '../runtime/plan.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { buildPlan } from './build-plan.ts';
 import type { Scenario } from './scenario.ts';
@@ -39,7 +40,7 @@ function firstSentence(text: string): string {
 /** Those it names, and besides as many as keep hardware apart from the modelled host. */
 function coresNeeded({ threads }: Plan): number {
   const named = threads.flatMap(({ core }) => core ?? []);
-  const free = threads.map(({ name, kind }) => ({ name, kind }));
+  const free = threads.map((thread) => needOf({ ...thread, core: null }));
   const apart = planCores(free, [0, 1]).coresNeeded;
   return Math.max(apart, ...named.map((core) => core + 1));
 }

@@ -60,6 +60,15 @@ describe('softirq CPUs', () => {
     expect(result.counters.softirq2.backlog_packets).toBeGreaterThan(0);
   });
 
+  it('take the receive queues of one port in turn', async () => {
+    const queues = 'ports: [{ name: eth0, rxQueues: 2 }, { name: eth1 }]\ntraffic: { rate: 80kpps }\n';
+    const result = await run(`host: { softirqCpus: 2 }\n${queues}`);
+    expect(result.phases[0].total.droppedFrames).toBe(0);
+    // eth0's second vector goes to CPU 1, and its frames from there to br0, which CPU 0 works on.
+    expect(result.counters.softirq1.rx_packets).toBeGreaterThan(1.2 * result.counters.eth1.rx_packets);
+    expect(result.counters.softirq0.backlog_packets).toBeGreaterThan(result.counters['vhost-vnic0'].tx_packets);
+  });
+
   it('drop what the backlog of the bridge CPU has no room for, and say where', async () => {
     const result = await run(
       'host: { softirqCpus: 2, softirq: { backlog: 10 } }\nports: [{ name: eth0, cpu: 0 }, { name: eth1, cpu: 1 }]\n' +
@@ -148,6 +157,12 @@ describe('hosts', () => {
         'bridges: [{ name: br0, ports: [eth0, eth1, eth2, tap0, tap1, tap2] }]\n' +
         'traffic: { streams: [{ from: eth0, to: eth2, via: vnic0 }] }',
       'eth0 is wired to eth1, allowed: eth2',
+    ],
+    [
+      'ports: [{ name: eth0 }, { name: eth1 }, { name: eth2 }]\nlinks: [{ from: eth1, to: eth2 }]\n' +
+        'bridges: [{ name: br0, ports: [eth0, tap0] }, { name: br1, ports: [eth1, tap1] }, { name: br2, ports: [eth2, tap2] }]\n' +
+        'vms: [{ name: vm0, nf: { routes: [{ prefix: 198.18.9.0/24, nic: vnic1 }] } }]',
+      "no station on the wire of vnic1 to be the next hop, allowed: a MAC address such as a vNIC's",
     ],
     ['ports: [{ name: eth0, host: moon }]', 'no host "moon", allowed: host'],
     ['hosts: [{ name: a }, { name: a }]', 'found "a" a second time, allowed: one host of that name'],
