@@ -142,6 +142,8 @@ function reportText({ bench, rows, notes, skipped, roundTripNs, seconds }: Repor
   return [head, ...lines, ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
+// What benches have taken of the machine, they give back at the exit of the process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
