@@ -34,16 +34,16 @@ export const COPY_REMOTE = "64-byte copy out of the other core's cache";
 
 /**
  * ns a frame of every hop in every mode beside what touching that memory costs at all, as Markdown; null unless
- * `limits` and `actors` are both among the rows. The floor is C's: copies out of the other core's cache, and half a
- * round trip for each further line.
+ * `limits` and `actors` are both among the rows. The floor is C's, of the least disturbed round: copies out of the
+ * other core's cache, and half a round trip for each further line.
  */
 export function budgetMarkdown(rows: readonly Row[]): string | null {
   const find = (name: string): Row | undefined => rows.find((row) => row.name === name);
   const [trip, local, remote] = [ROUND_TRIP, COPY_LOCAL, COPY_REMOTE].map(find);
   if (trip === undefined || local === undefined || remote === undefined) return null;
   if (find(`${MODES[0].name}: whole path`) === undefined) return null;
-  const copyNs = (remote.peer ?? remote.ours).median;
-  const lineNs = (trip.peer ?? trip.ours).median / 2;
+  const copyNs = (remote.peer ?? remote.ours).min;
+  const lineNs = (trip.peer ?? trip.ours).min / 2;
   const cells = HOPS.map(({ station, copies, lines, touches }) => [
     station,
     touches,
@@ -53,10 +53,10 @@ export function budgetMarkdown(rows: readonly Row[]): string | null {
   const head = ['ns a frame', 'of the frame it', 'memory alone, at most', ...MODES.map(({ name }) => name)];
   const lines = [head, head.map((_, column) => (column < 2 ? '---' : '---:')), ...cells];
   const limit = ({ ours, peer }: Row): string =>
-    `${numberText(ours.median)} ns${peer === null ? '' : ` (C ${numberText(peer.median)})`}`;
+    `${numberText(ours.min)} ns${peer === null ? '' : ` (C ${numberText(peer.min)})`}`;
   return [
     ...lines.map((line) => `| ${line.join(' | ')} |`),
     '',
-    `In the same run: ${ROUND_TRIP} ${limit(trip)}; ${COPY_LOCAL} ${limit(local)}; ${COPY_REMOTE} ${limit(remote)}.`,
+    `In the same run, at least: ${ROUND_TRIP} ${limit(trip)}; ${COPY_LOCAL} ${limit(local)}; ${COPY_REMOTE} ${limit(remote)}.`,
   ].join('\n');
 }

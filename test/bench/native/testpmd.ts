@@ -180,7 +180,11 @@ class Testpmd {
   private readonly child: ChildProcess;
   private readonly ended: Promise<void>;
   private readonly folder: string;
-  private readonly kill = (): void => void this.child.kill('SIGKILL');
+  /** At the exit of this process. */
+  private readonly kill = (): void => {
+    this.child.kill('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  };
   private output = '';
   private heard: () => void = () => undefined;
 
