@@ -5,10 +5,11 @@
  */
 
 /**
- * How a counter enters the sums: `in` and `out` of the hop, frames that end here by reason (`drop`), frames that begin
- * here (`clone`): copies made by flooding, and what a guest sends of its own.
+ * How a counter enters the sums: `in` and `out` of the hop, frames that end here by reason (`drop`) or because they have
+ * done their job (`consume`), frames that begin here (`clone`): copies made by flooding, and what a guest sends of its
+ * own.
  */
-export type CounterRole = 'in' | 'out' | 'drop' | 'clone' | 'event';
+export type CounterRole = 'in' | 'out' | 'drop' | 'consume' | 'clone' | 'event';
 
 /** One counter, named as `ethtool -S` would. For drops `reason` says in words what happened. */
 export interface CounterSpec {

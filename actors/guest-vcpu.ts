@@ -1,6 +1,7 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { Magazine } from '../src/memory/magazine.ts';
+import { TimerWord } from '../src/memory/timer-word.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
@@ -11,7 +12,14 @@ import { indexCounters } from './actor.ts';
 import type { NicDriver, NicIdentity } from './guest-drivers/nic-driver.ts';
 import { VirtioNetDriver } from './guest-drivers/virtio-net.ts';
 import type { VirtioNicLink } from './guest-drivers/virtio-net.ts';
-import type { FunctionCounters, NetworkFunction } from './network-functions/network-function.ts';
+import type {
+  FunctionContext,
+  FunctionCounters,
+  FunctionTimers,
+  NetworkFunction,
+} from './network-functions/network-function.ts';
+import { CONSUMED } from './network-functions/network-function.ts';
+import { OwnFrames } from './network-functions/own-frames.ts';
 
 const DRIVER_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -24,6 +32,8 @@ const DRIVER_COUNTERS = [
   { name: 'tx_kicks', role: 'event' },
   { name: 'tx_lock_contended', role: 'event' },
   { name: 'nf_errors', role: 'drop', reason: 'network function answered with a port that is not there' },
+  { name: 'nf_consumed', role: 'consume' },
+  { name: 'nf_frames', role: 'clone' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -36,6 +46,8 @@ const {
   tx_kicks: TX_KICKS,
   tx_lock_contended: TX_LOCK_CONTENDED,
   nf_errors: NF_ERRORS,
+  nf_consumed: NF_CONSUMED,
+  nf_frames: NF_FRAMES,
 } = indexCounters(DRIVER_COUNTERS);
 const NF_FIRST = DRIVER_COUNTERS.length;
 
@@ -54,9 +66,12 @@ export interface GuestVcpuConfig {
   readonly guestMemory: string;
   /** The guest's free buffers, shared by its vCPUs. */
   readonly depot: Region;
+  /** Where it tells its timer when to wake it. */
+  readonly timer: Region;
   readonly costs: {
     readonly guestRxNs: number;
-    readonly guestForwardNs: number;
+    /** What the network function stands for, each frame. */
+    readonly functionNs: number;
     readonly guestTxNs: number;
     readonly irqNs: number;
     readonly hltNs: number;
@@ -107,20 +122,29 @@ export class GuestVcpu implements Actor {
   /** What the function counts besides drops, and where in the counters that begins. */
   private readonly nfCounts: Float64Array;
   private readonly nfFirstEvent: number;
+  /** The function's, and the word that has this vCPU woken for them; null for a function that keeps no time. */
+  private readonly timers: FunctionTimers | null;
+  private readonly timer: TimerWord;
   private readonly nics: (VcpuNic | null)[] = [];
   /** Halted since the last poll that found nothing: the next work begins with an exit and an interrupt. */
   private halted = false;
 
-  constructor(memory: Memory, config: GuestVcpuConfig, nf: NetworkFunction) {
+  constructor(memory: Memory, config: GuestVcpuConfig, createFunction: (context: FunctionContext) => NetworkFunction) {
     this.memory = memory;
     this.name = config.name;
     this.guest = new GuestMemory(memory.buffer(config.guestMemory));
     this.counters = new CounterPage(memory, config.counters);
     this.buffers = new Magazine(memory, config.depot, MAGAZINE_BUFFERS);
     this.costs = config.costs;
-    this.nf = nf;
-    this.nfCounts = nf.counts ?? new Float64Array(0);
-    this.nfFirstEvent = NF_FIRST + nf.drops.length;
+    this.timer = new TimerWord(memory, config.timer);
+    const transmit = (port: number, addr: number, lengthBytes: number): void => {
+      this.counters.values[NF_FRAMES]++;
+      this.send(port, addr, lengthBytes);
+    };
+    this.nf = createFunction(new OwnFrames(this.guest, this.buffers, transmit));
+    this.nfCounts = this.nf.counts ?? new Float64Array(0);
+    this.nfFirstEvent = NF_FIRST + this.nf.drops.length;
+    this.timers = this.nf.timers ?? null;
   }
 
   attach(port: number, link: GuestVcpuNicLink): void {
@@ -146,13 +170,15 @@ export class GuestVcpu implements Actor {
       if (port !== null && port.driver.up)
         received += this.receive(port.driver, v, Math.min(budget, NAPI_WEIGHT), nowNs);
     }
+    const expired = this.timers !== null && nowNs >= this.timers.nextDeadlineNs;
+    if (expired) this.timers.expire(nowNs);
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
       if (port === null || !port.driver.up) continue;
       if (nowNs >= port.announceNs) this.announce(port, nowNs);
       if (port.driver.backlog > 0) this.transmit(port.driver);
     }
-    if (received > 0 && this.halted) {
+    if ((received > 0 || expired) && this.halted) {
       this.halted = false;
       this.debtNs += this.costs.irqNs;
     }
@@ -196,11 +222,11 @@ export class GuestVcpu implements Actor {
       bytes += length;
       const verdict = this.nf.process(this.guest.u8, addr + NET_HEADER_BYTES, length, ingress, nowNs);
       if (verdict >= 0) this.send(verdict, addr, length);
-      else this.drop(addr, NF_FIRST - 1 - verdict);
+      else this.drop(addr, verdict === CONSUMED ? NF_CONSUMED : NF_FIRST - 1 - verdict);
     }
     counts[RX_PACKETS] += n;
     counts[RX_BYTES] += bytes;
-    this.debtNs += n * (this.costs.guestRxNs + this.costs.guestForwardNs);
+    this.debtNs += n * (this.costs.guestRxNs + this.costs.functionNs);
     this.refill(driver);
     return n;
   }
@@ -211,8 +237,9 @@ export class GuestVcpu implements Actor {
     else if (!port.driver.enqueue(addr, length)) this.drop(addr, TX_QDISC_DROPPED);
   }
 
-  private drop(addr: number, reason: number): void {
-    this.counters.values[reason]++;
+  /** A frame ends here; `counter` says why. */
+  private drop(addr: number, counter: number): void {
+    this.counters.values[counter]++;
     this.buffers.put(addr);
   }
 
@@ -257,6 +284,7 @@ export class GuestVcpu implements Actor {
       if (driver === undefined || !driver.up) continue;
       if ((starved || driver.backlog > 0) && !driver.armTransmit()) quiet = false;
     }
+    if (this.timers !== null) this.timer.arm(this.timers.nextDeadlineNs);
     if (quiet && !this.halted) {
       this.halted = true;
       this.debtNs += this.costs.hltNs;

@@ -40,7 +40,12 @@ const ACCEPTED = IPV4_ACCEPTED;
  * Takes a frame in as ip_rcv() in net/ipv4/ip_input.c does, by RFC 1812 section 5.2.2: IPv4_ACCEPTED for a unicast
  * IPv4 packet for this port with a sound header, otherwise the answer that drops it.
  */
-export function acceptIpv4(bytes: Uint8Array, offset: number, length: number, own: GuestPort): number {
+export function acceptIpv4(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  own: Pick<GuestPort, 'macHigh' | 'macLow'>,
+): number {
   const high = macHigh(bytes, offset + ETH_DST_BYTE);
   const isIpv4 = etherType(bytes, offset) === ETHERTYPE_IPV4;
   if (high !== own.macHigh || macLow(bytes, offset + ETH_DST_BYTE) !== own.macLow) {

@@ -17,11 +17,13 @@ export interface NetworkFunction {
   readonly events?: readonly string[];
   /** How often each of `events` has happened; the function adds to it. */
   readonly counts?: Float64Array;
+  /** For a function that keeps time. */
+  readonly timers?: FunctionTimers;
   /**
    * Handles one frame in place. `bytes[offset]` is the first byte of the Ethernet header; the frame is `length` bytes
    * long, without FCS; `port` is the index of the vNIC it came in by; `nowNs` is the monotonic clock, the same for all
    * frames of a batch.
-   * @returns the index of the vNIC to send it out by, or `dropped(i)` for reason i.
+   * @returns the index of the vNIC to send it out by, `dropped(i)` for reason i, or CONSUMED.
    */
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number;
   /** What happened that a person should read, oldest first. */
@@ -30,6 +32,26 @@ export interface NetworkFunction {
 
 /** What a function counts, known before it is built. */
 export type FunctionCounters = Pick<NetworkFunction, 'drops' | 'events'>;
+/** Work that is due at a time and not when a frame comes. */
+export interface FunctionTimers {
+  /** When `expire` is to be called next, ns; Infinity for never. */
+  readonly nextDeadlineNs: number;
+  /** Does what is due by now. */
+  expire(nowNs: number): void;
+}
+
+/** What the vCPU gives a function at its construction, for frames of its own. */
+export interface FunctionContext {
+  /** The guest's memory. */
+  readonly bytes: Uint8Array;
+  /** First byte of a free buffer, where a frame may be written; -1 when the guest has none. It must be sent. */
+  claim(): number;
+  /** Sends the frame at `at`, as `claim` gave it, out of vNIC `port`. */
+  send(at: number, lengthBytes: number, port: number): void;
+}
+
+/** The answer "the frame was for me and has done its job": it ends here, and is no loss. */
+export const CONSUMED = -0x8000_0000;
 
 /** The answer "drop, for reason i of `drops`". */
 export function dropped(reason: number): number {

@@ -51,24 +51,26 @@ export async function takeLedger(host: Host): Promise<Ledger> {
   };
 }
 
-type FrameCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'droppedFrames'>;
+type FrameCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'consumedFrames' | 'droppedFrames'>;
 
 function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCounts {
-  let [sentFrames, copiedFrames, receivedFrames, droppedFrames] = [0, 0, 0, 0];
+  let [sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames] = [0, 0, 0, 0, 0];
   for (const lane of lanes) {
     const flow = flowOf(lane, snapshot);
-    if (lane.place === 'generator') sentFrames += flow.outFrames;
-    if (lane.place === 'sink') receivedFrames += flow.inFrames;
+    if (lane.place === 'generator' || lane.place === 'client') sentFrames += flow.outFrames;
+    if (lane.place === 'sink' || lane.place === 'client') receivedFrames += flow.inFrames;
     copiedFrames += flow.copiedFrames;
+    consumedFrames += flow.consumedFrames;
     droppedFrames += flow.droppedFrames;
   }
-  return { sentFrames, copiedFrames, receivedFrames, droppedFrames };
+  return { sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames };
 }
 
 interface LaneFlow {
   readonly inFrames: number;
   readonly outFrames: number;
   readonly copiedFrames: number;
+  readonly consumedFrames: number;
   readonly droppedFrames: number;
 }
 
@@ -79,6 +81,7 @@ function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
     inFrames: sumOf(lane.inIndexes),
     outFrames: sumOf(lane.outIndexes),
     copiedFrames: sumOf(lane.cloneIndexes),
+    consumedFrames: sumOf(lane.consumeIndexes),
     droppedFrames: sumOf(lane.drops.map(({ index }) => index)),
   };
 }
@@ -92,13 +95,13 @@ function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inF
 }
 
 function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {
-  const { sentFrames, copiedFrames, receivedFrames, droppedFrames } = counts;
-  const difference = sentFrames + copiedFrames - receivedFrames - droppedFrames - inFlightFrames;
+  const { sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames } = counts;
+  const difference = sentFrames + copiedFrames - receivedFrames - consumedFrames - droppedFrames - inFlightFrames;
   if (difference === 0) return [];
   const what = difference > 0 ? `${difference} frames are unaccounted for` : `${-difference} frames came from nowhere`;
   return [
     `${what}: ${sentFrames} sent + ${copiedFrames} copies, against ${receivedFrames} received + ` +
-      `${droppedFrames} dropped + ${inFlightFrames} in flight`,
+      `${consumedFrames} consumed + ${droppedFrames} dropped + ${inFlightFrames} in flight`,
   ];
 }
 
@@ -120,19 +123,21 @@ function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, sto
   // A NIC that serves a guest's queues itself puts frames there too, and its share cannot be told from here.
   const kinds = new Set(plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec.kind)));
   if (!kinds.has('vhost') || kinds.has('vhost-accelerated') || kinds.has('vhost-control')) return [];
-  let [entered, begun, left, dropped] = [0, 0, 0, 0];
+  let [entered, begun, left, consumed, dropped] = [0, 0, 0, 0, 0];
   for (const lane of lanes) {
     const flow = flowOf(lane, snapshot);
     if (lane.place === 'vhost' && lane.name === 'rx') entered += flow.outFrames;
     if (lane.place === 'vhost' && lane.name === 'tx') left += flow.inFrames;
     if (lane.place === 'guest') {
       begun += flow.copiedFrames;
+      consumed += flow.consumedFrames;
       dropped += flow.droppedFrames;
     }
   }
-  if (entered + begun === left + dropped + stock.frames) return [];
+  if (entered + begun === left + consumed + dropped + stock.frames) return [];
   return [
-    `guests do not balance: ${entered} frames entered, ${begun} began there, ${left} left, ${dropped} were dropped, ` +
+    `guests do not balance: ${entered} frames entered, ${begun} began there, ${left} left, ${consumed} ended there, ` +
+      `${dropped} were dropped, ` +
       `${stock.frames} found inside`,
   ];
 }

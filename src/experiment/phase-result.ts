@@ -10,7 +10,9 @@ import type { Plan } from '../runtime/plan.ts';
 import { formatRate } from '../topology/quantities.ts';
 import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { streamRatesFps } from '../topology/stream-rates.ts';
+import { describeConnections } from './connection-result.ts';
 import type {
+  ConnectionResult,
   CoreResult,
   CounterTable,
   DropCount,
@@ -45,6 +47,7 @@ export async function describePhase(
   const drops = countDrops(plan, before, after);
   const ratesFps = requestedFps(scenario, spec);
   const streams = describeStreams(plan, ratesFps, before, after, drops.length > 0);
+  const connections = describeConnections(plan, scenario, spec, before, after);
   const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
   const latency: LatencyResult[] = [];
   for (const [i, { name }] of plan.streams.entries()) {
@@ -58,7 +61,8 @@ export async function describePhase(
     elapsedNs: after.atNs - before.atNs,
     complete,
     streams,
-    total: totalOf(streams, drops),
+    connections,
+    total: totalOf(streams, connections, drops),
     drops,
     latency,
     latencyAll: summariseHistogram(addHistograms(arrivals)),
@@ -120,14 +124,22 @@ function describeStreams(
   });
 }
 
-function totalOf(streams: readonly StreamResult[], drops: readonly DropCount[]): TotalResult {
+/** Frames of streams and of clients together; what guests take and send on the way is neither. */
+function totalOf(
+  streams: readonly StreamResult[],
+  connections: readonly ConnectionResult[],
+  drops: readonly DropCount[],
+): TotalResult {
   const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
-  const sentFrames = sum((stream) => stream.sentFrames);
+  const clientsSent = connections.reduce((total, each) => total + each.sentFrames, 0);
+  const clientsReceived = connections.reduce((total, each) => total + each.receivedFrames, 0);
+  const sentFrames = sum((stream) => stream.sentFrames) + clientsSent;
   const droppedFrames = drops.reduce((total, { frames }) => total + frames, 0);
   return {
-    offeredFrames: sum((stream) => stream.offeredFrames),
+    // A client sends what its connections call for: nothing more was offered.
+    offeredFrames: sum((stream) => stream.offeredFrames) + clientsSent,
     sentFrames,
-    deliveredFrames: sum((stream) => stream.deliveredFrames),
+    deliveredFrames: sum((stream) => stream.deliveredFrames) + clientsReceived,
     droppedFrames,
     // Copies made by flooding can be dropped besides, and frames of the phase before.
     lossRatio: sentFrames === 0 ? null : Math.min(1, droppedFrames / sentFrames),

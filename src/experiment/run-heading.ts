@@ -4,6 +4,7 @@ import type { Host } from '../runtime/host.ts';
 import { COST_KEYS } from '../topology/cost-profiles.ts';
 import { formatRate } from '../topology/quantities.ts';
 import type { HostSpec, PhaseSpec, Scenario } from '../topology/scenario.ts';
+import { requestedConnections } from './connection-result.ts';
 import { requestedFps } from './phase-result.ts';
 
 /** Names of the parts of a run that are no phase of the scenario. */
@@ -28,11 +29,15 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
   };
 }
 
-/** `100% (2.98 M/s)`: what was asked for, and the frames/s it comes to in all streams together. */
+/** `100% (2.98 M/s)`: what was asked for, and the frames/s it comes to in all streams together; then connections/s. */
 function rateText(scenario: Scenario, phase: PhaseSpec): string {
-  const fps = requestedFps(scenario, phase).reduce((sum, each) => sum + each, 0);
+  const sum = (rates: readonly number[]): number => rates.reduce((total, each) => total + each, 0);
   const asked = formatRate(phase.rate);
-  return phase.rate.kind === 'frames' ? asked : `${asked} (${formatAmount(fps)}/s)`;
+  const fps = requestedFps(scenario, phase);
+  const frames = phase.rate.kind === 'frames' ? asked : `${asked} (${formatAmount(sum(fps))}/s)`;
+  const perSecond = requestedConnections(scenario, phase);
+  const connections = `${formatAmount(sum(perSecond))} connections/s`;
+  return [...(fps.length > 0 ? [frames] : []), ...(perSecond.length > 0 ? [connections] : [])].join(' and ');
 }
 
 /** What of the results is declared and not this program's own work. */

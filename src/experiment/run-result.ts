@@ -37,6 +37,25 @@ export interface StreamResult {
   readonly lossRatio: number | null;
 }
 
+/** What one port's TCP clients did in a phase: counts of connections by what became of them in it. */
+export interface ConnectionResult {
+  readonly name: string;
+  /** Connections/s asked for. */
+  readonly requestedPerSecond: number;
+  readonly offered: number;
+  readonly started: number;
+  readonly established: number;
+  /** Response checked byte by byte, and closed by both sides. */
+  readonly completed: number;
+  readonly failures: readonly { readonly counter: string; readonly reason: string; readonly connections: number }[];
+  /** Of completed connections, from the intended start to the close. */
+  readonly latency: LatencySummary | null;
+  readonly sentFrames: number;
+  readonly receivedFrames: number;
+  /** How late connections were started. */
+  readonly latenessP999Ns: number | null;
+}
+
 export interface TotalResult {
   readonly offeredFrames: number;
   readonly sentFrames: number;
@@ -77,6 +96,7 @@ export interface PhaseResult {
   /** False when the run was interrupted in this phase. */
   readonly complete: boolean;
   readonly streams: readonly StreamResult[];
+  readonly connections: readonly ConnectionResult[];
   readonly total: TotalResult;
   readonly drops: readonly DropCount[];
   readonly latency: readonly LatencyResult[];
@@ -93,9 +113,11 @@ export interface PhaseResult {
 export interface Ledger {
   readonly balanced: boolean;
   readonly sentFrames: number;
-  /** Copies made by flooding. */
+  /** Copies made by flooding, and frames that guests sent of their own. */
   readonly copiedFrames: number;
   readonly receivedFrames: number;
+  /** Taken by guests they were meant for. */
+  readonly consumedFrames: number;
   readonly droppedFrames: number;
   readonly inFlightFrames: number;
   /** Where frames in flight were found: rings and wires by name, and what actors hold. */

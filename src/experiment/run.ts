@@ -11,6 +11,7 @@ import type { Snapshot } from '../metrics/snapshot.ts';
 import type { CoreSample } from '../runtime/core-use.ts';
 import type { Host } from '../runtime/host.ts';
 import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
+import { requestedConnections } from './connection-result.ts';
 import { CoreWatch } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { drainBackends } from './drain.ts';
@@ -23,7 +24,7 @@ import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from './run-heading.ts';
 import { RESULT_SCHEMA_VERSION } from './run-result.ts';
 import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-result.ts';
-import { setRates, stopTraffic } from './throttle.ts';
+import { setConnectionRates, setRates, stopTraffic } from './throttle.ts';
 import { toolVersion } from './tool-version.ts';
 import { judgeValidity } from './validity.ts';
 import { verdictText } from './verdict-text.ts';
@@ -142,13 +143,19 @@ class Traffic {
    */
   private async warmUp(phases: readonly PhaseSpec[], warmupNs: number): Promise<void> {
     const { host, scenario, options } = this;
-    const first = requestedFps(scenario, phases[0]);
-    const highest = first.map((_, i) => Math.max(...phases.map((phase) => requestedFps(scenario, phase)[i])));
+    const first = offerOf(scenario, phases[0]);
+    const offers = phases.map((phase) => offerOf(scenario, phase));
+    const highest: Offer = {
+      framesPerSecond: first.framesPerSecond.map((_, i) => Math.max(...offers.map((each) => each.framesPerSecond[i]))),
+      connectionsPerSecond: first.connectionsPerSecond.map((_, i) =>
+        Math.max(...offers.map((each) => each.connectionsPerSecond[i])),
+      ),
+    };
     const parts = host.kind === 'threads' ? [first, highest, first] : [first];
-    for (const [i, rates] of parts.entries()) {
+    for (const [i, offer] of parts.entries()) {
       if (options.signal.aborted) return;
       if (i === parts.length - 1) this.rehearse();
-      setRates(host, rates);
+      makeOffer(host, offer);
       await this.passPart(WARM_UP, warmupNs / parts.length, options.signal);
     }
   }
@@ -175,7 +182,7 @@ class Traffic {
     if (options.signal.aborted) return;
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     drainBackends(host, spec.drainedBackends);
-    setRates(host, requestedFps(scenario, spec));
+    makeOffer(host, offerOf(scenario, spec));
     if (host.kind === 'threads') collectGarbage();
     await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;
@@ -198,6 +205,24 @@ class Traffic {
     if (this.watch === null || coresBefore === null || coresAfter === null) return { ...phase, cores: null };
     return { ...phase, cores: this.watch.between(coresBefore, coresAfter) };
   }
+}
+
+/** What is asked of generators and clients, in the order of the plan's streams and clients. */
+interface Offer {
+  readonly framesPerSecond: readonly number[];
+  readonly connectionsPerSecond: readonly number[];
+}
+
+function offerOf(scenario: Scenario, phase: PhaseSpec): Offer {
+  return {
+    framesPerSecond: requestedFps(scenario, phase),
+    connectionsPerSecond: requestedConnections(scenario, phase),
+  };
+}
+
+function makeOffer(host: Host, { framesPerSecond, connectionsPerSecond }: Offer): void {
+  setRates(host, framesPerSecond);
+  setConnectionRates(host, connectionsPerSecond);
 }
 
 /** A phase with readings of the cores at its ends. */
@@ -273,7 +298,10 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
 
 function describeIntegrity(counters: RunResult['counters'], { plan }: Host): IntegrityResult {
   const sum = (counter: string): number =>
-    plan.ports.reduce((total, { sink }) => total + (counters[sink]?.[counter] ?? 0), 0);
+    [...plan.ports.map(({ sink }) => sink), ...plan.clients.map(({ client }) => client)].reduce(
+      (total, actor) => total + (counters[actor]?.[counter] ?? 0),
+      0,
+    );
   return {
     foreignFrames: sum('rx_foreign'),
     corruptFrames: sum('rx_corrupt'),

@@ -11,6 +11,7 @@ import type { Cell, Column, Paint } from '../metrics/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { DropCount, ExpectationResult, Ledger, PhaseResult, RunResult } from './run-result.ts';
+import { connectionLines } from './summary-connections.ts';
 import { stateOf } from './thread-story.ts';
 
 const WATERFALL_BAR_CELLS = 30;
@@ -33,6 +34,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
         waterfallLines(phase, inner, paint),
       ),
     ),
+    ...section('Connections, per second', connectionLines(result.phases, inner, paint)),
     ...section('Latency from the intended send time', latencyLines(result.phases, inner, paint)),
     ...result.phases.flatMap((phase) =>
       section(`Threads in phase ${phase.name}`, threadLines(phase.threads, inner, paint)),
@@ -76,6 +78,7 @@ function trafficLines(phases: readonly PhaseResult[], width: number, paint: Pain
     const streams = phase.streams.map((stream, i) => row(stream.name, stream, i === 0));
     return phase.streams.length > 1 ? [...streams, row(totalName(phase), phase.total, false)] : streams;
   });
+  if (rows.length === 0) return [];
   const columns = [LEFT, RIGHT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT];
   return tableLines(
     columns,
@@ -154,9 +157,10 @@ function expectationLines(expectations: readonly ExpectationResult[], width: num
 
 function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Paint): string[] {
   const verdict = ledger.balanced ? paint('green', 'balances') : paint('red', 'DOES NOT BALANCE');
+  const consumed = ledger.consumedFrames === 0 ? '' : `${formatExact(ledger.consumedFrames)} taken by guests + `;
   const equation =
     `${formatExact(ledger.sentFrames)} sent + ${formatExact(ledger.copiedFrames)} copies = ` +
-    `${formatExact(ledger.receivedFrames)} received + ${formatExact(ledger.droppedFrames)} dropped + ` +
+    `${formatExact(ledger.receivedFrames)} received + ${consumed}${formatExact(ledger.droppedFrames)} dropped + ` +
     `${formatExact(ledger.inFlightFrames)} in flight`;
   const { foreignFrames, corruptFrames, duplicateFrames, reorderedFrames } = integrity;
   const arrivals = `of those received: ${formatExact(corruptFrames)} corrupt, ${formatExact(duplicateFrames)} duplicate, ${formatExact(reorderedFrames)} reordered, ${formatExact(foreignFrames)} not ours`;

@@ -1,3 +1,4 @@
+import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE } from '../../actors/client-links.ts';
 import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../actors/traffic-generator.ts';
 import type { Host } from '../runtime/host.ts';
 
@@ -13,10 +14,22 @@ export function setRates({ plan, memory }: Host, ratesFps: readonly number[]): v
   }
 }
 
-/** Sends nothing more. */
+/** Sets every client's rate, connections/s in the order of the plan's clients, likewise. */
+export function setConnectionRates({ plan, memory }: Host, perSecond: readonly number[]): void {
+  plan.clients.forEach(({ throttle }, i) => {
+    memory.doubles(throttle)[CLIENT_RATE_DOUBLE] = perSecond[i];
+    Atomics.add(memory.words(throttle), CLIENT_CHANGES_WORD, 1);
+  });
+}
+
+/** Sends nothing more and opens no more connections; those that are open come to their end. */
 export function stopTraffic(host: Host): void {
   setRates(
     host,
     host.plan.streams.map(() => 0),
+  );
+  setConnectionRates(
+    host,
+    host.plan.clients.map(() => 0),
   );
 }

@@ -17,8 +17,17 @@ export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: re
 }
 
 /** Silently sending less than asked is the classic fault of software generators. */
-function behind({ name, streams }: PhaseResult): string[] {
-  return streams.flatMap((stream) => {
+function behind({ name, streams, connections }: PhaseResult): string[] {
+  const clients = connections.flatMap(({ name: label, offered, started, failures }) => {
+    const refused = failures.find(({ counter }) => counter === 'failed_limit')?.connections ?? 0;
+    const begun = started + refused;
+    if (begun >= offered * SENT_RATIO_MIN - 1) return [];
+    return [
+      `${name}: the client of ${label} started ${formatAmount(offered - begun)} connections less than it should have ` +
+        `(${formatShare(begun / offered)} of ${formatAmount(offered)})`,
+    ];
+  });
+  const generators = streams.flatMap((stream) => {
     if (stream.sentFrames >= stream.offeredFrames * SENT_RATIO_MIN) return [];
     const short = stream.offeredFrames - stream.sentFrames;
     return [
@@ -26,6 +35,7 @@ function behind({ name, streams }: PhaseResult): string[] {
         `(${formatShare(stream.sentFrames / stream.offeredFrames)} of ${formatAmount(stream.offeredFrames)})`,
     ];
   });
+  return [...generators, ...clients];
 }
 
 /**

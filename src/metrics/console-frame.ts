@@ -66,7 +66,7 @@ interface Fitting {
 
 function fit(record: IntervalRecord, rows: number): Fitting {
   // Generators and sinks are in the traffic table already.
-  const hops = record.hops.filter(({ place }) => place !== 'generator' && place !== 'sink');
+  const hops = record.hops.filter(({ place }) => place !== 'generator' && place !== 'client' && place !== 'sink');
   const merged = mergeLanes(hops);
   const busy = record.threads.filter((thread) => thread.runningRatio + (thread.waitingRatio ?? 0) > IDLE_RATIO);
   const lines = (hopCount: number, threadCount: number): number =>

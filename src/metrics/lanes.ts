@@ -8,6 +8,7 @@ import type { BridgePortLink } from '../../actors/bridge.ts';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink } from '../../actors/tap.ts';
+import type { ClientWireLink } from '../../actors/client-links.ts';
 import type { SinkWireLink } from '../../actors/traffic-sink.ts';
 import { VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import type { VhostTapLink } from '../../actors/vhost-links.ts';
@@ -17,7 +18,7 @@ import type { WireRef } from '../memory/wire-ring.ts';
 import type { ActorPlan, ActorSpec, Plan } from '../runtime/plan.ts';
 
 /** The kind of component a frame is at. */
-export type Place = 'generator' | 'nic' | 'softirq' | 'bridge' | 'tap' | 'vhost' | 'guest' | 'vmm' | 'sink';
+export type Place = 'generator' | 'client' | 'nic' | 'softirq' | 'bridge' | 'tap' | 'vhost' | 'guest' | 'vmm' | 'sink';
 
 /**
  * Where a frame is lost: at a component, or for want of a buffer in a vNIC's pool, whichever component looked there.
@@ -53,12 +54,15 @@ export interface Lane {
   /** None for a sink, where frames end as they should. */
   readonly outIndexes: readonly number[];
   readonly cloneIndexes: readonly number[];
+  /** Frames that ended here because they had done their job. */
+  readonly consumeIndexes: readonly number[];
   readonly drops: readonly LaneDrop[];
   readonly inputs: readonly LaneInput[];
 }
 
 const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
   generator: 'generator',
+  client: 'client',
   nic: 'nic',
   softirq: 'softirq',
   bridge: 'bridge',
@@ -67,6 +71,7 @@ const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
   'vhost-accelerated': 'vhost',
   'vhost-control': 'vhost',
   vcpu: 'guest',
+  'guest-timer': 'vmm',
   vmm: 'vmm',
   sink: 'sink',
 };
@@ -74,6 +79,7 @@ const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
 /** Where on the path each lane of a component is, from the wire into the guest and back. */
 const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
   generator: [0],
+  client: [0, 10],
   nic: [1, 9],
   softirq: [2, 8],
   bridge: [3],
@@ -108,6 +114,7 @@ interface LaneDraft {
   readonly inIndexes: number[];
   readonly outIndexes: number[];
   readonly cloneIndexes: number[];
+  readonly consumeIndexes: number[];
   readonly drops: LaneDrop[];
 }
 
@@ -118,12 +125,20 @@ function lanesOf(actor: ActorPlan, vm: string | null, inputs: ReadonlyMap<string
   actor.counters.forEach(({ name, role, reason }, index) => {
     if (role === 'event') return;
     if (drafts.length === 0 || (role === 'in' && !takingIn)) {
-      drafts.push({ name: name.split('_')[0], inIndexes: [], outIndexes: [], cloneIndexes: [], drops: [] });
+      drafts.push({
+        name: name.split('_')[0],
+        inIndexes: [],
+        outIndexes: [],
+        cloneIndexes: [],
+        consumeIndexes: [],
+        drops: [],
+      });
     }
     takingIn = role === 'in';
     const lane = drafts[drafts.length - 1];
     if (role === 'in') lane.inIndexes.push(index);
     if (role === 'out') lane.outIndexes.push(index);
+    if (role === 'consume') lane.consumeIndexes.push(index);
     if (role === 'clone') lane.cloneIndexes.push(index);
     const lostAt = POOL_COUNTERS.includes(name) ? 'pool' : place;
     if (role === 'drop') lane.drops.push({ index, counter: name, reason: reason ?? name, place: lostAt });
@@ -158,7 +173,10 @@ function inputRefs({ spec, attachments }: ActorPlan, index: number): (RingRef | 
         return index === 0 && port === VHOST_TAP_PORT ? [(link as VhostTapLink).queue] : [];
       case 'sink':
         return [(link as SinkWireLink).rx];
+      case 'client':
+        return index === 0 ? [] : [(link as ClientWireLink).rx];
       case 'generator':
+      case 'guest-timer':
       case 'vhost-accelerated':
       case 'vhost-control':
       case 'vcpu':

@@ -12,9 +12,9 @@ export interface Snapshot {
   /** Ids in each ring and frames on each wire, by name. */
   readonly depths: ReadonlyMap<string, number>;
   readonly threads: readonly ThreadUse[];
-  /** Counts of each generator's lateness, by actor, in the buckets of memory/histogram.ts. */
+  /** Counts of the lateness of each generator and client, by actor, in the buckets of memory/histogram.ts. */
   readonly lateness: ReadonlyMap<string, Float64Array>;
-  /** Counts of the latency of each stream, by its name, in the same buckets. */
+  /** Counts of the latency of each stream, by its name, and of each client, by actor, in the same buckets. */
   readonly latency: ReadonlyMap<string, Float64Array>;
 }
 
@@ -31,9 +31,15 @@ export function takeSnapshot(host: Host): Snapshot {
     if (carries === 'frames') depths.set(name, ringDepth(host.memory, ring));
   }
   for (const { name, wire } of host.plan.wires) depths.set(name, wireDepth(host.memory, wire));
-  const { ports, streams } = host.plan;
-  const lateness = new Map(ports.map((port) => [port.generator, copyDoubles(host, port.lateness)] as const));
-  const latency = new Map(streams.map((stream) => [stream.name, copyDoubles(host, stream.latency)] as const));
+  const { ports, streams, clients } = host.plan;
+  const lateness = new Map([
+    ...ports.map((port) => [port.generator, copyDoubles(host, port.lateness)] as const),
+    ...clients.map((each) => [each.client, copyDoubles(host, each.lateness)] as const),
+  ]);
+  const latency = new Map([
+    ...streams.map((stream) => [stream.name, copyDoubles(host, stream.latency)] as const),
+    ...clients.map((each) => [each.client, copyDoubles(host, each.latency)] as const),
+  ]);
   return { atNs: host.nowNs(), counters, depths, threads: host.threadUse(), lateness, latency };
 }
 

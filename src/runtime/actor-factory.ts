@@ -1,9 +1,11 @@
 import type { Actor } from '../../actors/actor.ts';
 import { Bridge } from '../../actors/bridge.ts';
+import { GuestTimer } from '../../actors/guest-timer.ts';
 import { GuestVcpu } from '../../actors/guest-vcpu.ts';
 import { Nic } from '../../actors/nic.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Tap } from '../../actors/tap.ts';
+import { TrafficClient } from '../../actors/traffic-client.ts';
 import { TrafficGenerator } from '../../actors/traffic-generator.ts';
 import { TrafficSink } from '../../actors/traffic-sink.ts';
 import { VhostAccelerated } from '../../actors/vhost-accelerated.ts';
@@ -36,6 +38,8 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
         spec.config,
         spec.sources.map((source) => createSource(source, memory)),
       );
+    case 'client':
+      return new TrafficClient(memory, spec.config);
     case 'sink':
       return new TrafficSink(memory, spec.config, createCheck(spec.check, memory));
     case 'nic':
@@ -53,7 +57,9 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
     case 'vhost-control':
       return new VhostControl(memory, spec.config);
     case 'vcpu':
-      return new GuestVcpu(memory, spec.config, createNetworkFunction(memory, spec.nf));
+      return new GuestVcpu(memory, spec.config, (context) => createNetworkFunction(memory, spec.nf, context));
+    case 'guest-timer':
+      return new GuestTimer(memory, spec.config);
     case 'vmm':
       return new Vmm(memory, spec.config);
   }

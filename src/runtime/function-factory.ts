@@ -7,16 +7,32 @@ import type { LoadBalancerConfig } from '../../actors/network-functions/load-bal
 import { LOAD_BALANCER_DROPS, LoadBalancer, loadBalancerEvents } from '../../actors/network-functions/load-balancer.ts';
 import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
 import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/network-functions/nat44.ts';
-import type { FunctionCounters, NetworkFunction } from '../../actors/network-functions/network-function.ts';
+import type {
+  FunctionContext,
+  FunctionCounters,
+  NetworkFunction,
+} from '../../actors/network-functions/network-function.ts';
 import type { ServerConfig } from '../../actors/network-functions/server.ts';
 import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
+import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
+import {
+  TCP_TERMINATE_DROPS,
+  TCP_TERMINATE_EVENTS,
+  TcpTerminate,
+} from '../../actors/network-functions/tcp-terminate.ts';
 import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
 import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
 
 /** What the plan says of the function one vCPU runs. */
 export type NetworkFunctionConfig =
-  IpForwardConfig | FirewallConfig | ServerConfig | Nat44Config | LoadBalancerConfig | UserFunctionConfig;
+  | IpForwardConfig
+  | FirewallConfig
+  | ServerConfig
+  | Nat44Config
+  | LoadBalancerConfig
+  | TcpTerminateConfig
+  | UserFunctionConfig;
 
 /** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
 export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
@@ -31,13 +47,19 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
       return { drops: NAT44_DROPS, events: NAT44_EVENTS };
     case 'load-balancer':
       return { drops: LOAD_BALANCER_DROPS, events: loadBalancerEvents(config) };
+    case 'tcp-terminate':
+      return { drops: TCP_TERMINATE_DROPS, events: TCP_TERMINATE_EVENTS };
     case 'module':
       return config.counters;
   }
 }
 
 /** Builds a vCPU's own instance, on the thread that will run it. */
-export function createNetworkFunction(memory: Memory, config: NetworkFunctionConfig): NetworkFunction {
+export function createNetworkFunction(
+  memory: Memory,
+  config: NetworkFunctionConfig,
+  context: FunctionContext,
+): NetworkFunction {
   switch (config.kind) {
     case 'ip-forward':
       return new IpForward(config);
@@ -49,6 +71,8 @@ export function createNetworkFunction(memory: Memory, config: NetworkFunctionCon
       return new Nat44(memory, config);
     case 'load-balancer':
       return new LoadBalancer(memory, config);
+    case 'tcp-terminate':
+      return new TcpTerminate(config, context);
     case 'module':
       return createUserFunction(config);
   }

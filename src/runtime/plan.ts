@@ -5,10 +5,12 @@
  */
 import type { CounterSpec } from '../../actors/actor.ts';
 import type { BridgeConfig } from '../../actors/bridge.ts';
+import type { GuestTimerConfig } from '../../actors/guest-timer.ts';
 import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
 import type { NicConfig } from '../../actors/nic-links.ts';
 import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
+import type { TrafficClientConfig } from '../../actors/client-links.ts';
 import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';
 import type { TrafficSinkConfig } from '../../actors/traffic-sink.ts';
 import type { VhostAcceleratedConfig } from '../../actors/vhost-accelerated.ts';
@@ -45,6 +47,7 @@ export type CheckPlan =
 /** What is built on the thread: an actor's kind and its configuration. */
 export type ActorSpec =
   | { readonly kind: 'generator'; readonly config: TrafficGeneratorConfig; readonly sources: readonly SourcePlan[] }
+  | { readonly kind: 'client'; readonly config: TrafficClientConfig }
   | { readonly kind: 'sink'; readonly config: TrafficSinkConfig; readonly check: CheckPlan }
   | { readonly kind: 'nic'; readonly config: NicConfig }
   | { readonly kind: 'softirq'; readonly config: SoftirqConfig }
@@ -54,6 +57,7 @@ export type ActorSpec =
   | { readonly kind: 'vhost-accelerated'; readonly config: VhostAcceleratedConfig }
   | { readonly kind: 'vhost-control'; readonly config: VhostControlConfig }
   | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: NetworkFunctionConfig }
+  | { readonly kind: 'guest-timer'; readonly config: GuestTimerConfig }
   | { readonly kind: 'vmm'; readonly config: VmmConfig };
 
 /** One connection of an actor. */
@@ -154,6 +158,16 @@ export interface PortPlan {
   readonly sink: string;
 }
 
+/** One client's controls and measurements. */
+export interface ClientPlan {
+  /** What the scenario calls its connections. */
+  readonly name: string;
+  readonly client: string;
+  readonly throttle: Region;
+  readonly lateness: Region;
+  readonly latency: Region;
+}
+
 export interface Plan {
   readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
   readonly threads: readonly ThreadPlan[];
@@ -161,7 +175,9 @@ export interface Plan {
   readonly wires: readonly WirePlan[];
   readonly pools: readonly PoolRef[];
   readonly guests: readonly GuestBuffersPlan[];
+  /** Ports with generator and sink; those of clients are not among them. */
   readonly ports: readonly PortPlan[];
+  readonly clients: readonly ClientPlan[];
   readonly streams: readonly StreamPlan[];
 }
 

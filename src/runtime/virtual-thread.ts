@@ -7,6 +7,7 @@ import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqThreadPlan, ThreadPlan } from './plan.ts';
 import { SoftirqPolicy } from './softirq-policy.ts';
 import type { SoftirqVerdict } from './softirq-policy.ts';
+import { costOf } from './virtual-costs.ts';
 import type { VirtualCosts } from './virtual-costs.ts';
 
 /** Frames an actor may move in one poll, as on the thread host. */
@@ -140,8 +141,8 @@ export class VirtualThread {
     this.idleClass = role.policy.class === 'idle';
     this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
     this.softirqAt = plan.actors.findIndex(({ spec }) => spec.kind === 'softirq');
-    this.pollNs = Float64Array.from(plan.actors, ({ spec }) => costs[spec.kind].pollNs);
-    this.frameNs = Float64Array.from(plan.actors, ({ spec }) => costs[spec.kind].frameNs);
+    this.pollNs = Float64Array.from(plan.actors, ({ spec }) => costOf(spec, costs).pollNs);
+    this.frameNs = Float64Array.from(plan.actors, ({ spec }) => costOf(spec, costs).frameNs);
   }
 
   /** One pass over the actors, as on the thread host; returns what it costs, ns. */

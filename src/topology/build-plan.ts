@@ -7,6 +7,7 @@ import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { planGuest } from './plan-guest.ts';
+import { planGuestTimer } from './plan-guest-timer.ts';
 import type { GuestPlan } from './plan-guest.ts';
 import { connectHardwareVnic } from './plan-acceleration.ts';
 import { planHardware } from './plan-hardware.ts';
@@ -94,6 +95,7 @@ export function buildPlan(scenario: Scenario): Plan {
     pools.push(...poolsOfHost(parts));
     while (returnRings.length < pools.length) returnRings.push([]);
     connect(parts, hardware);
+    parts.guests.forEach((guest) => planGuestTimer(draft, hardwareThread, guest));
   }
   return draft.finish(pools);
 }

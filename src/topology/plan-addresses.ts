@@ -44,6 +44,7 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
     // A user's function may rewrite whatever it likes.
     case 'module':
     case 'server':
+    case 'tcp-terminate':
     case undefined:
       return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
   }

@@ -16,6 +16,7 @@ import type {
   ActorPlan,
   ActorSpec,
   Attachment,
+  ClientPlan,
   GuestBuffersPlan,
   Plan,
   PortPlan,
@@ -80,6 +81,7 @@ export class PlanDraft {
   readonly wires: WirePlan[] = [];
   readonly guests: GuestBuffersPlan[] = [];
   readonly ports: PortPlan[] = [];
+  readonly clients: ClientPlan[] = [];
   readonly streams: StreamPlan[] = [];
   private readonly ownArenas: Arena[] = [];
   private readonly threads: DraftThread[] = [];
@@ -174,6 +176,7 @@ export class PlanDraft {
       pools,
       guests: this.guests,
       ports: this.ports,
+      clients: this.clients,
       streams: this.streams,
     };
   }

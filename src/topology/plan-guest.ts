@@ -4,6 +4,7 @@ import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 import { reserveDepot } from '../memory/magazine.ts';
+import { reserveTimerWord } from '../memory/timer-word.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import { networkFunctionCounters } from '../runtime/function-factory.ts';
@@ -113,9 +114,10 @@ function planVcpu(
       counters: draft.count(vcpu, vcpuCounters(networkFunctionCounters(nf))),
       guestMemory: `guest:${vm.name}`,
       depot,
+      timer: reserveTimerWord(draft.signals),
       costs: {
         guestRxNs: table.guestRx,
-        guestForwardNs: table.guestForward,
+        functionNs: nf.kind === 'tcp-terminate' ? table.guestTcp : table.guestForward,
         guestTxNs: table.guestTx,
         irqNs: table.irq,
         hltNs: table.hlt,

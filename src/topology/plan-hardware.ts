@@ -7,11 +7,12 @@ import type { RingRef } from '../memory/id-ring.ts';
 import { reserveInterruptLine } from '../memory/interrupt-line.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
+import { planClient } from './plan-clients.ts';
 import { hostNamed } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
 import { planStations } from './plan-stations.ts';
 import type { PortSpec, Scenario } from './scenario.ts';
-import { generatorName, queueName, sinkName } from './thread-names.ts';
+import { clientName, generatorName, queueName, sinkName } from './thread-names.ts';
 
 /** Frames in flight on a wire; the receiver takes them at its next poll. */
 const WIRE_CELLS = 512;
@@ -46,8 +47,13 @@ export function planHardware(
   hardwareThread: DraftThread,
   hosts: readonly HostDraft[],
 ): PortHardware[] {
-  const { ports } = scenario;
-  const onWires = ports.filter(({ peer }) => peer === null);
+  const { ports, traffic } = scenario;
+  const isStation = ({ name, peer }: PortSpec): boolean =>
+    peer === null && traffic.connections.every(({ port }) => port !== name);
+  const onWires = ports.filter(isStation);
+  const clients = traffic.connections.map(({ port }) =>
+    draft.actor(clientName(port), 'client', hardwareThread, 'hardware', ['wire']),
+  );
   const generators = onWires.map(({ name }) =>
     draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
   );
@@ -59,6 +65,9 @@ export function planHardware(
   const wires = planWires(draft, ports);
   const stations = onWires.map((spec, i) => ({ spec, generator: generators[i], sink: sinks[i] }));
   planStations(draft, scenario, stations, wires);
+  traffic.connections.forEach((connections, i) =>
+    planClient(draft, scenario, connections, clients[i], wires.get(connections.port)!),
+  );
   return ports.map((spec, i) => {
     const parts = { host: hostNamed(hosts, spec.host), nic: nics[i], wire: wires.get(spec.name)! };
     return planPort(draft, scenario, spec, parts);

@@ -15,6 +15,7 @@ import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import { userFunctionCounters } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
+import { PRE_SHARED_SECRET } from './plan-clients.ts';
 import type { FirewallRuleSpec, LoadBalancerSpec, ModuleSpec, Nat44Spec, NfSpec } from './scenario-nf.ts';
 import type { VmSpec } from './scenario.ts';
 
@@ -53,6 +54,17 @@ function planFunction(
       };
     case 'server':
       return { kind: 'server', ports: portsOf(vm) };
+    case 'tcp-terminate':
+      return {
+        kind: 'tcp-terminate',
+        ports: portsOf(vm),
+        listenPort: nf.listenPort,
+        connectionsMax: nf.connections,
+        requestBytes: nf.requestBytes,
+        responseBytes: nf.responseBytes,
+        tlsSecret: nf.tls ? PRE_SHARED_SECRET : null,
+        idleNs: nf.idleNs,
+      };
   }
 }
 

@@ -50,6 +50,11 @@ export const RATE_FORM: QuantityForm = {
   pattern: `^${NUMBER}([kKmMgG]?(${anyCase('pps')}|${anyCase('bps')}([lL][12])?)|%)$`,
   examples: ['300kpps', '1.488Mpps', '10Gbps', '10GbpsL1', '100%'],
 };
+export const CONNECTION_RATE_FORM: QuantityForm = {
+  allowed: 'connections/s such as 500cps, 2kcps, 0cps',
+  pattern: `^${NUMBER}[kK]?${anyCase('cps')}$`,
+  examples: ['500cps', '2kcps'],
+};
 export const BIT_RATE_FORM: QuantityForm = {
   allowed: 'a link speed such as 100Mbps, 1Gbps, 10Gbps',
   pattern: `^${NUMBER}[kKmMgG]?${anyCase('bps')}$`,
@@ -74,6 +79,10 @@ const DURATION_UNITS_NS: readonly (readonly [unit: string, ns: number])[] = [
   ['ms', 1e6],
   ['us', 1e3],
   ['ns', 1],
+];
+const CONNECTION_UNITS: readonly (readonly [unit: string, perSecond: number])[] = [
+  ['kcps', 1e3],
+  ['cps', 1],
 ];
 const SIZE_UNITS_BYTES: readonly (readonly [unit: string, bytes: number])[] = [
   ['GiB', 2 ** 30],
@@ -102,6 +111,11 @@ export function parseBitRateBps(text: string): number {
   const bps = digits === undefined ? 0 : Number(`${digits}e${DECIMAL_EXPONENTS[prefix]}`);
   if (bps <= 0) throw new QuantityError(text, BIT_RATE_FORM.allowed);
   return bps;
+}
+
+/** Reads a rate in connections/s. @throws QuantityError */
+export function parseConnectionRate(text: string): number {
+  return parseScaled(text, CONNECTION_UNITS, CONNECTION_RATE_FORM.allowed);
 }
 
 /** Reads a duration in ns, rounded to a whole one. @throws QuantityError */

@@ -1,6 +1,7 @@
 /** Rules between the keys of a scenario: names that refer to each other, and values that must fit together. */
 import { networkOf, parseCidr } from '../net/address.ts';
 import { formatRate } from './quantities.ts';
+import { checkConnections } from './scenario-connections.ts';
 import { resolveExpectation } from './scenario-expectations.ts';
 import type { ExpectationNames } from './scenario-expectations.ts';
 import { checkGateways, checkHosts, checkLinks } from './scenario-host-checks.ts';
@@ -83,6 +84,10 @@ export function checkReferences(scenario: ParsedScenario): Fault[] {
       ...unknownName(['traffic', 'streams', i, 'from'], from, 'port', portNames(scenario)),
       ...unknownName(['traffic', 'streams', i, 'to'], to, 'port', portNames(scenario)),
       ...(via === undefined ? [] : unknownName(['traffic', 'streams', i, 'via'], via, 'vNIC', nicNames(scenario))),
+    ]),
+    ...traffic.connections.flatMap(({ port, to }, i) => [
+      ...unknownName(['traffic', 'connections', i, 'port'], port, 'port', portNames(scenario)),
+      ...unknownName(['traffic', 'connections', i, 'to'], to, 'vNIC', nicNames(scenario)),
     ]),
     ...vms.flatMap((_, v) => checkVm(scenario, v)),
     ...(run.phases ?? []).flatMap(({ drained }, i) =>
@@ -168,7 +173,7 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
 
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
   if (typeof nf === 'string') return [];
-  const routes = nf.kind === 'server' ? [] : (nf.routes ?? []);
+  const routes = 'routes' in nf ? (nf.routes ?? []) : [];
   const rules = nf.kind === 'firewall' ? nf.rules : [];
   return [
     ...routes.flatMap(({ nic }, r) => unknownName([...path, 'routes', r, 'nic'], nic, 'vNIC of this VM', nics)),
@@ -204,6 +209,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkPool(scenario, parsed),
     ...checkRates(scenario, parsed),
     ...checkPaths(scenario),
+    ...checkConnections(scenario),
     ...checkCores(scenario),
     ...placement.threads.flatMap(({ match }) => checkThread(scenario, match)),
   ];

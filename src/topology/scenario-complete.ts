@@ -6,6 +6,7 @@ import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './kernel-profiles.t
 import type { KernelProfile } from './kernel-profiles.ts';
 import { completeNf } from './scenario-nf.ts';
 import type { RouteSpec } from './scenario-nf.ts';
+import { completeConnections } from './scenario-connections.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
 import type {
   BridgeSpec,
@@ -90,6 +91,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
         flows: stream.flows ?? traffic.flows,
         ttl: stream.ttl,
       })),
+      connections: traffic.connections.map(completeConnections),
     },
     placement: completePlacement(parsed.placement),
     run: completeRun(parsed),
@@ -335,8 +337,15 @@ function completeRun({ run, traffic }: ParsedScenario): RunSpec {
     warmupNs: run.warmup,
     settleNs: run.settle,
     sampleIntervalNs: run.sampleInterval,
-    phases: (run.phases ?? []).map(({ name, rate, duration, stopped, drained }) => {
-      return { name, rate: rate ?? traffic.rate, durationNs: duration, stoppedVms: stopped, drainedBackends: drained };
+    phases: (run.phases ?? []).map(({ name, rate, connections, duration, stopped, drained }) => {
+      return {
+        name,
+        rate: rate ?? traffic.rate,
+        connectionsPerSecond: connections ?? null,
+        durationNs: duration,
+        stoppedVms: stopped,
+        drainedBackends: drained,
+      };
     }),
   };
 }

@@ -4,6 +4,7 @@ import { formatCidr, formatEndpoint, networkOf, parseCidr, parseEndpoint } from 
 import { ETH_FRAME_MIN_BYTES } from '../net/ethernet.ts';
 import {
   BIT_RATE_FORM,
+  CONNECTION_RATE_FORM,
   DURATION_FORM,
   FRAME_MAX_BYTES,
   IMIX_FRAME_BYTES,
@@ -11,6 +12,7 @@ import {
   RATE_FORM,
   SIZE_FORM,
   parseBitRateBps,
+  parseConnectionRate,
   parseDurationNs,
   parseRate,
   parseSizeBytes,
@@ -42,6 +44,8 @@ function quantity<T, K extends string = never>(form: QuantityForm, parse: (text:
 
 export const rate = () => quantity(RATE_FORM, parseRate);
 export const bitRate = () => quantity(BIT_RATE_FORM, parseBitRateBps);
+/** Connections/s. */
+export const connectionRate = () => quantity(CONNECTION_RATE_FORM, parseConnectionRate);
 export const duration = () => quantity(DURATION_FORM, parseDurationNs);
 export const durationOr = <K extends string>(keyword: K) => quantity(DURATION_FORM, parseDurationNs, keyword);
 export const sizeOr = <K extends string>(keyword: K) => quantity(SIZE_FORM, parseSizeBytes, keyword);

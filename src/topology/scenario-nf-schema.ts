@@ -1,5 +1,7 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
+import { EXCHANGE_BYTES_MIN } from '../net/exchange-message.ts';
+import { TLS_CONTENT_BYTES_MAX } from '../net/tls-record.ts';
 import {
   componentName,
   duration,
@@ -137,12 +139,45 @@ const loadBalancerSchema = z.strictObject({
   routes: routes(),
 });
 
+const messageBytes = () => integer(EXCHANGE_BYTES_MIN, TLS_CONTENT_BYTES_MAX);
+
+const tcpTerminateSchema = z.strictObject({
+  kind: z
+    .literal('tcp-terminate')
+    .describe('Ends TCP connections: accepts, checks one request, answers with one response, closes after its client.'),
+  listenPort: integer(1, 65_535)
+    .prefault(443)
+    .describe('TCP port it listens on, at the address of every vNIC. Default 443.'),
+  tls: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Request and response as records of TLS 1.3 with AES-128-GCM (RFC 8446 section 5), keys from a pre-shared ' +
+        'secret, without a handshake. Default false.',
+    ),
+  requestBytes: messageBytes()
+    .prefault(256)
+    .describe('Length of a request, which its clients keep to; one TLS record at most. Default 256.'),
+  responseBytes: messageBytes().prefault(1024).describe('Length of a response, likewise. Default 1024.'),
+  connections: integer(1, 65_536)
+    .prefault(4096)
+    .describe('Connections at once, for each vCPU; a SYN beyond is dropped. Default 4096: SOMAXCONN since Linux 5.4.'),
+  idle: duration().prefault('60s').describe('Time without a segment after which a connection is ended. Default 60s.'),
+});
+
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
 
 export const nfSchema = z.union(
   [
     z.string().regex(/\.[cm]?[jt]s$/, { error: () => MODULE_ALLOWED }),
-    z.discriminatedUnion('kind', [ipForwardSchema, firewallSchema, nat44Schema, loadBalancerSchema, serverSchema]),
+    z.discriminatedUnion('kind', [
+      ipForwardSchema,
+      firewallSchema,
+      nat44Schema,
+      loadBalancerSchema,
+      serverSchema,
+      tcpTerminateSchema,
+    ]),
   ],
   { error: () => MODULE_ALLOWED },
 );

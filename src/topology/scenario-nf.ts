@@ -64,12 +64,25 @@ export interface ModuleSpec extends Routed {
   readonly path: string;
 }
 
+/** Ends TCP connections: one request, one response. */
+export interface TcpTerminateSpec extends Routed {
+  readonly kind: 'tcp-terminate';
+  readonly listenPort: number;
+  readonly tls: boolean;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Most at once, for each vCPU. */
+  readonly connections: number;
+  readonly idleNs: number;
+}
+
 /** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
 export type NfSpec =
   | (Routed & { readonly kind: 'ip-forward' })
   | FirewallSpec
   | (Routed & { readonly kind: 'server' })
   | Nat44Spec
+  | TcpTerminateSpec
   | ModuleSpec
   | LoadBalancerSpec;
 
@@ -90,6 +103,17 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
   switch (parsed.kind) {
     case 'server':
       return { kind: 'server', routes: [] };
+    case 'tcp-terminate':
+      return {
+        kind: 'tcp-terminate',
+        listenPort: parsed.listenPort,
+        tls: parsed.tls,
+        requestBytes: parsed.requestBytes,
+        responseBytes: parsed.responseBytes,
+        connections: parsed.connections,
+        idleNs: parsed.idle,
+        routes: [],
+      };
     case 'ip-forward':
       return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
     case 'nat44':

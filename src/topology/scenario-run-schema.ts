@@ -1,5 +1,6 @@
 /** What a scenario may say about the course of a run. */
 import { z } from 'zod';
+import { phaseConnections } from './scenario-connections.ts';
 import { componentName, duration, endpoint, labelName, positiveDuration, rate } from './scenario-fields.ts';
 
 export const PHASES_MAX = 64;
@@ -7,6 +8,7 @@ export const PHASES_MAX = 64;
 const phaseSchema = z.strictObject({
   name: labelName().describe('Name, such as flood.'),
   rate: rate().describe('Offered in this phase, read as traffic.rate. Default traffic.rate.').optional(),
+  connections: phaseConnections(),
   duration: positiveDuration().describe('Length of the phase.'),
   stopped: z
     .array(componentName())

@@ -4,6 +4,7 @@
  * scenario-complete.ts.
  */
 import { z } from 'zod';
+import { trafficConnections } from './scenario-connections.ts';
 import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
 import { nfSchema } from './scenario-nf-schema.ts';
@@ -45,6 +46,7 @@ export const VNIC_FEATURES = ['event-idx', 'indirect-desc', 'ring-packed'] as co
 const DEFAULT_FEATURES = ['event-idx', 'indirect-desc'] as const satisfies (typeof VNIC_FEATURES)[number][];
 export const THREAD_KINDS = [
   'generator',
+  'client',
   'nic',
   'sink',
   'hardware',
@@ -186,10 +188,10 @@ const trafficSchema = z.strictObject({
     .describe('Capture to replay in a loop; the path is taken from the folder of this file. Default none.'),
   streams: z
     .array(streamSchema)
-    .min(1)
     .max(STREAMS_MAX)
-    .describe('Who sends to whom. Default: both ways between the first two ports.')
+    .describe('Who sends to whom. Default: both ways between the first two ports; none beside connections.')
     .optional(),
+  connections: trafficConnections(),
 });
 
 const coreList = () =>

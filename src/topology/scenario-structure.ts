@@ -21,7 +21,11 @@ export function defaultStructure(scenario: unknown): unknown {
     hosts: scenario.hosts ?? [{ name: DEFAULT_HOST }],
     ports,
     vms,
-    traffic: fillKey(traffic, 'streams', defaultStreams(withStations(portNames, scenario.links))),
+    traffic: fillKey(
+      traffic,
+      'streams',
+      hasConnections(traffic) ? [] : defaultStreams(withStations(portNames, scenario.links)),
+    ),
     run: fillKey(run, 'phases', [{ name: 'steady', duration: '10s' }]),
   };
   return bridges === undefined ? structure : { ...structure, bridges };
@@ -78,6 +82,11 @@ function defaultStreams(ports: readonly string[]): unknown {
     { from: a, to: b },
     { from: b, to: a },
   ];
+}
+
+/** Frames for their own sake beside connections are there only when they are asked for. */
+function hasConnections(traffic: unknown): boolean {
+  return isMapping(traffic) && Array.isArray(traffic.connections) && traffic.connections.length > 0;
 }
 
 function tapNamesOf(vms: unknown): string[] {

@@ -5,6 +5,7 @@
 import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
 import type { KernelName } from './kernel-profiles.ts';
 import type { Rate } from './quantities.ts';
+import type { ConnectionsSpec } from './scenario-connections.ts';
 import type { Expectation } from './scenario-expectations.ts';
 import type { NfSpec } from './scenario-nf.ts';
 import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
@@ -137,6 +138,8 @@ export interface TrafficSpec {
   /** Absolute path of a capture, or `none`. */
   readonly pcap: string;
   readonly streams: readonly StreamSpec[];
+  /** One for each port that has clients in the place of generator and sink. */
+  readonly connections: readonly ConnectionsSpec[];
 }
 
 export interface StreamSpec {
@@ -182,6 +185,8 @@ export interface RunSpec {
 export interface PhaseSpec {
   readonly name: string;
   readonly rate: Rate;
+  /** Connections/s of every client; null where each has its own. */
+  readonly connectionsPerSecond: number | null;
   readonly durationNs: number;
   /** VMs whose vCPUs do not run meanwhile. */
   readonly stoppedVms: readonly string[];

@@ -2,9 +2,11 @@
 import type { PlacementSpec, ThreadKind, ThreadSpec, VnicSpec } from './scenario.ts';
 
 export const generatorName = (port: string): string => `generator-${port}`;
+export const clientName = (port: string): string => `client-${port}`;
 export const sinkName = (port: string): string => `sink-${port}`;
 export const vhostName = (nic: string): string => `vhost-${nic}`;
 export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
+export const guestTimerName = (vm: string): string => `${vm}/timer`;
 export const vmmName = (vm: string): string => `${vm}/vmm`;
 export const hardwareName = (index: number): string => `hardware${index}`;
 
@@ -34,15 +36,17 @@ export interface NamedComponents {
       readonly tap: { readonly name: string };
     })[];
   }[];
+  readonly traffic: { readonly connections: readonly { readonly port: string }[] };
 }
 
 /** Names of everything that can have a thread, except hardware threads, which are made as they are needed. */
-export function actorNames({ hosts, ports, bridges, vms }: NamedComponents): string[] {
+export function actorNames({ hosts, ports, bridges, vms, traffic }: NamedComponents): string[] {
   return [
     ...hosts.flatMap(({ name, softirqCpus }) =>
       Array.from({ length: softirqCpus }, (_, cpu) => softirqName(hosts, name, cpu)),
     ),
     ...ports.flatMap(({ name, peer }) => (peer === null ? [generatorName(name), name, sinkName(name)] : [name])),
+    ...traffic.connections.map(({ port }) => clientName(port)),
     ...bridges.map(({ name }) => name),
     ...vms.flatMap(({ name, vcpus, nics }) => [
       ...nics.flatMap((nic) => [nic.tap.name, ...vhostNames(nic)]),

@@ -97,7 +97,7 @@ export class ActorBed {
     actor.commit();
     const { counters, counterRegion } = this.planOf(actor.name);
     const values = this.memory.doubles(counterRegion!);
-    const sign = { in: 1, clone: 1, out: -1, drop: -1, event: 0 };
+    const sign = { in: 1, clone: 1, out: -1, drop: -1, consume: -1, event: 0 };
     return counters.reduce((sum, { role }, i) => sum + sign[role] * values[i], 0);
   }
 

@@ -52,6 +52,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
     elapsedNs: 10e9,
     complete: changes.complete ?? true,
     streams: [stream('eth0', 'eth1'), stream('eth1', 'eth0')],
+    connections: [],
     total: {
       offeredFrames: 2 * offeredFrames,
       sentFrames: 2 * sentFrames,

@@ -33,6 +33,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
     elapsedNs: 1e9,
     complete: true,
     streams,
+    connections: [],
     total: {
       offeredFrames: 2 * sent,
       sentFrames: 2 * sent,

@@ -35,6 +35,7 @@ describe('ledger', () => {
       sentFrames: 1000,
       copiedFrames: 0,
       receivedFrames: 1000,
+      consumedFrames: 0,
       droppedFrames: 0,
       inFlightFrames: 0,
       inFlight: [],
@@ -131,7 +132,7 @@ describe('ledger', () => {
     host.count('generator-eth0', 'tx_packets', 1);
     host.count('generator-eth0', 'tx_eth0-to-eth1', 1);
     expect(await faults()).toBe(
-      '1 frames are unaccounted for: 1001 sent + 0 copies, against 1000 received + 0 dropped + 0 in flight',
+      '1 frames are unaccounted for: 1001 sent + 0 copies, against 1000 received + 0 consumed + 0 dropped + 0 in flight',
     );
   });
 
@@ -139,7 +140,7 @@ describe('ledger', () => {
     host.count('sink-eth1', 'rx_packets', 2);
     host.count('sink-eth1', 'rx_duplicate', 2);
     expect(await faults()).toBe(
-      '2 frames came from nowhere: 1000 sent + 0 copies, against 1002 received + 0 dropped + 0 in flight',
+      '2 frames came from nowhere: 1000 sent + 0 copies, against 1002 received + 0 consumed + 0 dropped + 0 in flight',
     );
   });
 
@@ -147,7 +148,7 @@ describe('ledger', () => {
     host.count('vhost-vnic1', 'tx_packets', -1);
     host.count('vhost-vnic1', 'tx_to_stack', -1);
     expect(await faults()).toBe(
-      'guests do not balance: 1000 frames entered, 0 began there, 999 left, 0 were dropped, 0 found inside',
+      'guests do not balance: 1000 frames entered, 0 began there, 999 left, 0 ended there, 0 were dropped, 0 found inside',
     );
   });
 

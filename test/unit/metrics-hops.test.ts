@@ -59,7 +59,9 @@ describe('lanes of the path', () => {
 
   it('account for every counter that moves frames, once', () => {
     const counted = lanes.flatMap((lane) => [
-      ...[...lane.inIndexes, ...lane.outIndexes, ...lane.cloneIndexes].map((index) => `${lane.actor} ${index}`),
+      ...[...lane.inIndexes, ...lane.outIndexes, ...lane.consumeIndexes, ...lane.cloneIndexes].map(
+        (index) => `${lane.actor} ${index}`,
+      ),
       ...lane.drops.map(({ index }) => `${lane.actor} ${index}`),
     ]);
     const moving = plan.threads.flatMap(({ actors }) =>

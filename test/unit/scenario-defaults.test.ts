@@ -22,6 +22,7 @@ describe('a scenario that says nothing', () => {
       {
         name: 'steady',
         rate: { kind: 'frames', perSecond: 100_000 },
+        connectionsPerSecond: null,
         durationNs: 10e9,
         stoppedVms: [],
         drainedBackends: [],

@@ -57,6 +57,7 @@ describe('JSON Schema of scenario files', () => {
       'metric',
       'name',
       'nic',
+      'port',
       'ports',
       'prefix',
       'relation',

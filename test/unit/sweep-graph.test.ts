@@ -18,6 +18,7 @@ const LEDGER = {
   sentFrames: 0,
   copiedFrames: 0,
   receivedFrames: 0,
+  consumedFrames: 0,
   droppedFrames: 0,
   inFlightFrames: 0,
   inFlight: [],

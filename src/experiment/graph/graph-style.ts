@@ -60,6 +60,7 @@ export const PLACE_STYLES: readonly { readonly place: DropPlace; readonly label:
   { place: 'vmm', label: 'VMM', colour: '#6b4c9a' },
   { place: 'generator', label: 'generator', colour: INK },
   { place: 'sink', label: 'sink', colour: '#bbbbbb' },
+  { place: 'client', label: 'client', colour: '#777777' },
 ];
 
 /** Threads of the modelled host, as they are stacked. */

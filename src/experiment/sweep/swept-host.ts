@@ -118,13 +118,8 @@ export class SweptHost {
     const coresAfter = this.watch?.sample() ?? null;
     await this.rest();
     if (!complete) return null;
-    const spec = {
-      name: request.name,
-      rate: request.rate,
-      durationNs: request.durationNs,
-      stoppedVms: [],
-      drainedBackends: [],
-    };
+    const { name, rate, durationNs } = request;
+    const spec = { name, rate, connectionsPerSecond: 0, durationNs, stoppedVms: [], drainedBackends: [] };
     const cores = this.coresBetween(coresBefore, coresAfter);
     const phase = await describePhase(host, scenario, { spec, before, after, complete, cores }, null);
     return { phase, validity: judgeValidity([phase], host.oversubscribed) };

@@ -5,7 +5,7 @@
 import { Memory } from '../../../src/memory/arena.ts';
 import { FlowTemplates } from '../../../src/net/flow-templates.ts';
 import { createNetworkFunction } from '../../../src/runtime/function-factory.ts';
-import type { NetworkFunction } from '../../../actors/network-functions/network-function.ts';
+import type { FunctionContext, NetworkFunction } from '../../../actors/network-functions/network-function.ts';
 import type { ActorSpec } from '../../../src/runtime/plan.ts';
 import type { BenchReport, FunctionTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
@@ -16,6 +16,9 @@ const SIZE_BYTES = 64;
 /** Of virtual time between two batches. */
 const BATCH_NS = 16_000;
 
+/** For functions that send nothing of their own. */
+const NO_FRAMES: FunctionContext = { bytes: new Uint8Array(0), claim: () => -1, send: () => undefined };
+
 export function measureFunction({ plan, frames }: FunctionTask, watch: Stopwatch): BenchReport {
   const buffers = plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)] as const);
   const memory = new Memory('functions bench', buffers);
@@ -25,7 +28,7 @@ export function measureFunction({ plan, frames }: FunctionTask, watch: Stopwatch
   const source = specs.find(isGenerator)!.sources[0];
   if (source.kind !== 'generated') throw new Error('generated traffic only');
   const lab = new FunctionLab(
-    createNetworkFunction(memory, specs.find(isVcpu)!.nf),
+    createNetworkFunction(memory, specs.find(isVcpu)!.nf, NO_FRAMES),
     new FlowTemplates(source.flows, [SIZE_BYTES]),
   );
   // Every flow once, so that tables are as full as they will be; and enough for V8 to have optimised everything.
