@@ -21,12 +21,23 @@ export class Arrivals {
     this.lastOfFlow = new Float64Array(flowCount).fill(-1);
   }
 
-  /** Takes note of an intact frame: FRAME_GOOD, FRAME_DUPLICATE or FRAME_REORDERED. `flow` is below the flow count. */
+  /**
+   * Takes note of an intact frame: FRAME_GOOD, FRAME_DUPLICATE or FRAME_REORDERED. `flow` is below the flow count and
+   * always the same for one sequence number.
+   */
   note(seq: number, flow: number): number {
-    if (seq > this.highest) this.advance(seq);
-    else if (this.highest - seq >= WINDOW || this.isSeen(seq)) return DUPLICATE;
-    this.seen[(seq >>> 5) & SEEN_MASK] |= 1 << (seq & 31);
     const last = this.lastOfFlow[flow];
+    if (seq > this.highest) {
+      this.advance(seq);
+    } else if (this.highest - seq >= WINDOW) {
+      // Behind the window, as in a queue of its own that stood still: new for certain if its flow has come no further.
+      if (seq <= last) return DUPLICATE;
+      this.lastOfFlow[flow] = seq;
+      return GOOD;
+    } else if (this.isSeen(seq)) {
+      return DUPLICATE;
+    }
+    this.seen[(seq >>> 5) & SEEN_MASK] |= 1 << (seq & 31);
     if (seq < last) return REORDERED;
     this.lastOfFlow[flow] = seq;
     return GOOD;
