@@ -19,7 +19,7 @@ export function planMermaid(title: string, { cores, edges }: PlanGraph): string 
   return `${lines.join('\n')}\n`;
 }
 
-/** Names hold slashes and dashes, which Mermaid would read as its own; `end` alone would close a subgraph. */
+/** Names hold slashes, dashes and dots, which Mermaid would read as its own; `end` alone would close a subgraph. */
 function idOf(what: string, name: string): string {
-  return `${what}_${name.replaceAll('/', '__').replaceAll('-', '_')}`;
+  return `${what}_${name.replaceAll('/', '__').replaceAll('-', '_').replaceAll('.', '_q')}`;
 }

@@ -129,6 +129,36 @@ describe('several queue pairs of a vNIC', () => {
     expect(backends[7]).toContain('vhost-vnic0.3,');
   });
 
+  it.each([
+    ['packed virtqueues', BOTH('features=[event-idx, ring-packed]')],
+    ['the workers spread over two softirq CPUs', ['host.softirqCpus=2', ...RX_QUEUES]],
+  ])('%s: no loss, and each flow in order', async (_, overrides) => {
+    for (const mode of ['vhost', 'accelerated']) {
+      const host = await readyHost([...FOUR_PAIRS, ...overrides, ...BOTH(`mode=${mode}`)], { cpus: 4 });
+      await offer(host, 30_000, 50 * MS);
+      const ledger = await takeLedger(host);
+      expect(ledger.faults).toEqual([]);
+      expect(ledger).toMatchObject({ droppedFrames: 0, inFlightFrames: 0 });
+      expect(ledger.receivedFrames).toBeGreaterThan(2900);
+      expect(faults(host)).toBe(0);
+    }
+  });
+
+  it('four pairs carry at least twice what one does through taps, where a vCPU is the bottleneck', async () => {
+    const carried = async (queues: number): Promise<number> => {
+      const heavy = ['vms.vm0.vcpus=4', 'host.costs={inherit: linux, guestForward: 6us}'];
+      const host = await readyHost([...heavy, ...BOTH(`queues=${queues}`), ...BOTH('vcpu=0')], { cpus: 16 });
+      setRates(host, [600_000, 0]);
+      await host.advance(50 * MS);
+      const before = counter(host, 'sink-eth1', 'rx_packets');
+      await host.advance(100 * MS);
+      expect((await takeLedger(host)).faults).toEqual([]);
+      expect(faults(host)).toBe(0);
+      return counter(host, 'sink-eth1', 'rx_packets') - before;
+    };
+    expect(await carried(4)).toBeGreaterThan(2 * (await carried(1)));
+  });
+
   it('fewer pairs than vCPUs: the other vCPUs share the transmit queues and serve no receive queue', async () => {
     const host = await readyHost(['vms.vm0.vcpus=3', ...BOTH('queues=2')]);
     await offer(host, 20_000, 50 * MS);
