@@ -3,13 +3,13 @@
  *
  *     word  0         state       AWAKE, PARKED (both as in doorbell.ts), or DEFERRED: the thread is ksoftirqd now
  *     word 32 (128 B) contexts    who asked for an inline visit: a CONTEXT_ bit each, or-ed in by anyone
- *     word 33         tid         the kernel's number of the thread, by itself
+ *     word 33         tid         the kernel's number of the thread, by itself; NOT_LIFTED where the guard is
  *
  * While the thread is parked, raising wakes it, in interrupt class, above whatever ran on its CPU: that is an inline
  * visit. While it is ksoftirqd, raising lifts it back into interrupt class for one more visit, because Linux runs
  * pending softirqs inline at the next interrupt exit or BH-enable whether ksoftirqd was woken or not; except where the
- * kernel has the ksoftirqd_running() guard, which is told by not lifting. While it is awake and inline already, it will
- * find the work by itself.
+ * kernel has the ksoftirqd_running() guard: such a thread gives no number to lift. While it is awake and inline
+ * already, it will find the work by itself.
  */
 import type { Memory, Region, Arena } from './arena.ts';
 import { WRITER_STRIDE_BYTES } from './arena.ts';
@@ -22,6 +22,9 @@ const TID_WORD = CONTEXTS_WORD + 1;
 const AWAKE = 0;
 const PARKED = 1;
 const DEFERRED = 2;
+
+/** In place of a thread's number: softirq work that ksoftirqd holds stays with it. */
+export const NOT_LIFTED = -1;
 
 /** irq_exit() of a device interrupt. */
 export const CONTEXT_INTERRUPT = 1;
@@ -58,9 +61,9 @@ export class SoftirqRaiser {
     Atomics.or(words, CONTEXTS_WORD, context);
     if (state === DEFERRED) {
       const { lift } = this.memory;
-      if (lift !== null && Atomics.compareExchange(words, STATE_WORD, DEFERRED, AWAKE) === DEFERRED) {
-        lift(Atomics.load(words, TID_WORD));
-      }
+      const tid = Atomics.load(words, TID_WORD);
+      if (lift === null || tid === NOT_LIFTED) return false;
+      if (Atomics.compareExchange(words, STATE_WORD, DEFERRED, AWAKE) === DEFERRED) lift(tid);
       return false;
     }
     if (Atomics.compareExchange(words, STATE_WORD, PARKED, AWAKE) !== PARKED) return false;
@@ -77,7 +80,7 @@ export class SoftirqLine {
     this.words = memory.words(line);
   }
 
-  /** Says which thread to lift. */
+  /** Says which thread to lift, or NOT_LIFTED. */
   set tid(tid: number) {
     Atomics.store(this.words, TID_WORD, tid);
   }

@@ -153,9 +153,7 @@ export class ThreadHost implements Host {
     const role: ThreadRole = {
       interruptClass: assigned.interruptClass === 'switching',
       sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
-      liftsSoftirq:
-        ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind) &&
-        this.plan.threads.every(({ softirq }) => softirq === null || !softirq.limits.ksoftirqdGuard),
+      liftsSoftirq: ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind),
     };
     thread.tid = await this.answer(thread, thread.calls.prepare(role));
     placedTids.add(thread.tid);

@@ -5,7 +5,7 @@ import type { Actor, Census } from '../../actors/actor.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Memory } from '../memory/arena.ts';
 import { Doorbell } from '../memory/doorbell.ts';
-import { SoftirqLine, SoftirqRaiser } from '../memory/softirq-line.ts';
+import { NOT_LIFTED, SoftirqLine, SoftirqRaiser } from '../memory/softirq-line.ts';
 import { createActor } from './actor-factory.ts';
 import { CpuBurner } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
@@ -75,8 +75,8 @@ class RunThread implements ThreadCalls {
     }
     if (plan.softirq === null || !role.interruptClass) return new SleepingLoop(round, doorbell, control);
     const line = new SoftirqLine(this.memory, plan.doorbell);
-    line.tid = currentTid();
     const { limits } = plan.softirq;
+    line.tid = limits.ksoftirqdGuard ? NOT_LIFTED : currentTid();
     return new SoftirqLoop({
       round,
       softirq: [...this.actors.values()].find((actor) => actor instanceof Softirq)!,

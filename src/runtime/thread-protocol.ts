@@ -19,7 +19,7 @@ export interface ThreadRole {
   readonly interruptClass: boolean;
   /** Threads of the modelled host or guest run on the same core. */
   readonly sharesCore: boolean;
-  /** It raises softirqs, and the modelled kernel runs what ksoftirqd holds inline. */
+  /** It raises softirqs; what a CPU's ksoftirqd holds then runs inline, but where its kernel has the guard. */
   readonly liftsSoftirq: boolean;
 }
 
