@@ -28,6 +28,7 @@ export const BRIDGE_COUNTERS = [
   { name: 'drop_link_local', role: 'drop', reason: 'link-local group address, never forwarded' },
   { name: 'drop_same_port', role: 'drop', reason: 'destination is behind the port it came from' },
   { name: 'drop_no_port', role: 'drop', reason: 'no other port to forward to' },
+  { name: 'drop_mtu', role: 'drop', reason: 'longer than the MTU of the destination port' },
   { name: 'drop_tx_queue_full', role: 'drop', reason: 'transmit queue of the destination port full' },
 ] as const satisfies readonly CounterSpec[];
 const {
@@ -40,6 +41,7 @@ const {
   drop_link_local: DROP_LINK_LOCAL,
   drop_same_port: DROP_SAME_PORT,
   drop_no_port: DROP_NO_PORT,
+  drop_mtu: DROP_MTU,
   drop_tx_queue_full: DROP_TX_QUEUE_FULL,
 } = indexCounters(BRIDGE_COUNTERS);
 
@@ -60,6 +62,8 @@ export interface BridgePortLink {
   /** One ring for each queue of the device. */
   readonly rx: readonly RingRef[];
   readonly tx: RingRef;
+  /** The longest frame it sends, without FCS: from its MTU. */
+  readonly frameBytesMax: number;
   /** Frames `tx` may hold: a NIC's transmit ring or a tap's input. */
   readonly txLimit: number;
   /** Sent frames whose descriptors the driver has not cleaned: they take room in a NIC's ring until then. */
@@ -74,6 +78,7 @@ class BridgePort {
   readonly rx: readonly IdRingConsumer[];
   readonly tx: IdRingProducer;
   readonly txLimit: number;
+  readonly frameBytesMax: number;
   private readonly uncleaned: IdRingGauge | null;
   readonly nic: boolean;
   private readonly doorbell: Ringer | null;
@@ -85,6 +90,7 @@ class BridgePort {
     this.rx = link.rx.map((ring) => new IdRingConsumer(memory, ring));
     this.tx = new IdRingProducer(memory, link.tx);
     this.txLimit = link.txLimit;
+    this.frameBytesMax = link.frameBytesMax;
     this.uncleaned = link.txUncleaned === null ? null : new IdRingGauge(memory, link.txUncleaned);
     this.nic = link.nic;
     this.doorbell = link.txDoorbell === null ? null : new Ringer(memory, link.txDoorbell);
@@ -201,8 +207,7 @@ export class Bridge implements Actor {
     if (egress === ingress) return this.drop(id, DROP_SAME_PORT);
     const port = this.ports[egress];
     if (port === null) return this.drop(id, DROP_NO_PORT);
-    if (port.hasRoom()) port.send(id);
-    else this.drop(id, DROP_TX_QUEUE_FULL);
+    this.forward(id, port);
   }
 
   /** br_flood: to every port but the ingress; the last one gets the frame itself, the others copies. */
@@ -217,9 +222,7 @@ export class Bridge implements Actor {
       last = p;
     }
     if (last < 0) return this.drop(id, DROP_NO_PORT);
-    const port = ports[last]!;
-    if (port.hasRoom()) port.send(id);
-    else this.drop(id, DROP_TX_QUEUE_FULL);
+    this.forward(id, ports[last]!);
   }
 
   private sendCopy(id: number, port: BridgePort): void {
@@ -234,8 +237,15 @@ export class Bridge implements Actor {
     const length = words[from + SLOT_LENGTH_WORD];
     copyWords(words, this.slots.wordOf(copy), words, from, SLOT_FRAME_WORD + ((length + 3) >> 2));
     counts[FLOOD_COPIES]++;
-    if (port.hasRoom()) port.send(copy);
-    else this.drop(copy, DROP_TX_QUEUE_FULL);
+    this.forward(copy, port);
+  }
+
+  /** br_dev_queue_push_xmit, net/bridge/br_forward.c: what the port's MTU does not allow ends here. */
+  private forward(id: number, port: BridgePort): void {
+    const { slots } = this;
+    if (slots.words[slots.wordOf(id) + SLOT_LENGTH_WORD] > port.frameBytesMax) return this.drop(id, DROP_MTU);
+    if (port.hasRoom()) port.send(id);
+    else this.drop(id, DROP_TX_QUEUE_FULL);
   }
 
   private drop(id: number, reason: number): void {

@@ -5,7 +5,6 @@ import { TimerWord } from '../src/memory/timer-word.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
-import { RX_BUFFER_BYTES } from '../src/virtio/net-queues.ts';
 import { ARP_FRAME_BYTES, writeAnnouncement } from '../src/net/arp.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
@@ -66,6 +65,8 @@ export interface GuestVcpuConfig {
   readonly guestMemory: string;
   /** The guest's free buffers, shared by its vCPUs. */
   readonly depot: Region;
+  /** The longest frame a buffer holds behind its header, without FCS. */
+  readonly frameBytesMax: number;
   /** Where it tells its timer when to wake it. */
   readonly timer: Region;
   readonly costs: {
@@ -118,6 +119,7 @@ export class GuestVcpu implements Actor {
   private readonly counters: CounterPage;
   private readonly buffers: Magazine;
   private readonly costs: GuestVcpuConfig['costs'];
+  private readonly frameBytesMax: number;
   private readonly nf: NetworkFunction;
   /** What the function counts besides drops, and where in the counters that begins. */
   private readonly nfCounts: Float64Array;
@@ -136,6 +138,7 @@ export class GuestVcpu implements Actor {
     this.counters = new CounterPage(memory, config.counters);
     this.buffers = new Magazine(memory, config.depot, MAGAZINE_BUFFERS);
     this.costs = config.costs;
+    this.frameBytesMax = config.frameBytesMax;
     this.timer = new TimerWord(memory, config.timer);
     const transmit = (port: number, addr: number, lengthBytes: number): void => {
       this.counters.values[NF_FRAMES]++;
@@ -213,8 +216,8 @@ export class GuestVcpu implements Actor {
       const addr = driver.take();
       if (addr < 0) break;
       const length = driver.frameBytes;
-      // Shorter than an Ethernet header (receive_buf, drivers/net/virtio_net.c), or longer than the buffer given.
-      if (length < ETH_HEADER_BYTES || length > RX_BUFFER_BYTES - NET_HEADER_BYTES) {
+      // Shorter than an Ethernet header (receive_buf, drivers/net/virtio_net.c), or longer than a buffer.
+      if (length < ETH_HEADER_BYTES || length > this.frameBytesMax) {
         counts[RX_LENGTH_ERRORS]++;
         this.buffers.put(addr);
         continue;

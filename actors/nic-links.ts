@@ -13,7 +13,7 @@ export const NIC_COUNTERS = [
   { name: 'rx_to_host', role: 'out' },
   { name: 'rx_to_guest', role: 'out' },
   { name: 'rx_missed_errors', role: 'drop', reason: 'RX ring has no free descriptor' },
-  { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than a receive buffer' },
+  { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than the MTU allows' },
   { name: 'rx_no_carrier', role: 'drop', reason: 'no driver attached' },
   { name: 'rx_pool_depleted', role: 'drop', reason: "vNIC's buffer pool empty" },
   { name: 'tx_from_host', role: 'in' },
@@ -37,6 +37,8 @@ export interface NicConfig {
   readonly counters: Region;
   /** Bits per second on the wire. */
   readonly speedBps: number;
+  /** The longest frame it receives into the host, without FCS: from the MTU. */
+  readonly frameBytesMax: number;
   /** Least time between two interrupts, ns; 0 for no moderation. */
   readonly interruptGapNs: number;
 }

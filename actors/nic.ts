@@ -1,7 +1,7 @@
 import type { Memory } from '../src/memory/arena.ts';
 import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
-import { SLOT_FRAME_BYTES_MAX, SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
+import { SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
@@ -54,6 +54,7 @@ export class Nic implements Actor {
   debtNs = 0;
   private readonly memory: Memory;
   private readonly speedBps: number;
+  private readonly frameBytesMax: number;
   private readonly interruptGapNs: number;
   private readonly counters: CounterPage;
   private wireRx: WireReceiver | null = null;
@@ -76,6 +77,7 @@ export class Nic implements Actor {
     this.memory = memory;
     this.name = config.name;
     this.speedBps = config.speedBps;
+    this.frameBytesMax = config.frameBytesMax;
     this.interruptGapNs = config.interruptGapNs;
     this.counters = new CounterPage(memory, config.counters);
   }
@@ -187,7 +189,7 @@ export class Nic implements Actor {
         counts[vnic.receive(wire.words, wire.bytes, from, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
       } else if (!attached) {
         counts[RX_NO_CARRIER]++;
-      } else if (length > SLOT_FRAME_BYTES_MAX) {
+      } else if (length > this.frameBytesMax) {
         counts[RX_LENGTH]++;
       } else if (!queues[this.distribute(wire, length)].receive(wire, length)) {
         counts[RX_MISSED]++;

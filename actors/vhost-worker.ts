@@ -1,13 +1,7 @@
 import type { Memory } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
-import {
-  FramePool,
-  FrameReturns,
-  SLOT_FRAME_BYTES_MAX,
-  SLOT_LENGTH_WORD,
-  SlotMemory,
-} from '../src/memory/frame-pool.ts';
+import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { flowHash } from '../src/net/flow-hash.ts';
@@ -18,6 +12,7 @@ import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
 import type { DeviceQueue } from '../src/virtio/ring-format.ts';
 import { readFrameFromChain, writeFrameToChain } from '../src/virtio/chain-copy.ts';
+import { PLACED, RxBuffers, TOO_FEW_BUFFERS, TOO_LONG } from '../src/virtio/rx-buffers.ts';
 import { VhostWorkList } from '../src/virtio/vhost-work-list.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { Actor, Census } from './actor.ts';
@@ -77,6 +72,7 @@ export class VhostWorker implements Actor {
   private softirq!: SoftirqRaiser;
 
   private guest: GuestMemory | null = null;
+  private rxBuffers: RxBuffers | null = null;
   private backend: VhostBackend | null = null;
   private readonly kicks: EventWord[] = [];
   private readonly calls: Ringer[][] = [];
@@ -117,6 +113,7 @@ export class VhostWorker implements Actor {
     }
     const guest = link as VhostGuestLink;
     this.guest = new GuestMemory(this.memory.buffer(guest.guestMemory));
+    this.rxBuffers = new RxBuffers(this.guest, this.slots.words, this.slots.bytes);
     this.backend = new VhostBackend(this.memory, guest.mailbox, this.guest);
     this.kicks.length = 0;
     for (const region of guest.kicks) this.kicks.push(new EventWord(this.memory, region));
@@ -204,24 +201,31 @@ export class VhostWorker implements Actor {
     let delivered = 0;
     let unsignalled = 0;
     let spent = false;
+    let placed = PLACED;
     for (; moved < waiting && delivered < buffers && !spent; moved++) {
       const head = queue.pop();
       if (head < 0) break;
-      const id = tap.take();
+      const id = tap.peek();
       const length = this.slots.words[this.slots.wordOf(id) + SLOT_LENGTH_WORD];
       if (queue.writableBytes < length + NET_HEADER_BYTES) {
-        queue.discard(1);
-        counts[RX_TRUNCATED]++;
+        placed = this.rxBuffers!.place(queue, head, this.slots.byteOf(id), length, backend.mergeable);
+        if (placed === TOO_FEW_BUFFERS) break;
       } else {
         // The one copy of the receive path.
         writeFrameToChain(this.guest!, queue, this.slots.words, this.slots.bytes, this.slots.byteOf(id), length);
         queue.pushUsed(head, length + NET_HEADER_BYTES);
+        placed = PLACED;
+      }
+      if (placed === TOO_LONG) {
+        counts[RX_TRUNCATED]++;
+      } else {
         delivered++;
         if (++unsignalled === batch) {
           this.signal(queue);
           unsignalled = 0;
         }
       }
+      tap.take();
       this.returns.free(id);
       this.passBytes += length + NET_HEADER_BYTES;
       this.passPackets++;
@@ -235,7 +239,7 @@ export class VhostWorker implements Actor {
     this.debtNs += moved * this.config.costs.vhostRxNs;
     if (queue.broken !== 0) return this.breakDown(moved);
     if (spent) this.endPass(true);
-    return moved;
+    return placed === TOO_FEW_BUFFERS && moved === 0 ? this.noBuffers(queue, 0) : moved;
   }
 
   /** The tap had its ports masked at the high mark; with room again, let the hardware go on. */
@@ -344,7 +348,7 @@ export class VhostWorker implements Actor {
   /** One frame from the popped chain into a host slot and onto the backlog; false when it was dropped. */
   private transmit(queue: DeviceQueue, length: number, room: number): boolean {
     const counts = this.counters.values;
-    if (length < ETH_HEADER_BYTES || length > SLOT_FRAME_BYTES_MAX) {
+    if (length < ETH_HEADER_BYTES || length > this.slots.frameBytesMax) {
       counts[TX_ERRORS]++;
       return false;
     }

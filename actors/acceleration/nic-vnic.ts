@@ -1,7 +1,6 @@
 import type { Memory } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
-import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
 import type { WireSender } from '../../src/memory/wire-ring.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
@@ -66,7 +65,7 @@ export class NicVnicPair {
     const queues = this.queues;
     queues.nextSend();
     const length = queues.sendBytes - NET_HEADER_BYTES;
-    if (length < ETH_HEADER_BYTES || length > SLOT_FRAME_BYTES_MAX) return 0;
+    if (length < ETH_HEADER_BYTES || length > wire.frameBytesMax) return 0;
     const from = queues.sendAddr + NET_HEADER_BYTES;
     const guest = this.guest;
     if ((from & 3) === 0) {

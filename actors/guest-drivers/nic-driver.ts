@@ -23,11 +23,11 @@ export interface NicDriver {
   /** While down: true when `bringUp` would find nothing new. */
   quiet(): boolean;
 
-  /** Received frames that `take` can give now, at most `budget`; 0 on vCPUs that serve no receive queue of the vNIC. */
+  /** Received frames to `take` now, at most `budget` and maybe fewer; 0 on vCPUs that serve no receive queue of it. */
   receive(budget: number): number;
   /**
    * The next received frame, in a guest buffer: it lies NET_HEADER_BYTES into it, `frameBytes` long, which may be
-   * any number. @returns the buffer's address, or -1 when the device broke the ring.
+   * any number. @returns the buffer's address, or -1 when there is none or the device broke the ring.
    */
   take(): number;
   readonly frameBytes: number;

@@ -70,9 +70,9 @@ export class VirtioNetDriver implements NicDriver {
   }
 
   take(): number {
-    const { queue } = this.nic.rx!;
-    const addr = queue.takeUsed();
-    this.frameBytes = queue.usedLen - NET_HEADER_BYTES;
+    const rx = this.nic.rx!;
+    const addr = rx.take();
+    this.frameBytes = rx.takenBytes - NET_HEADER_BYTES;
     return addr;
   }
 
@@ -137,7 +137,7 @@ export class VirtioNetDriver implements NicDriver {
     const waiting = nic.tx.waitingBuffers();
     out.frames += waiting.length;
     for (const addr of waiting) out.guestBuffers.push(addr);
-    if (nic.rx !== null) out.frames += nic.rx.queue.usedAvailable();
+    if (nic.rx !== null) out.frames += nic.rx.framesWaiting();
     for (const addr of nic.ringBuffers()) out.guestBuffers.push(addr);
   }
 }

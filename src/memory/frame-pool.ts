@@ -5,8 +5,8 @@
  *     byte 4   the frame
  *
  * A 64-byte frame, 60 in memory, shares one cache line with its length, and one is what it costs to bring the frame
- * over from the core of the NIC. The stride is 2,112 bytes and not 2,048: with a power of two every header would fall
- * into the same few cache sets.
+ * over from the core of the NIC. How long a frame may be follows from the scenario's MTUs, and the stride from that
+ * (frame-room.ts): 2,112 bytes for an MTU of 1,500.
  *
  * Slots are numbered through the memories of all hosts of a run, one after the other. Each pool owns whole slabs of
  * 1,024 numbers, so that a table of a few words tells whose slot an id is. Exactly one actor allocates from a pool;
@@ -15,16 +15,14 @@
  */
 import type { Memory, Region } from './arena.ts';
 import type { Arena } from './arena.ts';
+import { FRAME_BYTES_STANDARD, oddStrideBytes } from './frame-room.ts';
 import type { RingRef } from './id-ring.ts';
 import { IdRingConsumer, IdRingProducer, reserveRing } from './id-ring.ts';
 
-export const SLOT_STRIDE_BYTES = 2112;
 export const SLOT_LENGTH_WORD = 0;
 /** First word of the frame, from the slot's first word. */
 export const SLOT_FRAME_WORD = 1;
 const SLOT_FRAME_BYTE = 4;
-/** The largest frame a slot holds, and a wire carries, without FCS. */
-export const SLOT_FRAME_BYTES_MAX = 2048;
 
 export const SLAB_SHIFT = 10;
 const SLAB_SLOTS = 1 << SLAB_SHIFT;
@@ -42,12 +40,21 @@ export interface SlotMemoryRef {
   readonly firstId: number;
   /** By id, from slab 0 on; slabs before `firstId` lie in the memory of other hosts. */
   readonly poolOfSlab: readonly number[];
+  /** The largest frame a slot holds, without FCS. */
+  readonly frameBytesMax: number;
+  readonly strideBytes: number;
 }
 
 /** Plans the slot memories of a run's hosts, host by host and pool by pool. */
 export class SlotMemoryPlanner {
+  private readonly frameBytesMax: number;
   private readonly poolOfSlab: number[] = [];
   private reservedSlabs = 0;
+
+  /** @param frameBytesMax the largest frame that slots are to hold, without FCS. */
+  constructor(frameBytesMax: number = FRAME_BYTES_STANDARD) {
+    this.frameBytesMax = frameBytesMax;
+  }
 
   /** Adds a pool of at least `slots` slots (rounded up to whole slabs). */
   addPool(slots: number): PoolRef {
@@ -62,8 +69,11 @@ export class SlotMemoryPlanner {
   reserve(arena: Arena): SlotMemoryRef {
     const firstSlab = this.reservedSlabs;
     this.reservedSlabs = this.poolOfSlab.length;
-    const region = arena.reserve((this.reservedSlabs - firstSlab) * SLAB_SLOTS * SLOT_STRIDE_BYTES);
-    return { region, firstId: firstSlab * SLAB_SLOTS, poolOfSlab: [...this.poolOfSlab] };
+    const { frameBytesMax } = this;
+    const strideBytes = oddStrideBytes(SLOT_FRAME_BYTE + frameBytesMax);
+    const region = arena.reserve((this.reservedSlabs - firstSlab) * SLAB_SLOTS * strideBytes);
+    const poolOfSlab = [...this.poolOfSlab];
+    return { region, firstId: firstSlab * SLAB_SLOTS, poolOfSlab, frameBytesMax, strideBytes };
   }
 }
 
@@ -72,6 +82,9 @@ export class SlotMemory {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
   readonly poolOfSlab: Int32Array;
+  /** The largest frame a slot holds, without FCS. */
+  readonly frameBytesMax: number;
+  private readonly strideBytes: number;
   /** Where slot 0 would lie; below zero where another host's memory has the first ids. */
   private readonly baseByte: number;
 
@@ -80,17 +93,19 @@ export class SlotMemory {
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
     this.poolOfSlab = Int32Array.from(ref.poolOfSlab);
-    this.baseByte = ref.region.offsetBytes - ref.firstId * SLOT_STRIDE_BYTES;
+    this.frameBytesMax = ref.frameBytesMax;
+    this.strideBytes = ref.strideBytes;
+    this.baseByte = ref.region.offsetBytes - ref.firstId * ref.strideBytes;
   }
 
   /** First word of a slot's header, as an index into `words`. */
   wordOf(id: number): number {
-    return (this.baseByte + id * SLOT_STRIDE_BYTES) >>> 2;
+    return (this.baseByte + id * this.strideBytes) >>> 2;
   }
 
   /** First byte of a slot's frame, as an index into `bytes`. */
   byteOf(id: number): number {
-    return this.baseByte + id * SLOT_STRIDE_BYTES + SLOT_FRAME_BYTE;
+    return this.baseByte + id * this.strideBytes + SLOT_FRAME_BYTE;
   }
 }
 

@@ -3,20 +3,19 @@
  * happen on a wire, so cells need no ids: a cell is free again when the reader's head has passed it.
  *
  *     word  0         tail   written by the sender        word 32 (128 B) head   written by the receiver
- *     byte 256        cells, 2,112 bytes each:
+ *     byte 256        cells, 2,112 bytes each where frames are of the standard size (frame-room.ts):
  *         byte  0     length of the frame in bytes, without FCS
  *         byte  8     time the frame was due on the wire, ns, 64-bit float
  *         byte 16     tag: the sender's own word about the frame (0 when it says all in the payload)
  *         byte 64     the frame
  */
+import { FRAME_BYTES_STANDARD, oddStrideBytes } from './frame-room.ts';
 import type { Memory, Region } from './arena.ts';
 import type { Arena } from './arena.ts';
 
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;
 const CELLS_BYTE = 256;
-const CELL_STRIDE_BYTES = 2112;
-const CELL_STRIDE_WORDS = CELL_STRIDE_BYTES / 4;
 const CELL_DUE_BYTE = 8;
 const CELL_FRAME_BYTE = 64;
 
@@ -24,20 +23,28 @@ const CELL_FRAME_BYTE = 64;
 export interface WireRef {
   readonly region: Region;
   readonly cells: number;
+  /** The largest frame it carries, without FCS. */
+  readonly frameBytesMax: number;
+  readonly strideBytes: number;
 }
 
-/** Reserves a wire of `cells` cells, a power of two. */
-export function reserveWire(arena: Arena, cells: number): WireRef {
-  return { region: arena.reserve(CELLS_BYTE + cells * CELL_STRIDE_BYTES), cells };
+/** Reserves a wire of `cells` cells, a power of two, for frames of at most `frameBytesMax` bytes without FCS. */
+export function reserveWire(arena: Arena, cells: number, frameBytesMax: number = FRAME_BYTES_STANDARD): WireRef {
+  const strideBytes = oddStrideBytes(CELL_FRAME_BYTE + frameBytesMax);
+  return { region: arena.reserve(CELLS_BYTE + cells * strideBytes), cells, frameBytesMax, strideBytes };
 }
 
 /** What both ends share: views on the cells. `words[frameWord(i)]`, `bytes[frameByte(i)]` for the i-th cell. */
 class WireEnd {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
+  /** The largest frame the wire carries, without FCS. */
+  readonly frameBytesMax: number;
   protected readonly doubles: Float64Array;
   protected readonly cells: number;
   protected readonly mask: number;
+  protected readonly strideBytes: number;
+  protected readonly strideWords: number;
 
   constructor(memory: Memory, wire: WireRef) {
     this.words = memory.words(wire.region);
@@ -45,6 +52,9 @@ class WireEnd {
     this.doubles = memory.doubles(wire.region);
     this.cells = wire.cells;
     this.mask = wire.cells - 1;
+    this.frameBytesMax = wire.frameBytesMax;
+    this.strideBytes = wire.strideBytes;
+    this.strideWords = wire.strideBytes >> 2;
   }
 }
 
@@ -69,17 +79,17 @@ export class WireSender extends WireEnd {
 
   /** First word of the next cell's frame, in `words`. */
   frameWord(): number {
-    return ((CELLS_BYTE + CELL_FRAME_BYTE) >> 2) + (this.tail & this.mask) * CELL_STRIDE_WORDS;
+    return ((CELLS_BYTE + CELL_FRAME_BYTE) >> 2) + (this.tail & this.mask) * this.strideWords;
   }
 
   /** First byte of the next cell's frame, in `bytes`. */
   frameByte(): number {
-    return CELLS_BYTE + CELL_FRAME_BYTE + (this.tail & this.mask) * CELL_STRIDE_BYTES;
+    return CELLS_BYTE + CELL_FRAME_BYTE + (this.tail & this.mask) * this.strideBytes;
   }
 
   /** Puts the filled cell on the wire. `dueNs` is when the frame was due; `lengthBytes` excludes the FCS. */
   send(lengthBytes: number, dueNs: number, tag: number): void {
-    const cell = (CELLS_BYTE >> 2) + (this.tail & this.mask) * CELL_STRIDE_WORDS;
+    const cell = (CELLS_BYTE >> 2) + (this.tail & this.mask) * this.strideWords;
     this.words[cell] = lengthBytes;
     this.words[cell + 4] = tag;
     this.doubles[(cell >> 1) + (CELL_DUE_BYTE >> 3)] = dueNs;
@@ -112,27 +122,27 @@ export class WireReceiver extends WireEnd {
 
   /** Length of the oldest frame in bytes, without FCS. */
   frameBytes(): number {
-    return this.words[(CELLS_BYTE >> 2) + (this.head & this.mask) * CELL_STRIDE_WORDS];
+    return this.words[(CELLS_BYTE >> 2) + (this.head & this.mask) * this.strideWords];
   }
 
   /** The sender's tag on the oldest frame. */
   tag(): number {
-    return this.words[(CELLS_BYTE >> 2) + (this.head & this.mask) * CELL_STRIDE_WORDS + 4];
+    return this.words[(CELLS_BYTE >> 2) + (this.head & this.mask) * this.strideWords + 4];
   }
 
   /** When the oldest frame was due on the wire, ns. */
   dueNs(): number {
-    return this.doubles[((CELLS_BYTE + CELL_DUE_BYTE) >> 3) + (this.head & this.mask) * (CELL_STRIDE_BYTES >> 3)];
+    return this.doubles[((CELLS_BYTE + CELL_DUE_BYTE) >> 3) + (this.head & this.mask) * (this.strideBytes >> 3)];
   }
 
   /** First word of the oldest frame, in `words`. */
   frameWord(): number {
-    return ((CELLS_BYTE + CELL_FRAME_BYTE) >> 2) + (this.head & this.mask) * CELL_STRIDE_WORDS;
+    return ((CELLS_BYTE + CELL_FRAME_BYTE) >> 2) + (this.head & this.mask) * this.strideWords;
   }
 
   /** First byte of the oldest frame, in `bytes`. */
   frameByte(): number {
-    return CELLS_BYTE + CELL_FRAME_BYTE + (this.head & this.mask) * CELL_STRIDE_BYTES;
+    return CELLS_BYTE + CELL_FRAME_BYTE + (this.head & this.mask) * this.strideBytes;
   }
 
   /** Passes the oldest frame. */

@@ -1,5 +1,5 @@
 // The frames of a capture as they will be sent: readdressed, at their full length, ready to be copied word by word.
-import { SLOT_FRAME_BYTES_MAX } from '../memory/frame-pool.ts';
+import { FRAME_BYTES_STANDARD } from '../memory/frame-room.ts';
 import { CaptureFileError } from './capture.ts';
 import type { Capture } from './capture.ts';
 import { ETH_FCS_BYTES, ETH_FRAME_MIN_BYTES, ETH_HEADER_BYTES } from './ethernet.ts';
@@ -38,7 +38,7 @@ export function surveyReplay(capture: Capture): ReplaySurvey {
     wireBytes += length + ETH_FCS_BYTES;
     readyBytes += keptBytes(length);
     if (capture.originalLengths[i] > capture.lengths[i]) cutCount += 1;
-    if (length > SLOT_FRAME_BYTES_MAX) oversizeCount += 1;
+    if (length > FRAME_BYTES_STANDARD) oversizeCount += 1;
   }
   if (frameCount === 0) throw new CaptureFileError(capture.fileName, 0, 'no Ethernet frame in this capture');
   if (readyBytes > READY_BYTES_MAX) {
@@ -86,10 +86,10 @@ export class ReplayFrames {
   private prepare(frame: number, capture: Capture, source: number, addresser: ReplayAddresser): void {
     const at = this.firstWord[frame] * 4;
     const from = capture.offsets[source];
-    const captured = Math.min(capture.lengths[source], SLOT_FRAME_BYTES_MAX);
+    const captured = Math.min(capture.lengths[source], FRAME_BYTES_STANDARD);
     this.bytes.set(capture.frames.subarray(from, from + captured), at);
     addresser.apply(this.bytes, at, at + captured);
-    const fits = this.lengths[frame] <= SLOT_FRAME_BYTES_MAX;
+    const fits = this.lengths[frame] <= FRAME_BYTES_STANDARD;
     this.routable[frame] = fits && hasIpv4Header(this.bytes, at, captured) ? 1 : 0;
   }
 }
@@ -105,5 +105,5 @@ function fullBytes(capture: Capture, i: number): number {
 
 /** Bytes kept of a frame of that length, in whole words. A NIC drops what exceeds a host slot without reading it. */
 function keptBytes(length: number): number {
-  return (Math.min(length, SLOT_FRAME_BYTES_MAX) + 3) & ~3;
+  return (Math.min(length, FRAME_BYTES_STANDARD) + 3) & ~3;
 }

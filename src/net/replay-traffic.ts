@@ -1,5 +1,5 @@
 import type { Memory } from '../memory/arena.ts';
-import { SLOT_FRAME_BYTES_MAX } from '../memory/frame-pool.ts';
+import { FRAME_BYTES_STANDARD } from '../memory/frame-room.ts';
 import { copyWords } from '../memory/copy-words.ts';
 import type { Capture } from './capture.ts';
 import { updateChecksum16, foldSum } from './checksum.ts';
@@ -14,7 +14,7 @@ import type { TrafficSource } from './traffic-source.ts';
 
 const ID: number = ETH_HEADER_BYTES + IPV4_ID_BYTE;
 const CHECKSUM: number = ETH_HEADER_BYTES + IPV4_CHECKSUM_BYTE;
-const KEPT_MAX = SLOT_FRAME_BYTES_MAX;
+const KEPT_MAX = FRAME_BYTES_STANDARD;
 /** In place of a header sum, for frames that carry no tag. */
 const NO_TAG = -1;
 
@@ -23,8 +23,8 @@ const NO_TAG = -1;
  * that can be sent. Whatever was captured is sent, also what the function will not forward; where such a frame ends, it
  * is counted by its reason. IPv4 frames carry a tag (replay-tag.ts) by which the sink knows them again.
  *
- * Of a frame longer than a host slot only the beginning is written, the length returned is the true one; the NIC drops
- * it unread.
+ * Of a frame longer than FRAME_BYTES_STANDARD only the beginning is written, the length returned is the true one; the
+ * NIC drops it unread.
  */
 export class ReplayTraffic implements TrafficSource {
   private readonly frames: ReplayFrames;

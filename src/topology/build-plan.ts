@@ -6,6 +6,7 @@ import { reserveReturn } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { Plan } from '../runtime/plan.ts';
+import { largestFrameBytes } from './frame-lengths.ts';
 import { planGuest } from './plan-guest.ts';
 import { planGuestTimer } from './plan-guest-timer.ts';
 import type { GuestPlan } from './plan-guest.ts';
@@ -81,7 +82,7 @@ export interface Parts {
 
 /** Lays a scenario out. The same scenario gives the same plan. */
 export function buildPlan(scenario: Scenario): Plan {
-  const draft = new PlanDraft(scenario.placement);
+  const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
   const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
   const hosts = planHosts(draft, scenario);
   hardwareThread.ticks = hosts.map(({ spec, softirqs }) => {

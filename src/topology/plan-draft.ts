@@ -76,7 +76,7 @@ export class PlanDraft {
   readonly signals = new Arena('signals');
   /** Counters, histograms: one writer each. */
   readonly metrics = new Arena('metrics');
-  readonly slots = new SlotMemoryPlanner();
+  readonly slots: SlotMemoryPlanner;
   readonly rings: RingPlan[] = [];
   readonly wires: WirePlan[] = [];
   readonly guests: GuestBuffersPlan[] = [];
@@ -86,9 +86,13 @@ export class PlanDraft {
   private readonly ownArenas: Arena[] = [];
   private readonly threads: DraftThread[] = [];
   private readonly placement: PlacementSpec;
+  private readonly frameBytesMax: number;
 
-  constructor(placement: PlacementSpec) {
+  /** @param frameBytesMax the longest frame there can be, without FCS. */
+  constructor(placement: PlacementSpec, frameBytesMax: number) {
     this.placement = placement;
+    this.frameBytesMax = frameBytesMax;
+    this.slots = new SlotMemoryPlanner(frameBytesMax);
   }
 
   /** An arena of a host's or a VM's own: `host`, `host:server`, `guest:vm0`, `vmm:vm0`. */
@@ -160,7 +164,7 @@ export class PlanDraft {
   }
 
   wireOf(name: string, cells: number): WireRef {
-    const wire = reserveWire(this.wire, cells);
+    const wire = reserveWire(this.wire, cells, this.frameBytesMax);
     this.wires.push({ name, wire });
     return wire;
   }

@@ -11,6 +11,7 @@ import {
   VIRTIO_F_INDIRECT_DESC,
   VIRTIO_F_RING_PACKED,
   VIRTIO_F_VERSION_1,
+  VIRTIO_NET_F_MRG_RXBUF,
   VMM_NET_FEATURES,
   featureSet,
   unionFeatures,
@@ -34,6 +35,7 @@ const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
   'event-idx': VIRTIO_F_EVENT_IDX,
   'indirect-desc': VIRTIO_F_INDIRECT_DESC,
   'ring-packed': VIRTIO_F_RING_PACKED,
+  'mrg-rxbuf': VIRTIO_NET_F_MRG_RXBUF,
 };
 
 /** One queue pair as the host reaches it. */
@@ -87,7 +89,7 @@ export function buffersHeldAtOnce({ queueSize, queues }: VnicSpec): number {
 }
 
 /** Queues, tokens, transmit locks and states, and the published words of one vNIC. */
-export function planNicMemory(memory: Arena, nic: VnicSpec): GuestNicRef {
+export function planNicMemory(memory: Arena, nic: VnicSpec, bufferStrideBytes: number): GuestNicRef {
   const wanted = allowedFeatures(nic);
   const queue = (queueSize: number): GuestQueueRef => {
     // Room for either format: the device may not offer the one wanted.
@@ -99,7 +101,7 @@ export function planNicMemory(memory: Arena, nic: VnicSpec): GuestNicRef {
     return { layout: ringLayoutAt(offsetBytes, queueSize, GUEST_RING_ALIGN_BYTES, wanted), tokens };
   };
   const pairs = Array.from({ length: nic.queues }, (): GuestPairRef => ({
-    rx: { ...queue(nic.queueSize), state: memory.reserve(RX_STATE_WORDS * 4) },
+    rx: { ...queue(nic.queueSize), state: memory.reserve(RX_STATE_WORDS * 4), bufferStrideBytes },
     tx: {
       ...queue(nic.queueSize),
       lock: reserveLock(memory),

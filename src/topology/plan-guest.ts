@@ -3,14 +3,17 @@ import { vcpuCounters } from '../../actors/guest-vcpu.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
+import { oddStrideBytes } from '../memory/frame-room.ts';
 import { reserveDepot } from '../memory/magazine.ts';
 import { reserveTimerWord } from '../memory/timer-word.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import { networkFunctionCounters } from '../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
+import { NET_HEADER_BYTES } from '../virtio/net-header.ts';
 import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
+import { guestFrameRoomBytes } from './frame-lengths.ts';
 import type { HostDraft } from './plan-host.ts';
 import { allowedFeatures, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './plan-guest-nic.ts';
 import type { GuestNicPlan } from './plan-guest-nic.ts';
@@ -18,13 +21,10 @@ import { planFunctions } from './plan-nf.ts';
 import type { VmSpec, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
-/** A guest buffer: header and frame, and a stride that is no power of two, as for host slots. */
-const BUFFER_STRIDE_BYTES = 2112;
 /** Buffers that may sit in the magazine of one vCPU. */
 const MAGAZINE_BUFFERS = 512;
 /** Address 0 is nobody's, so that a zero in a ring is an error. */
 const FIRST_PAGE_BYTES = 4096;
-const MTU_BYTES = 1500;
 
 export interface GuestPlan {
   readonly spec: VmSpec;
@@ -38,23 +38,26 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
   const memory = draft.arena(`guest:${vm.name}`);
   const control = draft.arena(`vmm:${vm.name}`);
   memory.reserve(FIRST_PAGE_BYTES);
-  const refs = vm.nics.map((nic) => planNicMemory(memory, nic));
+  const strideBytes = oddStrideBytes(Math.max(...vm.nics.map(guestFrameRoomBytes)));
+  const refs = vm.nics.map((nic) => planNicMemory(memory, nic, strideBytes));
   const held = vm.nics.reduce((sum, nic) => sum + buffersHeldAtOnce(nic), 0);
   const buffers = held + vm.vcpus * MAGAZINE_BUFFERS;
   const depot = reserveDepot(memory, buffers);
-  const first = memory.reserve(buffers * BUFFER_STRIDE_BYTES);
+  const first = memory.reserve(buffers * strideBytes);
   const functions = planFunctions(memory, vm);
   if (vm.memoryBytes !== 'auto') reserveUpTo(memory, vm);
   draft.guests.push({
     vm: vm.name,
     depot,
-    addresses: Array.from({ length: buffers }, (_, i) => first.offsetBytes + i * BUFFER_STRIDE_BYTES),
+    addresses: Array.from({ length: buffers }, (_, i) => first.offsetBytes + i * strideBytes),
   });
 
   const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', host.seat, vm.name);
   const vmm = draft.actorOn(vmmThread, vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
-  const vcpus = Array.from({ length: vm.vcpus }, (_, i) => planVcpu(draft, host, vm, i, depot, functions[i]));
+  const vcpus = Array.from({ length: vm.vcpus }, (_, i) =>
+    planVcpu(draft, host, vm, i, { depot, strideBytes }, functions[i]),
+  );
   const nics = vm.nics.map((nic) => planGuestNic(draft, control, nic, vcpus));
   const kickExitNs = host.spec.costs.table.kickExit;
   vm.nics.forEach((nic, port) => {
@@ -85,7 +88,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
       activePairs,
       allowed: allowedFeatures(nic),
       mac: macBytes(nic.mac),
-      mtuBytes: MTU_BYTES,
+      mtuBytes: nic.mtuBytes,
       queueSize: nic.queueSize,
       tapFd: port,
     };
@@ -100,7 +103,7 @@ function planVcpu(
   host: HostDraft,
   vm: VmSpec,
   index: number,
-  depot: Region,
+  buffers: { readonly depot: Region; readonly strideBytes: number },
   nf: NetworkFunctionConfig,
 ): DraftActor {
   const name = vcpuName(vm.name, index);
@@ -113,8 +116,9 @@ function planVcpu(
       name,
       counters: draft.count(vcpu, vcpuCounters(networkFunctionCounters(nf))),
       guestMemory: `guest:${vm.name}`,
-      depot,
+      depot: buffers.depot,
       timer: reserveTimerWord(draft.signals),
+      frameBytesMax: buffers.strideBytes - NET_HEADER_BYTES,
       costs: {
         guestRxNs: table.guestRx,
         functionNs: nf.kind === 'tcp-terminate' ? table.guestTcp : table.guestForward,

@@ -10,6 +10,7 @@ import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import { planClient } from './plan-clients.ts';
 import { hostNamed } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
+import { frameBytesOfMtu } from './frame-lengths.ts';
 import { planStations } from './plan-stations.ts';
 import type { PortSpec, Scenario } from './scenario.ts';
 import { clientName, generatorName, queueName, sinkName } from './thread-names.ts';
@@ -99,6 +100,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
       name,
       counters: draft.count(nic, NIC_COUNTERS),
       speedBps: spec.speedBps,
+      frameBytesMax: frameBytesOfMtu(spec.mtuBytes),
       interruptGapNs: spec.interruptRate === 'unlimited' ? 0 : 1e9 / spec.interruptRate,
     },
   };

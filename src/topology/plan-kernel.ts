@@ -13,6 +13,7 @@ import type { ActorSpec } from '../runtime/plan.ts';
 import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
 import { backlogsOf } from './plan-softirq.ts';
+import { frameBytesOfMtu } from './frame-lengths.ts';
 import type { DraftActor } from './plan-draft.ts';
 import type { GuestNicPlan } from './plan-guest-nic.ts';
 import type { VnicSpec } from './scenario.ts';
@@ -47,14 +48,16 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
     ...ports.map((port): BridgePortLink => ({
       rx: port.rxQueues.map(({ toBridge }) => toBridge),
       tx: port.tx,
+      frameBytesMax: frameBytesOfMtu(port.spec.mtuBytes),
       txLimit: port.spec.txRing,
       txUncleaned: port.txDone,
       nic: true,
       txDoorbell: port.nicDoorbell,
     })),
-    ...vnics.map(({ tap, pairs, bridgeToTap }): BridgePortLink => ({
+    ...vnics.map(({ nic, tap, pairs, bridgeToTap }): BridgePortLink => ({
       rx: pairs.map(({ backlogToBridge }) => backlogToBridge),
       tx: bridgeToTap,
+      frameBytesMax: frameBytesOfMtu(nic.mtuBytes),
       txLimit: bridgeToTap.capacity,
       txUncleaned: null,
       nic: false,

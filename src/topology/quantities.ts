@@ -6,8 +6,8 @@
 
 import { ETH_GAP_BYTES, lineRateFps } from '../net/ethernet.ts';
 
-/** Longest untagged Ethernet frame at an MTU of 1500, FCS included (IEEE 802.3). */
-export const FRAME_MAX_BYTES = 1518;
+/** Longest untagged Ethernet frame at an MTU of 9000, FCS included; 1518 at the MTU of IEEE 802.3, 1500. */
+export const FRAME_MAX_BYTES = 9018;
 /**
  * The simple Internet mix of seven short, four medium and one long frame, in the order they are sent, so that every
  * twelve frames hold the mix exactly. Sizes as TRex uses them, FCS included.

@@ -1,5 +1,6 @@
 /** Rules between the keys of a scenario: names that refer to each other, and values that must fit together. */
 import { networkOf, parseCidr } from '../net/address.ts';
+import { checkFrameLengths } from './frame-lengths.ts';
 import { formatRate } from './quantities.ts';
 import { checkConnections } from './scenario-connections.ts';
 import { resolveExpectation } from './scenario-expectations.ts';
@@ -206,6 +207,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkGateways(scenario),
     ...checkAddresses(scenario),
     ...checkMarks(scenario),
+    ...checkFrameLengths(scenario),
     ...checkPool(scenario, parsed),
     ...checkRates(scenario, parsed),
     ...checkPaths(scenario),

@@ -2,6 +2,7 @@
 import { formatCidr, networkOf, parseCidr } from '../net/address.ts';
 import { COST_KEYS, COST_PROFILES } from './cost-profiles.ts';
 import type { CostKey } from './cost-profiles.ts';
+import { MTU_STANDARD_BYTES } from './frame-lengths.ts';
 import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './kernel-profiles.ts';
 import type { KernelProfile } from './kernel-profiles.ts';
 import { completeNf } from './scenario-nf.ts';
@@ -164,6 +165,7 @@ function completePort(port: ParsedPort, index: number, network: number): Omit<Po
   return {
     name: port.name,
     speedBps: port.speed,
+    mtuBytes: port.mtu,
     rxRing: port.rxRing,
     txRing: port.txRing,
     rxQueues: port.rxQueues,
@@ -215,6 +217,7 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
         ...completeQueues(nic, KERNEL_PROFILES[homeOf(vm, host).kernel], tapOf?.cpu ?? 0),
         name: nic.name,
         mode: nic.mode,
+        mtuBytes: nic.mtu === 'auto' ? mtuOnBridge(bridge, host) : nic.mtu,
         mac: nic.mac === 'auto' ? `52:54:00:00:${hexByte(v)}:${hexByte(n + 1)}` : nic.mac,
         ip: nic.ip === 'auto' ? hostAddress(portsOf(bridge, host)[0], position) : nic.ip,
         vcpu: nic.vcpu === 'auto' ? (nic.queues === 1 ? n % vm.vcpus : 0) : nic.vcpu,
@@ -222,6 +225,11 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
       };
     }),
   );
+}
+
+function mtuOnBridge(bridge: string, host: HostParts): number {
+  const mtus = portsOf(bridge, host).map(({ mtuBytes }) => mtuBytes);
+  return mtus.length === 0 ? MTU_STANDARD_BYTES : Math.max(...mtus);
 }
 
 function homeOf({ host }: ParsedVm, { hosts }: HostParts): ParsedHost {

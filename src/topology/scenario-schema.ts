@@ -9,7 +9,7 @@ import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
 import { nfSchema } from './scenario-nf-schema.ts';
 import { runSchema } from './scenario-run-schema.ts';
-import { accelerationSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
+import { accelerationSchema, featuresSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
 import {
   addressOrAuto,
   bitRate,
@@ -40,10 +40,11 @@ const CORES_MAX = 1024;
 /** Receive queues that ixgbe distributes over (IXGBE_MAX_RSS_INDICES). */
 const RX_QUEUES_MAX = 16;
 
+/** The least MTU of IPv4 (RFC 791), and that of jumbo frames. */
+const MTU_LEAST = 68;
+const MTU_MOST = 9000;
+
 export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
-export const VNIC_FEATURES = ['event-idx', 'indirect-desc', 'ring-packed'] as const;
-/** What every driver of the talk's era has. */
-const DEFAULT_FEATURES = ['event-idx', 'indirect-desc'] as const satisfies (typeof VNIC_FEATURES)[number][];
 export const THREAD_KINDS = [
   'generator',
   'client',
@@ -65,6 +66,12 @@ const portSchema = z.strictObject({
     .prefault('auto')
     .describe('Softirq CPU of its host that takes its interrupt (smp_affinity). Default auto: the ports in turn.'),
   speed: bitRate().prefault('1Gbps').describe('Link speed. Default 1Gbps, as in the talk.'),
+  mtu: integer(MTU_LEAST, MTU_MOST)
+    .prefault(1500)
+    .describe(
+      'Longest network-layer packet, bytes; longer frames are dropped where they arrive (rx_length_errors) and where ' +
+        'a bridge would send them. Default 1500: ETH_DATA_LEN, include/uapi/linux/if_ether.h.',
+    ),
   rxRing: powerOfTwo(16, 32_768).prefault(512).describe('Receive descriptors. Default 512.'),
   txRing: powerOfTwo(16, 32_768).prefault(512).describe('Transmit descriptors. Default 512.'),
   rxQueues: integer(1, RX_QUEUES_MAX)
@@ -109,6 +116,9 @@ const vnicSchema = z.strictObject({
     .describe(
       'vCPU that serves it, or its first queue pair. Default auto: the vNICs of a VM in turn, or 0 with several pairs.',
     ),
+  mtu: integerOr('auto', MTU_LEAST, MTU_MOST)
+    .prefault('auto')
+    .describe('MTU of the vNIC and its tap. Default auto: the largest of the ports on its bridge.'),
   queueSize: powerOfTwo(2, 32_768)
     .prefault(256)
     .describe('Entries of each virtqueue. Default 256; VIRTIO 2.7: at most 32768.'),
@@ -122,14 +132,7 @@ const vnicSchema = z.strictObject({
   vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
   feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),
   acceleration: accelerationSchema.prefault({}).describe('Hardware queues of mode accelerated.'),
-  features: z
-    .array(z.enum(VNIC_FEATURES))
-    .prefault([...DEFAULT_FEATURES])
-    .describe(
-      'Features offered besides VIRTIO_F_VERSION_1: event-idx (VIRTIO_F_EVENT_IDX, bit 29), indirect-desc ' +
-        '(VIRTIO_F_INDIRECT_DESC, 28), ring-packed (VIRTIO_F_RING_PACKED, 34; VIRTIO 2.8). ' +
-        `Default ${DEFAULT_FEATURES.join(', ')}.`,
-    ),
+  features: featuresSchema,
 });
 
 const vmSchema = z.strictObject({

@@ -4,6 +4,10 @@ import { SOFTIRQ_CPUS_MAX, componentName, duration, durationOr, integer, integer
 
 export const ACCELERATION_PROVIDERS = ['dpaa', 'sriov'] as const;
 
+export const VNIC_FEATURES = ['event-idx', 'indirect-desc', 'ring-packed', 'mrg-rxbuf'] as const;
+/** What every driver of the talk's era has. */
+const DEFAULT_FEATURES = ['event-idx', 'indirect-desc'] as const satisfies (typeof VNIC_FEATURES)[number][];
+
 export const tapSchema = z.strictObject({
   name: componentName().describe('Interface name. Default tapN, counted over all vNICs.').optional(),
   queue: integerOr('auto', 1, 65_536)
@@ -61,3 +65,13 @@ export const accelerationSchema = z.strictObject({
     .prefault('auto')
     .describe('Buffers at which depletion ends. Default auto: a quarter of the virtqueue.'),
 });
+
+export const featuresSchema = z
+  .array(z.enum(VNIC_FEATURES))
+  .prefault([...DEFAULT_FEATURES])
+  .describe(
+    'Features offered besides VIRTIO_F_VERSION_1: event-idx (VIRTIO_F_EVENT_IDX, bit 29), indirect-desc ' +
+      '(VIRTIO_F_INDIRECT_DESC, 28), ring-packed (VIRTIO_F_RING_PACKED, 34; VIRTIO 2.8), mrg-rxbuf ' +
+      '(VIRTIO_NET_F_MRG_RXBUF, 15: a frame in several receive buffers; modes vhost and vhost-feedback). ' +
+      `Default ${DEFAULT_FEATURES.join(', ')}.`,
+  );

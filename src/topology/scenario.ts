@@ -8,8 +8,8 @@ import type { Rate } from './quantities.ts';
 import type { ConnectionsSpec } from './scenario-connections.ts';
 import type { Expectation } from './scenario-expectations.ts';
 import type { NfSpec } from './scenario-nf.ts';
-import type { THREAD_KINDS, VNIC_FEATURES, VNIC_MODES } from './scenario-schema.ts';
-import type { ACCELERATION_PROVIDERS } from './scenario-vnic-schema.ts';
+import type { THREAD_KINDS, VNIC_MODES } from './scenario-schema.ts';
+import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './scenario-vnic-schema.ts';
 
 export type VnicMode = (typeof VNIC_MODES)[number];
 export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];
@@ -61,6 +61,8 @@ export interface PortSpec {
   /** Softirq CPU of its host that takes its interrupt. */
   readonly cpu: number;
   readonly speedBps: number;
+  /** Bytes of network-layer data in a frame, at most. */
+  readonly mtuBytes: number;
   readonly rxRing: number;
   readonly txRing: number;
   /** Receive rings, each with an interrupt of its own; the NIC distributes flows over them. */
@@ -105,6 +107,8 @@ export interface VnicSpec {
   /** Index of the vCPU that serves it. */
   readonly vcpu: number;
   readonly queueSize: number;
+  /** Of the vNIC and its tap. */
+  readonly mtuBytes: number;
   /** Queue pairs; the first is served by vCPU `vcpu`, each other by the next one. */
   readonly queues: number;
   /** Bridge that its tap is a port of; also tells accelerated and direct vNICs their NIC port. */

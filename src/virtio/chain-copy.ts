@@ -5,7 +5,7 @@
  */
 import { copyWords } from '../memory/copy-words.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { NET_HEADER_BYTES, writeNetHeader } from './net-header.ts';
+import { NET_HEADER_BYTES, netHeaderByte, writeNetHeader } from './net-header.ts';
 import type { DeviceQueue } from './ring-format.ts';
 
 /**
@@ -25,14 +25,9 @@ function scatterChain(
     const addr = chain.chainAddr[b];
     const end = Math.min(total, at + chain.chainLen[b]);
     for (let to = addr - at; at < end; at++) {
-      guest.u8[to + at] = at < NET_HEADER_BYTES ? headerByte(at) : from[fromByte + at - NET_HEADER_BYTES];
+      guest.u8[to + at] = at < NET_HEADER_BYTES ? netHeaderByte(at, 1) : from[fromByte + at - NET_HEADER_BYTES];
     }
   }
-}
-
-/** struct virtio_net_hdr_v1 of a frame without offloads: all zero but num_buffers = 1. */
-function headerByte(at: number): number {
-  return at === 10 ? 1 : 0;
 }
 
 /** Reads `length` bytes of the popped chain's readable buffers, `skip` bytes in. The caller has checked its length. */

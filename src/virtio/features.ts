@@ -120,12 +120,13 @@ export function featureNames(features: FeatureSet): string {
 }
 
 /**
- * What this vhost-net implements, hence what VHOST_GET_FEATURES answers. Linux 5.10 adds LOG_ALL, MRG_RXBUF and
- * ACCESS_PLATFORM (drivers/vhost/net.c, VHOST_NET_FEATURES), which this one does not do and so does not offer. It does
- * offer RING_PACKED, which of Linux's vhost devices only vDPA has: what the ioctls carry for it is vDPA's.
+ * What this vhost-net implements, hence what VHOST_GET_FEATURES answers. Linux 5.10 adds LOG_ALL and ACCESS_PLATFORM
+ * (drivers/vhost/net.c, VHOST_NET_FEATURES), which this one does not do and so does not offer. It does offer
+ * RING_PACKED, which of Linux's vhost devices only vDPA has: what the ioctls carry for it is vDPA's.
  */
 export const VHOST_NET_FEATURES: FeatureSet = featureSet(
   VIRTIO_F_NOTIFY_ON_EMPTY,
+  VIRTIO_NET_F_MRG_RXBUF,
   VHOST_NET_F_VIRTIO_NET_HDR,
   VIRTIO_F_INDIRECT_DESC,
   VIRTIO_F_EVENT_IDX,

@@ -9,6 +9,7 @@ import type { GuestMemory } from './guest-memory.ts';
 export const NET_HEADER_BYTES = 12;
 
 export const NET_HEADER_GSO_NONE = 0;
+const NUM_BUFFERS_BYTE = 10;
 
 /** Without VIRTIO_NET_F_MRG_RXBUF a received frame takes exactly one buffer (section 5.1.6.4.1). */
 const NUM_BUFFERS_ONE_WORD = 1 << 16;
@@ -29,6 +30,17 @@ export function writeNetHeader(memory: GuestMemory, addr: number): void {
   const u8 = memory.u8;
   for (let byte = 0; byte < 12; byte++) u8[addr + byte] = 0;
   u8[addr + 10] = 1;
+}
+
+/** Byte `at` of the header of a frame that needs no offload and lies in `numBuffers` buffers. */
+export function netHeaderByte(at: number, numBuffers: number): number {
+  if (at === NUM_BUFFERS_BYTE) return numBuffers & 0xff;
+  return at === NUM_BUFFERS_BYTE + 1 ? numBuffers >> 8 : 0;
+}
+
+/** num_buffers of the header at `addr`, a multiple of four. */
+export function netHeaderBuffers(memory: GuestMemory, addr: number): number {
+  return memory.i32[(addr + NUM_BUFFERS_BYTE) >> 2] >>> 16;
 }
 
 /** Whether the header at `addr` asks the device for nothing it was not offered: no checksum and no segmentation. */

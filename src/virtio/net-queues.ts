@@ -6,15 +6,18 @@
 import type { Memory, Region } from '../memory/arena.ts';
 import type { Magazine } from '../memory/magazine.ts';
 import { SpinLock } from '../memory/spin-lock.ts';
+import { hasFeature, VIRTIO_NET_F_MRG_RXBUF } from './features.ts';
 import type { FeatureSet } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { NET_HEADER_BYTES } from './net-header.ts';
+import { NET_HEADER_BYTES, netHeaderBuffers } from './net-header.ts';
 import { createDriverQueue, QUEUE_STATE_WORDS } from './ring-format.ts';
 import type { DriverQueue } from './ring-format.ts';
 import type { SplitLayout } from './split-layout.ts';
 
 /** Room for a full Ethernet frame and its header: VIRTIO 1.x section 5.1.6.3.1, 1,526 bytes without large receive. */
 export const RX_BUFFER_BYTES = 1526;
+/** A mergeable buffer: MERGE_BUFFER_LEN, drivers/net/virtio_net.c, v3.13. Any frame may take several. */
+export const MERGE_BUFFER_BYTES = 1536;
 /** Descriptors below which transmission stops: 2 + MAX_SKB_FRAGS (start_xmit, drivers/net/virtio_net.c). */
 const TX_STOP_DESCRIPTORS = 19;
 
@@ -32,6 +35,8 @@ export interface GuestQueueRef {
 /** A receive queue, with the state that the vCPU which makes the ring empty leaves to the one that serves it. */
 export interface GuestRxQueueRef extends GuestQueueRef {
   readonly state: Region;
+  /** Bytes from the beginning of one guest buffer to that of the next; what is posted is less. */
+  readonly bufferStrideBytes: number;
 }
 
 /** A transmit queue that several vCPUs may share: the ring, its lock (__netif_tx_lock) and the saved state. */
@@ -49,7 +54,14 @@ function bind(memory: Memory, guest: GuestMemory, ref: GuestQueueRef, layout: Sp
 /** Receive side of one queue pair, served by one vCPU. Buffers are named by their guest address. */
 export class NetRxQueue {
   readonly queue: DriverQueue;
+  /** Bytes of header and frame in the buffer that `take` returned last; -1 when the device must be mistaken. */
+  takenBytes = 0;
+  private readonly guest: GuestMemory;
   private readonly buffers: Magazine;
+  private readonly mergeable: boolean;
+  /** Bytes of a buffer that are posted, and that there are. */
+  private readonly postedBytes: number;
+  private readonly roomBytes: number;
   private readonly refillBelow: number;
 
   constructor(
@@ -62,7 +74,11 @@ export class NetRxQueue {
   ) {
     this.queue = bind(memory, guest, ref, layout, features);
     this.queue.loadState(memory.words(ref.state), 0);
+    this.guest = guest;
     this.buffers = buffers;
+    this.mergeable = hasFeature(features, VIRTIO_NET_F_MRG_RXBUF);
+    this.postedBytes = this.mergeable ? MERGE_BUFFER_BYTES : RX_BUFFER_BYTES;
+    this.roomBytes = ref.bufferStrideBytes;
     this.refillBelow = (layout.queueSize + 1) >> 1;
   }
 
@@ -75,10 +91,60 @@ export class NetRxQueue {
     if (n === 0) return false;
     for (let i = 0; i < n; i++) {
       const addr = this.buffers.take();
-      queue.addInBuf(addr, RX_BUFFER_BYTES, addr);
+      queue.addInBuf(addr, this.postedBytes, addr);
     }
     queue.publish();
     return queue.shouldKick();
+  }
+
+  /**
+   * The next received frame, in one buffer: at most as many as `queue.usedAvailable` counts, since it may have lain in
+   * several.
+   *
+   * @returns the buffer's address, or -1 when there is none or the device broke the ring.
+   */
+  take(): number {
+    const { queue } = this;
+    if (this.mergeable && queue.usedAvailable() === 0) return -1;
+    const addr = queue.takeUsed();
+    this.takenBytes = queue.usedLen <= this.postedBytes ? queue.usedLen : -1;
+    if (addr < 0 || !this.mergeable) return addr;
+    const count = netHeaderBuffers(this.guest, addr);
+    return count === 1 ? addr : this.merge(addr, count - 1);
+  }
+
+  /**
+   * Puts the rest of a frame, from `more` further buffers, behind its beginning: each guest buffer has room for the
+   * longest frame, of which only the first bytes are posted. One copy makes the frame what functions and transmission
+   * work on, a single piece. (Linux's receive_mergeable hangs the buffers on the skb as fragments instead.)
+   */
+  private merge(addr: number, more: number): number {
+    const { queue, guest } = this;
+    for (let i = 0; i < more; i++) {
+      const next = queue.usedAvailable() === 0 ? -1 : queue.takeUsed();
+      if (next < 0) {
+        this.takenBytes = -1;
+        return addr;
+      }
+      const end = this.takenBytes + queue.usedLen;
+      if (this.takenBytes >= 0 && queue.usedLen <= this.postedBytes && end <= this.roomBytes) {
+        guest.u8.copyWithin(addr + this.takenBytes, next, next + queue.usedLen);
+        this.takenBytes = end;
+      } else {
+        this.takenBytes = -1;
+      }
+      this.buffers.put(next);
+    }
+    return addr;
+  }
+
+  /** Frames that wait to be taken, for stock-taking. */
+  framesWaiting(): number {
+    const tokens = this.queue.usedTokens();
+    if (!this.mergeable) return tokens.length;
+    let frames = 0;
+    for (let i = 0; i < tokens.length; i += Math.max(1, netHeaderBuffers(this.guest, tokens[i]))) frames++;
+    return frames;
   }
 
   /** True while fewer than half of the ring are posted; after `refill`, because buffers were short. */

@@ -20,8 +20,8 @@ const AVAIL = layoutOf.PACKED_AVAIL;
 const USED = layoutOf.PACKED_USED;
 const AVAIL_USED = layoutOf.PACKED_AVAIL_USED;
 const ID_MASK = layoutOf.PACKED_ID_MASK;
-const NO_TOKEN = -1;
 const NONE = -1;
+const NO_TOKEN = NONE;
 
 /** Words of the token table for each entry of the ring. */
 export const PACKED_TOKEN_WORDS = 2;
@@ -97,15 +97,10 @@ export class PackedDriverQueue {
    * at.
    */
   initialise(base: number = layoutOf.PACKED_START_BASE): void {
-    const { i32, queueSize, descWord, tokens } = this;
+    const { i32, queueSize, tokens } = this;
     const start = base & layoutOf.EVENT_OFFSET_MASK;
     const wrap = (base & layoutOf.EVENT_WRAP) !== 0;
-    for (let slot = 0; slot < queueSize; slot++) {
-      const word = descWord + slot * 4;
-      i32.fill(0, word, word + 3);
-      // As if used in the lap before: for a ring that begins at its beginning all zero (section 2.8.13).
-      i32[word + 3] = slot < start === wrap ? AVAIL_USED : 0;
-    }
+    layoutOf.clearPackedRing(i32, this.layout, start, wrap);
     tokens.fill(NO_TOKEN, 0, queueSize);
     for (let id = 0; id < queueSize; id++) tokens[queueSize + id] = NO_TOKEN - (id + 1);
     this.freeId = 0;
@@ -134,16 +129,12 @@ export class PackedDriverQueue {
    * @returns the buffer id, or -1 when no slot is free.
    */
   addInBuf(addr: number, lenBytes: number, token: number): number {
-    if (this.freeCount === 0) return NONE;
-    this.place(addr, lenBytes, WRITE_LINK);
-    return this.makeAvailable(1, token);
+    return this.addSingle(addr, lenBytes, WRITE_LINK, token);
   }
 
   /** Adds one device-readable buffer; otherwise as `addInBuf`. */
   addOutBuf(addr: number, lenBytes: number, token: number): number {
-    if (this.freeCount === 0) return NONE;
-    this.place(addr, lenBytes, 0);
-    return this.makeAvailable(1, token);
+    return this.addSingle(addr, lenBytes, 0, token);
   }
 
   /**
@@ -186,7 +177,12 @@ export class PackedDriverQueue {
       i32[word + 2] = lens[i]!;
       i32[word + 3] = i < outCount ? 0 : WRITE_LINK;
     }
-    this.place(tableAddr, count * 16, INDIRECT_LINK);
+    return this.addSingle(tableAddr, count * 16, INDIRECT_LINK, token);
+  }
+
+  private addSingle(addr: number, lenBytes: number, flags: number, token: number): number {
+    if (this.freeCount === 0) return NONE;
+    this.place(addr, lenBytes, flags);
     return this.makeAvailable(1, token);
   }
 
@@ -229,10 +225,8 @@ export class PackedDriverQueue {
   }
 
   /**
-   * Whether the device must be kicked for what was published since the last time this was asked
-   * (virtqueue_kick_prepare_packed). Ask after every `publish`: the store there and the load here are sequentially
-   * consistent, so that either this side sees the device's request for a kick or the device's second look sees the
-   * chains.
+   * Whether the device must be kicked for what was published since this was last asked (virtqueue_kick_prepare_packed).
+   * Ask after every `publish`: by sequential consistency either this sees the device's request or it sees the chains.
    */
   shouldKick(): boolean {
     const slots = Math.min(this.undecidedSlots, this.queueSize);
@@ -299,6 +293,16 @@ export class PackedDriverQueue {
     return token;
   }
 
+  /** Tokens of the chains that `usedAvailable` counts, in order, left where they are: for stock-taking. */
+  usedTokens(): number[] {
+    let slot = this.lastUsed;
+    return Array.from({ length: this.usedAvailable() }, () => {
+      const id = this.i32[this.descWord + slot * 4 + 3] & ID_MASK;
+      slot = (slot - this.tokens[this.queueSize + id]) % this.queueSize;
+      return this.tokens[id];
+    });
+  }
+
   /** Puts an id in front of the free list (detach_buf_packed). @returns the slots its chain took. */
   private release(id: number): number {
     const metaWord = this.queueSize + id;
@@ -310,11 +314,7 @@ export class PackedDriverQueue {
     return slots;
   }
 
-  /**
-   * Takes back one chain that was never used, once the device is reset or detached (virtqueue_detach_unused_buf).
-   *
-   * @returns its token, or -1 when none is left; then `initialise` before the ring is used again.
-   */
+  /** Takes back one chain that was never used: its token, or -1 when none is left (virtqueue_detach_unused_buf). */
   detachUnused(): number {
     for (let id = 0; id < this.queueSize; id++) {
       const token = this.tokens[id];

@@ -97,3 +97,12 @@ export function packedLayoutFault(layout: PackedLayout, memoryBytes: number): st
   }
   return partsFault(packedParts(layout), memoryBytes);
 }
+
+/** Every descriptor as if used in the lap before `start`: for a ring that begins at its beginning all zero (2.8.13). */
+export function clearPackedRing(i32: Int32Array, layout: PackedLayout, start: number, wrap: boolean): void {
+  for (let slot = 0; slot < layout.queueSize; slot++) {
+    const word = (layout.descAddr >> 2) + slot * 4;
+    i32.fill(0, word, word + 3);
+    i32[word + 3] = slot < start === wrap ? PACKED_AVAIL_USED : 0;
+  }
+}

@@ -268,6 +268,14 @@ export class SplitDriverQueue {
     return token;
   }
 
+  /** Tokens of the chains that `usedAvailable` counts, in order, left where they are: for stock-taking. */
+  usedTokens(): number[] {
+    return Array.from({ length: this.usedAvailable() }, (_, i) => {
+      const head = this.i32[this.usedRingWord + ((this.lastUsedIdx + i) & this.mask) * 2];
+      return this.tokens[head] ?? NO_TOKEN;
+    });
+  }
+
   /** Puts a chain's descriptors in front of the free list (detach_buf). */
   private release(head: number): void {
     const i32 = this.i32;

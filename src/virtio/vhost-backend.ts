@@ -3,6 +3,7 @@
  */
 import type { Memory, Region } from '../memory/arena.ts';
 import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from './device-chain.ts';
+import { hasFeature, VIRTIO_NET_F_MRG_RXBUF } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { createDeviceQueue } from './ring-format.ts';
 import type { DeviceQueue } from './ring-format.ts';
@@ -37,6 +38,11 @@ export class VhostBackend implements VhostRingOps {
 
   get ioctlPending(): boolean {
     return this.mailbox.requested;
+  }
+
+  /** Whether the driver takes a frame in several receive buffers (VIRTIO_NET_F_MRG_RXBUF). */
+  get mergeable(): boolean {
+    return hasFeature(this.device.features, VIRTIO_NET_F_MRG_RXBUF);
   }
 
   /** The queue of vring `index` while its backend is set and it is not broken. */

@@ -17,6 +17,7 @@ import {
 } from '../../src/virtio/features.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
+import type { GuestQueueRef } from '../../src/virtio/net-queues.ts';
 import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
 import { Transcript } from '../../src/virtio/transcript.ts';
 import { VhostMailboxClient } from '../../src/virtio/vhost-mailbox.ts';
@@ -59,7 +60,7 @@ export class VhostBed {
     this.guest = new GuestMemory(bed.memory.buffer(this.link.guestMemory));
     const { nic } = bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
     const [pair] = nic.pairs;
-    const bind = ({ layout, tokens }: typeof pair.rx) =>
+    const bind = ({ layout, tokens }: GuestQueueRef) =>
       new SplitDriverQueue({ memory: this.guest, layout, features, tokens: bed.memory.words(tokens) });
     this.rx = bind(pair.rx);
     this.tx = bind(pair.tx);

@@ -184,3 +184,23 @@ test('frames of one port keep their order, and a port has at most the budget a p
   put(0, B, A);
   expect(bridge.arm()).toBe(false);
 });
+
+test('drop_mtu: what is longer than the MTU and a VLAN tag allow ends here, copies too', () => {
+  const { bed, bridge, links, forward, freed } = bench({}, [...THREE_PORTS, 'vms.vm0.nics.vnic0.mtu=100']);
+  forward(1, BROADCAST, B);
+  forward(2, BROADCAST, C);
+  const input = new IdRingProducer(bed.memory, links[0].rx[0]);
+  const send = (dst: string, bytes: number): number[] => {
+    input.put(bed.fill(100 + bytes, ethernet(dst, A, bytes)));
+    input.publish();
+    bridge.poll(64, 0);
+    return links.map(({ tx }) => bed.take(tx).length);
+  };
+  expect(send(C, 118)).toEqual([0, 0, 1]);
+  expect(send(C, 119)).toEqual([0, 0, 0]);
+  expect(send(B, 119)).toEqual([0, 1, 0]);
+  expect(send(BROADCAST, 120)).toEqual([0, 1, 0]);
+  expect(bed.counts(bridge)).toMatchObject({ drop_mtu: 2 });
+  expect(freed().length).toBe(2);
+  expect(bed.held(bridge)).toBe(0);
+});

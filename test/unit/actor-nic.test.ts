@@ -3,7 +3,6 @@ import type { Nic } from '../../actors/nic.ts';
 import type { NicHostLink } from '../../actors/nic-links.ts';
 import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
 import { Doorbell } from '../../src/memory/doorbell.ts';
-import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
 import { IdRingProducer, ringDepth } from '../../src/memory/id-ring.ts';
 import { InterruptHandler } from '../../src/memory/interrupt-line.ts';
 import { wireDepth, WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
@@ -66,11 +65,11 @@ describe('receive', () => {
     expect(wireDepth(bed.memory, bed.wires.in)).toBe(0);
   });
 
-  test('a frame longer than a receive buffer is dropped and takes no descriptor', () => {
+  test('a frame longer than the MTU and a VLAN tag allow is dropped and takes no descriptor', () => {
     const { bed, nic, host, arrive, post } = bench();
     const ids = post(2);
-    arrive(ethernet(DST, SRC), SLOT_FRAME_BYTES_MAX + 1);
-    arrive(ethernet(DST, SRC), SLOT_FRAME_BYTES_MAX);
+    arrive(ethernet(DST, SRC), 1519);
+    arrive(ethernet(DST, SRC), 1518);
     nic.poll(64, 0);
     expect(bed.counts(nic)).toMatchObject({ rx_packets: 2, rx_to_host: 1, rx_length_errors: 1 });
     expect(bed.ids(host.rxQueues[0].done)).toEqual(ids.slice(0, 1));

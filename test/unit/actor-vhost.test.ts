@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import { Doorbell } from '../../src/memory/doorbell.ts';
-import { SLOT_FRAME_BYTES_MAX } from '../../src/memory/frame-pool.ts';
+import { FRAME_BYTES_STANDARD } from '../../src/memory/frame-room.ts';
 import { ringDepth } from '../../src/memory/id-ring.ts';
 import { flowHash } from '../../src/net/flow-hash.ts';
 import { TapFlows } from '../../src/net/tap-flows.ts';
@@ -189,7 +189,7 @@ describe('transmit', () => {
 
   test.each([
     ['shorter than an Ethernet header', 13],
-    ['longer than a slot', SLOT_FRAME_BYTES_MAX + 1],
+    ['longer than a slot', FRAME_BYTES_STANDARD + 1],
     ['shorter than the virtio header', -7],
   ])('tx_errors: %s', (_, length) => {
     const v = new VhostBed();

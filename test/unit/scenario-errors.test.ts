@@ -54,7 +54,7 @@ describe('keys and values', () => {
 
   it('names the keys of the mapping where the unknown one stands', () => {
     expect(problems(`${ONE_PORT}vms:\n  - name: vm0\n    nics:\n      - { name: n0, mod: direct }\n`)).toEqual([
-      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, ip, vcpu, queueSize, queues, tap, vhost, feedback, acceleration, features; did you mean "mode"?',
+      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, ip, vcpu, mtu, queueSize, queues, tap, vhost, feedback, acceleration, features; did you mean "mode"?',
     ]);
     expect(problems('host:\n  costs: { inherit: none, nicRxx: 3us }\n')[0]).toMatch(
       /^x\.yaml:2:27: unknown key "nicRxx" in host\.costs, allowed: inherit, nicRx, .*; did you mean "nicRx"\?$/,
@@ -94,10 +94,10 @@ describe('keys and values', () => {
 
   it('checks frame sizes one by one', () => {
     expect(problems('traffic: { frameSize: [64, 63] }\n')).toEqual([
-      'x.yaml:1:28: found 63, allowed: an integer from 64 to 1518',
+      'x.yaml:1:28: found 63, allowed: an integer from 64 to 9018',
     ]);
     expect(problems('traffic: { frameSize: big }\n')).toEqual([
-      'x.yaml:1:23: found "big", allowed: IMIX, a frame size from 64 to 1518 (bytes with FCS), or a list of them',
+      'x.yaml:1:23: found "big", allowed: IMIX, a frame size from 64 to 9018 (bytes with FCS), or a list of them',
     ]);
   });
 

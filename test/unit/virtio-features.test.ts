@@ -14,7 +14,7 @@ test('bits cross the word boundary and are named', () => {
 
 test('a modern device shows no legacy bit of vhost and adds what the VMM does', () => {
   expect(f.featureNames(f.deviceOfferedFeatures(f.VHOST_NET_FEATURES))).toBe(
-    'MTU|MAC|STATUS|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED',
+    'MTU|MAC|MRG_RXBUF|STATUS|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED',
   );
 });
 

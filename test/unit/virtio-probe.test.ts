@@ -77,7 +77,7 @@ test('the handshake of section 3.1.1 settles features, configuration and queues'
   ]);
   expect(setup.transcript.lines()).toEqual(
     expect.arrayContaining([
-      'read device_feature[0] = 0x30010028',
+      'read device_feature[0] = 0x30018028',
       'write driver_feature[1] = 0x5',
       'read mac[5] = 86',
       'write queue[1].queue_size = 128',

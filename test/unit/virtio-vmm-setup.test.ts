@@ -72,8 +72,8 @@ test("QEMU's order of calls, from creation to stop", () => {
   expect(bench.events).toEqual(['attach 0', 'attach 1', 'detach 0', 'detach 1']);
   expect(bench.transcript.lines()).toEqual([
     'ioctl(vhost0, VHOST_SET_OWNER) = 0',
-    'ioctl(vhost0, VHOST_GET_FEATURES [NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED]) = 0',
-    'ioctl(vhost0, VHOST_SET_FEATURES INDIRECT_DESC|EVENT_IDX|VERSION_1) = 0',
+    'ioctl(vhost0, VHOST_GET_FEATURES [MRG_RXBUF|NOTIFY_ON_EMPTY|ANY_LAYOUT|INDIRECT_DESC|EVENT_IDX|VERSION_1|RING_PACKED]) = 0',
+    'ioctl(vhost0, VHOST_SET_FEATURES MRG_RXBUF|INDIRECT_DESC|EVENT_IDX|VERSION_1) = 0',
     'ioctl(vhost0, VHOST_SET_MEM_TABLE {0x0+0x100000}) = 0',
     'ioctl(vhost0, VHOST_SET_VRING_NUM {index 0, num 256}) = 0',
     'ioctl(vhost0, VHOST_SET_VRING_BASE {index 0, num 0}) = 0',
