@@ -6,6 +6,7 @@ import { formatRate } from '../topology/quantities.ts';
 import type { HostSpec, PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { requestedConnections } from './connection-result.ts';
 import { requestedFps } from './phase-result.ts';
+import { describeVnics } from './vnic-features.ts';
 
 /** Names of the parts of a run that are no phase of the scenario. */
 export const WARM_UP = 'warm-up';
@@ -23,7 +24,11 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     scenario: scenario.name,
     hostKind: host.kind,
     seed: scenario.seed,
-    lines: [...host.header, ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1))],
+    lines: [
+      ...host.header,
+      ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
+      ...describeVnics(host),
+    ],
     parts: parts.filter(({ durationNs }) => durationNs > 0),
     threads: host.places,
   };
