@@ -57,6 +57,11 @@ export interface Actor {
   commit(): void;
   /** Adds what is held privately. Called while every thread is parked. */
   census(out: Census): void;
+  /**
+   * Its virtual machine goes, and this actor with it: every thread of the machine stands still, and nothing comes in
+   * any more. Frames it holds, or that lie in what only it can reach, are dropped and counted; host slots go home.
+   */
+  retire?(): void;
   /** What happened on the control path, in words, oldest first. */
   report?(): readonly string[];
 }

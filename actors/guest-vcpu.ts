@@ -33,6 +33,7 @@ const DRIVER_COUNTERS = [
   { name: 'nf_errors', role: 'drop', reason: 'network function answered with a port that is not there' },
   { name: 'nf_consumed', role: 'consume' },
   { name: 'nf_frames', role: 'clone' },
+  { name: 'removed', role: 'drop', reason: 'virtual machine removed with the frame inside' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -47,6 +48,7 @@ const {
   nf_errors: NF_ERRORS,
   nf_consumed: NF_CONSUMED,
   nf_frames: NF_FRAMES,
+  removed: REMOVED,
 } = indexCounters(DRIVER_COUNTERS);
 const NF_FIRST = DRIVER_COUNTERS.length;
 
@@ -303,6 +305,13 @@ export class GuestVcpu implements Actor {
 
   report(): readonly string[] {
     return this.nf.report?.() ?? [];
+  }
+
+  /** The guest's memory goes, and the frames in it. */
+  retire(): void {
+    const inside: Census = { slots: [], frames: 0, guestBuffers: [] };
+    this.census(inside);
+    this.counters.values[REMOVED] += inside.frames;
   }
 
   census(out: Census): void {

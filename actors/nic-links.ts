@@ -19,6 +19,7 @@ export const NIC_COUNTERS = [
   { name: 'tx_from_host', role: 'in' },
   { name: 'tx_from_guest', role: 'in' },
   { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length' },
+  { name: 'tx_vnic_removed', role: 'drop', reason: 'vNIC removed before its frame was sent' },
   { name: 'tx_packets', role: 'out' },
   { name: 'tx_switched', role: 'out' },
   { name: 'tx_switched_no_buffer', role: 'drop', reason: 'buffer pool of the vNIC it was for empty' },

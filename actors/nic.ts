@@ -28,6 +28,7 @@ const {
   tx_from_host: TX_FROM_HOST,
   tx_from_guest: TX_FROM_GUEST,
   tx_errors: TX_ERRORS,
+  tx_vnic_removed: TX_VNIC_REMOVED,
   tx_packets: TX_PACKETS,
   tx_switched: TX_SWITCHED,
   tx_switched_no_buffer: TX_SWITCHED_NO_BUFFER,
@@ -121,10 +122,17 @@ export class Nic implements Actor {
     } else if (port === NIC_HOST_PORT) {
       this.slots = null;
     } else {
-      this.vnics[port - NIC_VNIC_PORT] = null;
-      this.classifier.forgetPort(port - NIC_VNIC_PORT);
-      this.vnicCount--;
+      this.detachVnic(port - NIC_VNIC_PORT);
     }
+  }
+
+  private detachVnic(index: number): void {
+    const left = this.vnics[index]?.framesHeld() ?? 0;
+    this.counters.values[TX_FROM_GUEST] += left;
+    this.counters.values[TX_VNIC_REMOVED] += left;
+    this.vnics[index] = null;
+    this.classifier.forgetPort(index);
+    this.vnicCount--;
   }
 
   poll(budget: number, nowNs: number): number {

@@ -6,7 +6,7 @@ import type { DeviceQueue } from '../src/virtio/ring-format.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { AccelerationHandles, AccelerationProvider } from './acceleration/handles.ts';
 import type { AcceleratedQueuesRef } from './acceleration/queues.ts';
-import { createProvider } from './acceleration/queues.ts';
+import { clearQueues, createProvider } from './acceleration/queues.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import type { VhostGuestLink } from './vhost-links.ts';
@@ -14,9 +14,11 @@ import type { VhostGuestLink } from './vhost-links.ts';
 export const VHOST_ACCELERATED_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_to_guest', role: 'out' },
+  { name: 'rx_purged', role: 'drop', reason: 'vNIC removed with frames in its hardware queues' },
   { name: 'tx_packets', role: 'in' },
   { name: 'tx_to_hardware', role: 'out' },
   { name: 'tx_errors', role: 'drop', reason: 'guest sent a chain the hardware cannot' },
+  { name: 'tx_abandoned', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
   { name: 'buffers_seeded', role: 'event' },
   { name: 'depletion_entries', role: 'event' },
   { name: 'depletion_exits', role: 'event' },
@@ -28,9 +30,11 @@ export const VHOST_ACCELERATED_COUNTERS = [
 const {
   rx_packets: RX_PACKETS,
   rx_to_guest: RX_TO_GUEST,
+  rx_purged: RX_PURGED,
   tx_packets: TX_PACKETS,
   tx_to_hardware: TX_TO_HARDWARE,
   tx_errors: TX_ERRORS,
+  tx_abandoned: TX_ABANDONED,
   buffers_seeded: BUFFERS_SEEDED,
   depletion_entries: DEPLETION_ENTRIES,
   depletion_exits: DEPLETION_EXITS,
@@ -75,6 +79,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   private readonly counters: CounterPage;
   private readonly costs: VhostAcceleratedConfig['costs'];
   private provider: AccelerationProvider | null = null;
+  private queues: AcceleratedQueuesRef | null = null;
   private hardwareEvent!: EventWord;
   private backend: VhostBackend | null = null;
   private kicks: EventWord[] = [];
@@ -106,6 +111,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
       return;
     }
     const hardware = link as VhostHardwareLink;
+    this.queues = hardware.queues;
     this.provider = createProvider(this.memory, hardware.queues);
     this.provider.register(this);
     this.hardwareEvent = new EventWord(this.memory, hardware.event);
@@ -244,6 +250,18 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
 
   commit(): void {
     this.counters.commit();
+  }
+
+  /** The hardware has let go of the vNIC: what lies in its queues is lost, and they are empty for the next one. */
+  retire(): void {
+    const counts = this.counters.values;
+    const purged = this.provider === null ? 0 : this.provider.framesHeld();
+    const abandoned = this.backend === null ? 0 : this.backend.chainsWaiting(TX);
+    counts[RX_PACKETS] += purged;
+    counts[RX_PURGED] += purged;
+    counts[TX_PACKETS] += abandoned;
+    counts[TX_ABANDONED] += abandoned;
+    if (this.queues !== null) clearQueues(this.memory, this.queues);
   }
 
   /** Virtqueue errors. */

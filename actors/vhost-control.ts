@@ -106,6 +106,11 @@ export class VhostControl implements Actor {
     return served;
   }
 
+  /** The next one finds no rings to be served. */
+  retire(): void {
+    for (const pair of this.pairs) pair?.release();
+  }
+
   arm(): boolean {
     return !this.pairs.some((pair) => pair !== null && pair.ioctlPending);
   }

@@ -9,11 +9,13 @@ export const VHOST_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_to_guest', role: 'out' },
   { name: 'rx_truncated', role: 'drop', reason: 'frame longer than the buffer the guest posted' },
+  { name: 'rx_purged', role: 'drop', reason: 'tap closed with frames in its queue' },
   { name: 'tx_packets', role: 'in' },
   { name: 'tx_to_stack', role: 'out' },
   { name: 'tx_errors', role: 'drop', reason: 'guest sent a frame of impossible length' },
   { name: 'tx_no_buffer', role: 'drop', reason: 'no host buffer for a frame from the guest' },
   { name: 'backlog_dropped', role: 'drop', reason: 'per-CPU backlog full (softnet_stat dropped)' },
+  { name: 'tx_abandoned', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
   { name: 'rx_passes', role: 'event' },
   { name: 'rx_no_buffer_passes', role: 'event' },
   { name: 'rx_requeues', role: 'event' },
@@ -36,6 +38,8 @@ export interface VhostWorkerConfig {
   /** Host slots for frames the guest sends (the skbs of tun_get_user). */
   readonly pool: PoolRef;
   readonly poolReturns: readonly RingRef[];
+  /** Where the pool's free slots lie while this vNIC's VM is not there; null for one that never leaves. */
+  readonly poolHome: RingRef | null;
   readonly returns: readonly ReturnRef[];
   /** Bytes one pass may carry: VHOST_NET_WEIGHT, drivers/vhost/net.c. */
   readonly byteWeight: number;

@@ -24,11 +24,13 @@ const {
   rx_packets: RX_PACKETS,
   rx_to_guest: RX_TO_GUEST,
   rx_truncated: RX_TRUNCATED,
+  rx_purged: RX_PURGED,
   tx_packets: TX_PACKETS,
   tx_to_stack: TX_TO_STACK,
   tx_errors: TX_ERRORS,
   tx_no_buffer: TX_NO_BUFFER,
   backlog_dropped: BACKLOG_DROPPED,
+  tx_abandoned: TX_ABANDONED,
   rx_passes: RX_PASSES,
   rx_no_buffer_passes: RX_NO_BUFFER_PASSES,
   rx_requeues: RX_REQUEUES,
@@ -74,8 +76,8 @@ export class VhostWorker implements Actor {
   private guest: GuestMemory | null = null;
   private rxBuffers: RxBuffers | null = null;
   private backend: VhostBackend | null = null;
-  private readonly kicks: EventWord[] = [];
-  private readonly calls: Ringer[][] = [];
+  private kicks: EventWord[] = [];
+  private calls: Ringer[][] = [];
   private vmm!: Ringer;
 
   private readonly workList = new VhostWorkList(2);
@@ -91,7 +93,7 @@ export class VhostWorker implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.slots = new SlotMemory(memory, config.slots);
-    this.pool = new FramePool(memory, config.pool, config.poolReturns);
+    this.pool = new FramePool(memory, config.pool, config.poolReturns, config.poolHome);
     this.returns = new FrameReturns(memory, this.slots, config.returns);
   }
 
@@ -115,20 +117,14 @@ export class VhostWorker implements Actor {
     this.guest = new GuestMemory(this.memory.buffer(guest.guestMemory));
     this.rxBuffers = new RxBuffers(this.guest, this.slots.words, this.slots.bytes);
     this.backend = new VhostBackend(this.memory, guest.mailbox, this.guest);
-    this.kicks.length = 0;
-    for (const region of guest.kicks) this.kicks.push(new EventWord(this.memory, region));
-    this.calls.length = 0;
-    for (const each of guest.callDoorbells) this.calls.push(each.map((region) => new Ringer(this.memory, region)));
+    this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
+    this.calls = guest.callDoorbells.map((each) => each.map((region) => new Ringer(this.memory, region)));
     this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
   }
 
   detach(port: number): void {
-    if (port === VHOST_TAP_PORT) {
-      this.tapQueue = null;
-    } else {
-      this.guest = null;
-      this.backend = null;
-    }
+    if (port === VHOST_TAP_PORT) this.tapQueue = null;
+    else this.guest = this.backend = null;
   }
 
   poll(budget: number, nowNs: number): number {
@@ -170,29 +166,24 @@ export class VhostWorker implements Actor {
     this.counters.values[item === RX ? RX_PASSES : TX_PASSES]++;
   }
 
-  /** Ends the pass; with its weight spent and work left the item goes to the tail of the list. */
-  private endPass(requeue: boolean): void {
+  /** Ends the pass; with its weight spent and work left the item goes to the tail of the list. @returns 0. */
+  private endPass(requeue: boolean): number {
     const item = this.current;
     this.current = NO_WORK;
-    if (!requeue) return;
+    if (!requeue) return 0;
     this.collectEvents();
     this.workList.enqueue(item);
     this.counters.values[item === RX ? RX_REQUEUES : TX_REQUEUES]++;
+    return 0;
   }
 
   /** handle_rx: tap queue to receive virtqueue. */
   private handleRx(budget: number, backend: VhostBackend): number {
     const queue = backend.queue(RX);
     const tap = this.tapQueue;
-    if (queue === null || tap === null) {
-      this.endPass(false);
-      return 0;
-    }
+    if (queue === null || tap === null) return this.endPass(false);
     const waiting = Math.min(budget, tap.readable(budget));
-    if (waiting === 0) {
-      this.endPass(false);
-      return 0;
-    }
+    if (waiting === 0) return this.endPass(false);
     const buffers = queue.availCount();
     if (buffers <= 0) return this.noBuffers(queue, buffers);
     const counts = this.counters.values;
@@ -257,8 +248,7 @@ export class VhostWorker implements Actor {
       return 0;
     }
     this.counters.values[RX_NO_BUFFER_PASSES]++;
-    this.endPass(false);
-    return 0;
+    return this.endPass(false);
   }
 
   /** The virtqueue is broken: it serves no more until the device is reset; the worker goes on with the rest. */
@@ -286,10 +276,7 @@ export class VhostWorker implements Actor {
   /** handle_tx: transmit virtqueue to the backlog of this CPU (tun_get_user, netif_rx_ni). */
   private handleTx(budget: number, backend: VhostBackend): number {
     const queue = backend.queue(TX);
-    if (queue === null || this.tapQueue === null) {
-      this.endPass(false);
-      return 0;
-    }
+    if (queue === null || this.tapQueue === null) return this.endPass(false);
     const found = queue.availCount();
     if (found < 0) return this.breakDown(0);
     if (found === 0) {
@@ -387,14 +374,27 @@ export class VhostWorker implements Actor {
     this.counters.commit();
   }
 
+  /** The tap is closed and its queue purged (tun_queue_purge, drivers/net/tun.c); guest's frames and masks go. */
+  retire(): void {
+    const counts = this.counters.values;
+    const abandoned = this.backend?.chainsWaiting(TX) ?? 0;
+    const purged = this.tapQueue === null ? 0 : this.returns.freeAll(this.tapQueue);
+    counts[RX_PACKETS] += purged;
+    counts[RX_PURGED] += purged;
+    counts[TX_PACKETS] += abandoned;
+    counts[TX_ABANDONED] += abandoned;
+    if (this.feedback !== null) counts[FEEDBACK_MASKED_NS] += this.feedback.unmask(this.polledNs);
+    if (this.config.poolHome !== null) this.pool.retire(this.memory, this.config.poolHome);
+  }
+
   /** Virtqueue errors. */
   report(): readonly string[] {
-    return this.backend === null ? [] : this.backend.faults;
+    return this.backend?.faults ?? [];
   }
 
   census(out: Census): void {
     this.pool.reclaim();
     for (const id of this.pool.freeIds()) out.slots.push(id);
-    if (this.backend !== null) out.frames += this.backend.chainsWaiting(TX);
+    out.frames += this.backend?.chainsWaiting(TX) ?? 0;
   }
 }

@@ -20,6 +20,20 @@ export function createProvider(memory: Memory, queues: AcceleratedQueuesRef): Ac
   return queues.kind === 'dpaa' ? new DpaaProvider(memory, queues.ref) : new SriovProvider(memory, queues.ref);
 }
 
+/** Empties queues that neither side holds any more. */
+export function clearQueues(memory: Memory, queues: AcceleratedQueuesRef): void {
+  const regions =
+    queues.kind === 'sriov'
+      ? [queues.ref.rx.region, queues.ref.tx.region]
+      : [
+          ...[queues.ref.pool, queues.ref.rxQueue, queues.ref.txQueue, queues.ref.txConfirm].map(
+            ({ region }) => region,
+          ),
+          ...[queues.ref.rxTable, queues.ref.txTable, queues.ref.depletion],
+        ];
+  for (const region of regions) memory.words(region).fill(0);
+}
+
 /** The hardware side. */
 export function createPort(
   memory: Memory,

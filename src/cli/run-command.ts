@@ -5,6 +5,7 @@ import { reserveResult, writeResult } from '../experiment/result-file.ts';
 import { runScenario } from '../experiment/run.ts';
 import type { RunResult } from '../experiment/run-result.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import { threadsThere } from '../runtime/host.ts';
 import type { Host } from '../runtime/host.ts';
 import type { Attachment } from '../runtime/plan.ts';
 import { GuestMemory } from '../virtio/guest-memory.ts';
@@ -100,7 +101,7 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
 
 /** How the VMM of each machine set its vNICs up, register by register and ioctl by ioctl, and what came of it. */
 async function readSetup(host: Host): Promise<SetupReport[]> {
-  const actors = host.plan.threads.flatMap((thread) => thread.actors);
+  const actors = threadsThere(host).flatMap((thread) => thread.actors);
   const reports: SetupReport[] = [];
   for (const { name, spec, attachments } of actors) {
     if (spec.kind === 'vmm') reports.push({ actor: name, lines: await host.report(name) });

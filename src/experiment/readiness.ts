@@ -1,8 +1,9 @@
 import { UP_WORD } from '../virtio/guest-nic.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import type { Region } from '../memory/arena.ts';
+import { threadsThere } from '../runtime/host.ts';
 import type { Host } from '../runtime/host.ts';
-import type { ActorPlan, Plan } from '../runtime/plan.ts';
+import type { ActorPlan } from '../runtime/plan.ts';
 
 /** Most of the run's time a guest may take to bring its vNICs up: some hundreds of register accesses take far less. */
 const READY_NS_MAX = 5e9;
@@ -28,7 +29,7 @@ export async function waitUntilReady(
   interrupted?: Promise<unknown>,
   isInterrupted = () => false,
 ): Promise<number> {
-  const nics = guestNics(host.plan);
+  const nics = guestNics(host);
   const startNs = host.nowNs();
   for (;;) {
     const down = nics.filter(({ published }) => Atomics.load(host.memory.words(published), UP_WORD) === 0);
@@ -39,8 +40,8 @@ export async function waitUntilReady(
   }
 }
 
-function guestNics(plan: Plan): GuestNicState[] {
-  return actorsOf(plan, 'vcpu').flatMap(({ name, attachments }) =>
+function guestNics(host: Host): GuestNicState[] {
+  return actorsThere(host, 'vcpu').flatMap(({ name, attachments }) =>
     attachments.flatMap(({ port, link }) => {
       const { owner, nic } = link as GuestVcpuNicLink;
       return owner ? [{ vcpu: name, port, published: nic.published }] : [];
@@ -53,11 +54,7 @@ async function describeFailure(host: Host, down: readonly GuestNicState[]): Prom
     `the guest did not bring up ${down.map(({ vcpu, port }) => `vNIC ${port} of ${vcpu}`).join(', ')} within ` +
       `${READY_NS_MAX / 1e9} s`,
   ];
-  for (const { name } of [
-    ...actorsOf(host.plan, 'vcpu'),
-    ...actorsOf(host.plan, 'vmm'),
-    ...actorsOf(host.plan, 'vhost'),
-  ]) {
+  for (const { name } of [...actorsThere(host, 'vcpu'), ...actorsThere(host, 'vmm'), ...actorsThere(host, 'vhost')]) {
     const report = await host.report(name);
     if (report.length === 0) continue;
     lines.push(`${name} reports:`, ...report.slice(-REPORT_LINES_MAX).map((line) => `  ${line}`));
@@ -65,6 +62,6 @@ async function describeFailure(host: Host, down: readonly GuestNicState[]): Prom
   return lines.join('\n');
 }
 
-function actorsOf(plan: Plan, kind: ActorPlan['spec']['kind']): ActorPlan[] {
-  return plan.threads.flatMap(({ actors }) => actors.filter(({ spec }) => spec.kind === kind));
+function actorsThere(host: Host, kind: ActorPlan['spec']['kind']): ActorPlan[] {
+  return threadsThere(host).flatMap(({ actors }) => actors.filter(({ spec }) => spec.kind === kind));
 }

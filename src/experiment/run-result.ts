@@ -6,6 +6,7 @@
 import type { DropPlace } from '../metrics/lanes.ts';
 import type { LatencySummary } from '../metrics/latency.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
+import type { ProvisioningEvent } from '../metrics/live-run.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { Scenario } from '../topology/scenario.ts';
 
@@ -182,6 +183,8 @@ export interface RunResult {
   /** From the first thread's start to the first frame asked for. */
   readonly readyAfterNs: number;
   readonly phases: readonly PhaseResult[];
+  /** VMs that came or went, in the order in which that was done. */
+  readonly provisioning: readonly ProvisioningEvent[];
   /** The whole run, warm-up and settling included. */
   readonly drops: readonly DropCount[];
   readonly counters: CounterTable;

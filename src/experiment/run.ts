@@ -1,15 +1,18 @@
 /** One run of a scenario on a host, from the first thread to the ledger. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Subject, map, share } from 'rxjs';
+import { Subject, filter, map, share } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { createRecorder } from '../metrics/interval-record.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
-import type { LiveRun } from '../metrics/live-run.ts';
+import type { LiveRun, ProvisioningEvent } from '../metrics/live-run.ts';
 import { createSampler } from '../metrics/sampler.ts';
 import { takeSnapshot } from '../metrics/snapshot.ts';
 import type { Snapshot } from '../metrics/snapshot.ts';
 import type { CoreSample } from '../runtime/core-use.ts';
+import { threadsThere } from '../runtime/host.ts';
 import type { Host } from '../runtime/host.ts';
+import { RUN_IN_NS } from '../topology/run-length.ts';
 import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { requestedConnections } from './connection-result.ts';
 import { CoreWatch } from './core-watch.ts';
@@ -20,6 +23,8 @@ import { takeLedger } from './ledger.ts';
 import { passTime, whenAborted } from './pacing.ts';
 import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
 import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
+import { Autoscaler } from './provisioning/autoscaler.ts';
+import { Provisioner } from './provisioning/provisioner.ts';
 import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from './run-heading.ts';
 import { RESULT_SCHEMA_VERSION } from './run-result.ts';
@@ -40,8 +45,6 @@ export interface RunOptions {
   readonly encodeHistogram?: EncodeHistogram | null;
 }
 
-/** Each phase's first moments, in which queues fill or empty and V8 compiles what is new, are not counted. */
-const RUN_IN_NS = 5e8;
 /** Enough for V8 to compile what a sample runs. */
 const REHEARSALS = 60;
 /** After an interruption frames under way get this long to arrive. */
@@ -81,6 +84,7 @@ function collectGarbage(): void {
 interface PassedTraffic {
   readonly phases: readonly PassedPhase[];
   readonly samples: readonly IntervalRecord[];
+  readonly provisioning: readonly ProvisioningEvent[];
 }
 
 /** Warm-up, phases and settling, sampled throughout. */
@@ -92,6 +96,7 @@ class Traffic {
   private readonly samples: IntervalRecord[] = [];
   private readonly phases: SampledPhase[] = [];
   private readonly watch: CoreWatch | null;
+  private readonly provisioner: Provisioner;
   private latest: Snapshot;
 
   constructor(scenario: Scenario, host: Host, options: RunOptions) {
@@ -99,6 +104,7 @@ class Traffic {
     this.host = host;
     this.options = options;
     this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.provisioner = new Provisioner(host, host.nowNs());
     this.latest = takeSnapshot(host);
   }
 
@@ -109,13 +115,17 @@ class Traffic {
     try {
       this.ticks.next(WARM_UP);
       await this.warmUp(phases, warmupNs);
+      this.provisioner.beginTimeline(scenario.run.timeline);
       for (const phase of phases) await this.passPhase(phase);
+      this.provisioner.endTimeline();
       stopTraffic(host);
       for (const { name } of scenario.vms) await host.setStopped(name, false);
       const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
       await this.passPart(SETTLE, restNs, new AbortController().signal);
       this.ticks.complete();
-      return { phases: this.phases.map((phase) => this.withCores(phase)), samples: this.samples };
+      this.provisioner.close();
+      const phasesWithCores = this.phases.map((phase) => this.withCores(phase));
+      return { phases: phasesWithCores, samples: this.samples, provisioning: this.provisioner.results };
     } catch (error) {
       this.ticks.error(error);
       throw error;
@@ -134,7 +144,25 @@ class Traffic {
     const ignore = (): void => undefined;
     sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
     intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
-    options.watch?.({ heading: describeHeading(this.scenario, host), startNs, intervals });
+    this.autoscale(intervals);
+    const heading = describeHeading(this.scenario, host);
+    options.watch?.({ heading, startNs, intervals, provisioning: this.provisioner.events });
+  }
+
+  /** The rules see each interval of a phase once, as every sink does. */
+  private autoscale(intervals: Observable<IntervalRecord>): void {
+    const { run, vms } = this.scenario;
+    const phases = new Set(run.phases.map(({ name }) => name));
+    for (const rule of run.autoscale) {
+      const scaler = new Autoscaler(rule, vms.find(({ name }) => name === rule.vm)!.present);
+      intervals.pipe(filter(({ phase }) => phases.has(phase))).subscribe({
+        next: (record) => {
+          const decision = scaler.observe(record);
+          if (decision !== null) this.provisioner.order(decision.order, scaler.vm, decision.cause);
+        },
+        error: () => undefined,
+      });
+    }
   }
 
   /**
@@ -197,7 +225,7 @@ class Traffic {
   private passPart(name: string, durationNs: number, signal: AbortSignal): Promise<boolean> {
     if (durationNs === 0) return Promise.resolve(true);
     const { sampleIntervalNs } = this.scenario.run;
-    return passTime(this.host, durationNs, sampleIntervalNs, signal, () => this.ticks.next(name));
+    return passTime(this.host, durationNs, sampleIntervalNs, signal, () => this.ticks.next(name), this.provisioner);
   }
 
   /** Asks which core each thread is kept on, so it waits until traffic is over and comes before the threads end. */
@@ -245,7 +273,7 @@ interface FinishedRun extends PassedTraffic {
 /** What network functions have to say, of those that have. */
 async function functionReports(host: Host): Promise<FunctionReport[]> {
   const reports: FunctionReport[] = [];
-  for (const { name, spec } of host.plan.threads.flatMap(({ actors }) => actors)) {
+  for (const { name, spec } of threadsThere(host).flatMap(({ actors }) => actors)) {
     const lines = spec.kind === 'vcpu' ? await host.report(name) : [];
     if (lines.length > 0) reports.push({ actor: name, lines });
   }
@@ -278,6 +306,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     interrupted,
     readyAfterNs: run.readyAfterNs,
     phases,
+    provisioning: run.provisioning,
     drops: countDrops(host.plan, null, final),
     counters,
     integrity: describeIntegrity(counters, host),

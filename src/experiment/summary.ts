@@ -39,6 +39,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
     ...result.phases.flatMap((phase) =>
       section(`Threads in phase ${phase.name}`, threadLines(phase.threads, inner, paint)),
     ),
+    ...section('Virtual machines that came and went', provisioningLines(result.provisioning, inner, paint)),
     ...section('Expectations', expectationLines(result.expectations, inner, paint)),
     ...result.reports.flatMap(({ actor, lines }) => section(`Report of ${actor}`, lines)),
     ...section('Ledger', ledgerLines(result, inner, paint)),
@@ -140,6 +141,22 @@ function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint)
   const title = heading('thread', '', 'class', '█ runs ▒ waits · sleeps', 'running', 'waiting', 'asleep', 'switches/s');
   const columns = [LEFT, LEFT, LEFT, { align: 'left', width: THREAD_BAR_CELLS } as const, RIGHT, RIGHT, RIGHT, RIGHT];
   return tableLines(columns, [title, ...rows], width, paint);
+}
+
+function provisioningLines(events: RunResult['provisioning'], width: number, paint: Paint): string[] {
+  if (events.length === 0) return [];
+  const rows = events.map(({ vm, order, cause, orderedNs, tookNs, droppedFrames }): Cell[] => {
+    const until = order === 'add' ? 'to its first frame' : 'to its end';
+    return [
+      `${order} ${vm}`,
+      `at ${formatSeconds(orderedNs)}`,
+      tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
+      until,
+      droppedFrames === 0 ? 'lost nothing' : `lost ${formatAmount(droppedFrames)}`,
+      cause,
+    ];
+  });
+  return tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT, LEFT], rows, width, paint);
 }
 
 function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {

@@ -34,6 +34,12 @@ export interface PoolRef {
   readonly slots: number;
 }
 
+/** Where the free slots of a pool lie while the actor that allocates from it is not there. */
+export interface PoolHome {
+  readonly pool: PoolRef;
+  readonly ring: RingRef;
+}
+
 /** The slots of one host: the first id, where its slot starts, and which pool each slab of 1,024 ids belongs to. */
 export interface SlotMemoryRef {
   readonly region: Region;
@@ -116,12 +122,31 @@ export class FramePool {
   private freeCount: number;
   private readonly returns: IdRingConsumer[];
 
-  constructor(memory: Memory, ref: PoolRef, returns: readonly RingRef[]) {
+  /**
+   * @param home where the free slots lie while no actor has the pool, for an actor that comes and goes; without one,
+   * all slots are free now.
+   */
+  constructor(memory: Memory, ref: PoolRef, returns: readonly RingRef[], home: RingRef | null = null) {
     this.ref = ref;
     this.free = new Int32Array(ref.slots);
     for (let i = 0; i < ref.slots; i++) this.free[i] = ref.firstId + ref.slots - 1 - i;
-    this.freeCount = ref.slots;
+    this.freeCount = home === null ? ref.slots : this.takeHome(new IdRingConsumer(memory, home));
     this.returns = returns.map((ring) => new IdRingConsumer(memory, ring));
+  }
+
+  private takeHome(home: IdRingConsumer): number {
+    const count = home.readable(1);
+    for (let i = 0; i < count; i++) this.free[i] = home.take();
+    home.release();
+    return count;
+  }
+
+  /** Lays every free slot down for the pool's next actor; what is under way comes back through the return rings. */
+  retire(memory: Memory, home: RingRef): void {
+    this.reclaim();
+    const ring = new IdRingProducer(memory, home);
+    while (this.freeCount > 0) ring.put(this.acquire());
+    ring.publish();
   }
 
   /** Slots that `acquire` can give now, after `reclaim` when fewer than `wanted` are at hand. */
@@ -167,6 +192,13 @@ export function reserveReturn(arena: Arena, pool: PoolRef): ReturnRef {
   return { pool: pool.index, ring: reserveRing(arena, pool.slots) };
 }
 
+/** Lays a whole pool down in its home, before the run. */
+export function fillHome(memory: Memory, { pool, ring }: PoolHome): void {
+  const producer = new IdRingProducer(memory, ring);
+  for (let i = 0; i < pool.slots; i++) producer.put(pool.firstId + i);
+  producer.publish();
+}
+
 /** Ends frames of other actors' pools. `free` per frame, `flush` once a batch. */
 export class FrameReturns {
   private readonly slots: SlotMemory;
@@ -194,6 +226,15 @@ export class FrameReturns {
     if (ring === null || ring === undefined) throw new Error(`no way home for slot ${id} of pool ${pool}`);
     ring.put(id);
     this.dirty[pool] = 1;
+  }
+
+  /** Ends every frame in a ring that nobody fills any more. @returns how many. */
+  freeAll(ring: IdRingConsumer): number {
+    const frames = ring.depth();
+    for (let i = 0; i < frames; i++) this.free(ring.take());
+    ring.release();
+    this.flush();
+    return frames;
   }
 
   /** Publishes what was freed since the last flush. */

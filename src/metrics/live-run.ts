@@ -14,10 +14,31 @@ export interface RunHeading {
   readonly threads: readonly ThreadPlace[];
 }
 
+/** A VM that came or went. Times in ns. */
+export interface ProvisioningEvent {
+  readonly vm: string;
+  readonly order: 'add' | 'remove';
+  /** `timeline`, or the rule and what it saw. */
+  readonly cause: string;
+  /** When it was ordered, since traffic began. */
+  readonly orderedNs: number;
+  /**
+   * From the order to the first frame that an added VM forwarded, or to the moment nothing was left of a removed one;
+   * null when the run ended before.
+   */
+  readonly tookNs: number | null;
+  /** The run's clock at that moment, or at the run's end. */
+  readonly doneAtNs: number;
+  /** Frames dropped by the VM's own threads and taps meanwhile. */
+  readonly droppedFrames: number;
+}
+
 /** A run as its sinks see it: they subscribe, and change nothing. Completes when traffic has come to rest. */
 export interface LiveRun {
   readonly heading: RunHeading;
   /** The run's clock when traffic begins, ns. */
   readonly startNs: number;
   readonly intervals: Observable<IntervalRecord>;
+  /** VMs that came or went, when they have. */
+  readonly provisioning: Observable<ProvisioningEvent>;
 }

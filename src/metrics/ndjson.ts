@@ -2,7 +2,7 @@
 import type { Subscription } from 'rxjs';
 import type { LiveRun } from './live-run.ts';
 
-export type NdjsonEvent = 'start' | 'interval' | 'end' | 'error';
+export type NdjsonEvent = 'start' | 'interval' | 'provisioning' | 'end' | 'error';
 
 /**
  * One line. Every record carries the wall-clock time and the run's monotonic one; numbers that are undefined (a ratio
@@ -13,11 +13,15 @@ export function ndjsonLine(event: NdjsonEvent, monotonicNs: number, data: object
 }
 
 /**
- * Writes an `interval` record for each interval. `start`, `end` and `error` are the caller's: it knows how a run ends.
+ * Writes an `interval` record for each interval, a `provisioning` record for each VM that came or went. `start`, `end` and `error` are the caller's: it knows how a run ends.
  */
 export function streamIntervals(live: LiveRun, writeLine: (line: string) => void): Subscription {
-  return live.intervals.subscribe({
+  const subscription = live.intervals.subscribe({
     next: (record) => writeLine(ndjsonLine('interval', record.monotonicNs, record)),
     error: () => undefined,
   });
+  subscription.add(
+    live.provisioning.subscribe((event) => writeLine(ndjsonLine('provisioning', event.doneAtNs, event))),
+  );
+  return subscription;
 }

@@ -23,10 +23,12 @@ import type { TrafficSource } from '../net/traffic-source.ts';
 import { createNetworkFunction } from './function-factory.ts';
 import type { ActorPlan, ActorSpec, CheckPlan, SourcePlan } from './plan.ts';
 
-/** Builds an actor on the calling thread and connects its ports. */
-export function createActor(plan: ActorPlan, memory: Memory): Actor {
+/** Builds an actor on the calling thread and connects its ports, but for those that lead to VMs that are not there. */
+export function createActor(plan: ActorPlan, memory: Memory, absent: readonly string[] = []): Actor {
   const actor = construct(plan.spec, memory);
-  for (const { port, link } of plan.attachments) actor.attach(port, link);
+  for (const { port, link, vm } of plan.attachments) {
+    if (vm === undefined || !absent.includes(vm)) actor.attach(port, link);
+  }
   return actor;
 }
 

@@ -1,5 +1,5 @@
 import type { Memory } from '../memory/arena.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, ThreadPlan } from './plan.ts';
 
 /** What a host has counted for one of its threads since it started. */
 export interface ThreadUse {
@@ -51,13 +51,33 @@ export interface Host {
   resume(): Promise<void>;
   /** What the actors hold. Only while paused. */
   takeStock(): Promise<Stock>;
-  /** Connects or disconnects one port of an actor while the rest of the run goes on. */
+  /**
+   * Connects or disconnects one port of an actor while the rest of the run goes on. A link into a VM's memory opens the
+   * thread's window on it, and closes it again.
+   */
   attach(actor: string, port: number, link: object): Promise<void>;
   detach(actor: string, port: number): Promise<void>;
   /** Stops a VM's vCPUs between two polls, or lets them go on: `stop` and `cont` of the QEMU monitor. */
   setStopped(vm: string, stopped: boolean): Promise<void>;
+  /** VMs that are not there: none of their threads runs. */
+  readonly absent: ReadonlySet<string>;
+  /**
+   * Starts the threads of a VM that is not there; their actors are connected as planned. What of other threads leads to
+   * it is the caller's to attach. @throws when it is there.
+   */
+  startVm(vm: string): Promise<void>;
+  /**
+   * Ends the threads of a VM, whatever they are doing. Every actor retires first; guest memory is as new afterwards.
+   * The caller has detached what puts frames into it. @throws when it is not there.
+   */
+  endVm(vm: string): Promise<void>;
   /** What an actor has to say about its control path. */
   report(actor: string): Promise<readonly string[]>;
   /** Ends the threads. Nothing is left running. */
   stop(): Promise<void>;
+}
+
+/** Threads whose VM is there, and those that are of no VM. */
+export function threadsThere({ plan, absent }: Pick<Host, 'plan' | 'absent'>): ThreadPlan[] {
+  return plan.threads.filter(({ vm }) => vm === null || !absent.has(vm));
 }

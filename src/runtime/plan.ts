@@ -18,7 +18,7 @@ import type { VhostControlConfig } from '../../actors/vhost-control.ts';
 import type { VhostWorkerConfig } from '../../actors/vhost-links.ts';
 import type { VmmConfig } from '../../actors/vmm.ts';
 import type { Region } from '../memory/arena.ts';
-import type { PoolRef } from '../memory/frame-pool.ts';
+import type { PoolHome, PoolRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
@@ -64,6 +64,8 @@ export type ActorSpec =
 export interface Attachment {
   readonly port: number;
   readonly link: object;
+  /** The VM whose coming and going this connection follows, on a thread that is not the VM's own. */
+  readonly vm?: string;
 }
 
 export interface ActorPlan {
@@ -174,11 +176,28 @@ export interface Plan {
   readonly rings: readonly RingPlan[];
   readonly wires: readonly WirePlan[];
   readonly pools: readonly PoolRef[];
+  /** Pools of actors that come and go with their VM. */
+  readonly homes: readonly PoolHome[];
+  /** VMs that are not there when the run begins: their threads do not run, and nothing is connected to them. */
+  readonly absent: readonly string[];
   readonly guests: readonly GuestBuffersPlan[];
   /** Ports with generator and sink; those of clients are not among them. */
   readonly ports: readonly PortPlan[];
   readonly clients: readonly ClientPlan[];
   readonly streams: readonly StreamPlan[];
+}
+
+/** Buffers that a thread may see while all but the absent VMs are there: a window on a VM's memory closes with it. */
+export function buffersSeen({ vm, buffers }: ThreadPlan, absent: (vm: string) => boolean): string[] {
+  return buffers.filter((name) => {
+    const owner = /^guest:(.*)$/.exec(name)?.[1];
+    return owner === undefined || owner === vm || !absent(owner);
+  });
+}
+
+/** The window that a link opens on a VM's memory, if it does. */
+export function windowOf(link: object): string | null {
+  return 'guestMemory' in link && typeof link.guestMemory === 'string' ? link.guestMemory : null;
 }
 
 /** The thread that runs an actor. */

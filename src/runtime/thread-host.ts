@@ -1,13 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { MessageChannel } from 'node:worker_threads';
 import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
-import { wrap } from 'comlink';
 import type { Remote } from 'comlink';
-import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { Piscina } from 'piscina';
 import { Memory } from '../memory/arena.ts';
-import { Ringer } from '../memory/doorbell.ts';
+import { fillHome } from '../memory/frame-pool.ts';
 import { fillDepot } from '../memory/magazine.ts';
 import { probeCapabilities } from './capabilities.ts';
 import type { ThreadCapabilities } from './capabilities.ts';
@@ -17,15 +14,17 @@ import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
+import { HostedThread } from './hosted-thread.ts';
+import type { CpuUse } from './hosted-thread.ts';
 import { describePolicy, processTids, setThreadCores, setThreadPolicy } from './os-threads.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import { placeThreads } from './placement.ts';
-import type { Placement } from './placement.ts';
+import type { Placement, ThreadAssignment } from './placement.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
-import { needOf, threadOf } from './plan.ts';
+import { buffersSeen, needOf, threadOf, windowOf } from './plan.ts';
 import { ScheduleReader } from './sched-stats.ts';
-import { ThreadControl } from './thread-control.ts';
-import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
+import type { ThreadCalls, ThreadRole } from './thread-protocol.ts';
+import { recycleVm } from './vm-memory.ts';
 import { ensureWorkerBundle } from './worker-bundle.ts';
 import type { WorkerBundleOptions } from './worker-bundle.ts';
 
@@ -36,8 +35,6 @@ const OLD_SPACE_MIB = 256;
  * modelled host's cores and get no time while softirq has them. These flags may be set while V8 runs.
  */
 const WITHOUT_HELPERS = ['--no-concurrent-recompilation', '--no-parallel-scavenge'];
-/** How long a thread may take to come out of its loop or answer a call. */
-const ANSWER_MS_MAX = 10_000;
 
 /**
  * What the machine allows and how fast it burns: found out once a process, before a first host pins the main thread, so
@@ -52,17 +49,6 @@ function probeMachine(): NonNullable<typeof machine> {
 
 /** Threads that the hosts of this process have placed: to another host they are no helpers of V8's. */
 const placedTids = new Set<number>();
-
-/** One worker thread of the run as the main thread holds it. */
-interface HostedThread {
-  readonly plan: ThreadPlan;
-  readonly calls: Remote<ThreadCalls>;
-  readonly control: ThreadControl;
-  readonly bell: Ringer;
-  /** Rejects when the thread dies; resolves at its end. */
-  readonly ended: Promise<void>;
-  tid: number;
-}
 
 /**
  * Runs a plan on real threads at wall-clock speed. A Piscina pool owns the threads, one long-lived task each; Comlink
@@ -80,8 +66,10 @@ export class ThreadHost implements Host {
   private readonly pool: Piscina;
   private readonly abort = new AbortController();
   private readonly threads: HostedThread[];
+  private readonly workerTids = new Set<number>();
   private readonly schedules = new ScheduleReader();
   private readonly stoppedVms = new Set<string>();
+  readonly absent: Set<string>;
 
   /**
    * Starts the threads, idle.
@@ -98,6 +86,7 @@ export class ThreadHost implements Host {
 
   private constructor(plan: Plan, means: ThreadCapabilities, placement: Placement, bundle: URL) {
     this.plan = plan;
+    this.absent = new Set(plan.absent);
     this.placement = placement;
     this.oversubscribed = placement.oversubscribed;
     this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
@@ -105,6 +94,7 @@ export class ThreadHost implements Host {
     for (const { vm, depot, addresses } of plan.guests) {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
+    for (const home of plan.homes) fillHome(this.memory, home);
     for (const flag of WITHOUT_HELPERS) setFlagsFromString(flag);
     this.pool = new Piscina({
       filename: bundle.href,
@@ -117,25 +107,23 @@ export class ThreadHost implements Host {
     });
     this.pool.setMaxListeners(0);
     setMaxListeners(0, this.abort.signal); // Every thread's task listens: there is no leak in more than ten.
-    const { burnIterationsPerNs } = probeMachine();
-    this.threads = plan.threads.map((thread) => this.open(thread, burnIterationsPerNs));
+    this.threads = plan.threads.map((thread) => new HostedThread(thread, this.memory));
+    for (const thread of this.threads) this.open(thread);
     this.header.push(`threads sleep and wake by ${parkByFutex()}`);
     this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
   }
 
-  private open(plan: ThreadPlan, burnIterationsPerNs: number): HostedThread {
-    const { port1, port2 } = new MessageChannel();
-    const buffers = plan.buffers.map((name) => [name, this.buffers.get(name)!] as const);
-    const task: ThreadTask = { plan, buffers, burnIterationsPerNs, port: port2 };
-    const ended = this.pool.run(task, { transferList: [port2], signal: this.abort.signal }) as Promise<void>;
-    ended.catch(() => undefined); // Its callers race against it; nobody else need hear of it.
-    const control = new ThreadControl(this.memory, plan.control);
-    const bell = new Ringer(this.memory, plan.doorbell);
-    return { plan, calls: wrap<ThreadCalls>(nodeEndpoint(port1)), control, bell, ended, tid: 0 };
+  private open(thread: HostedThread): void {
+    const seen = buffersSeen(thread.plan, (vm) => this.absent.has(vm));
+    const buffers = seen.map((name) => [name, this.buffers.get(name)!] as const);
+    thread.open(buffers, probeMachine().burnIterationsPerNs, (task) => {
+      const { signal } = this.abort;
+      return this.pool.run(task, { transferList: [task.port], signal }) as Promise<void>;
+    });
   }
 
   async start(): Promise<void> {
-    const places = await Promise.all(this.threads.map((thread) => this.prepare(thread)));
+    const places = await Promise.all(this.threads.map((thread) => this.place(thread)));
     this.places.push(...places);
     for (const tid of processTids()) {
       if (placedTids.has(tid)) continue;
@@ -144,18 +132,22 @@ export class ThreadHost implements Host {
     }
     const { mainCore, mainPolicy } = this.placement;
     this.places.push({ name: 'main', core: mainCore, policy: describePolicy(mainPolicy) });
+    await Promise.all(
+      this.threads.map((thread) => {
+        const { vm } = thread.plan;
+        // Its worker has loaded the program and has its core: adding the VM takes no longer than it must.
+        if (vm !== null && this.absent.has(vm)) return this.end(thread);
+        return this.prepare(thread);
+      }),
+    );
     await this.resume();
   }
 
-  private async prepare(thread: HostedThread): Promise<ThreadPlace> {
-    const { threads } = this.placement;
-    const assigned = threads.find(({ name }) => name === thread.plan.name)!;
-    const role: ThreadRole = {
-      interruptClass: assigned.interruptClass === 'switching',
-      sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
-      liftsSoftirq: ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind),
-    };
-    thread.tid = await this.answer(thread, thread.calls.prepare(role));
+  /** Gives a thread its core and class. */
+  private async place(thread: HostedThread): Promise<ThreadPlace> {
+    const assigned = this.assignment(thread);
+    thread.tid = await thread.answer((calls) => calls.introduce());
+    this.workerTids.add(thread.tid);
     placedTids.add(thread.tid);
     const core = setThreadCores(thread.tid, [assigned.core]);
     const policy = setThreadPolicy(thread.tid, assigned.policy);
@@ -169,6 +161,57 @@ export class ThreadHost implements Host {
     };
   }
 
+  private assignment({ plan }: HostedThread): ThreadAssignment {
+    return this.placement.threads.find(({ name }) => name === plan.name)!;
+  }
+
+  /** Has a thread build its actors. */
+  private async prepare(thread: HostedThread): Promise<void> {
+    const assigned = this.assignment(thread);
+    const { threads } = this.placement;
+    const role: ThreadRole = {
+      interruptClass: assigned.interruptClass === 'switching',
+      sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
+      liftsSoftirq: ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind),
+    };
+    await thread.answer((calls) => calls.prepare(role, [...this.absent]));
+  }
+
+  async startVm(vm: string): Promise<void> {
+    if (!this.absent.delete(vm)) throw new Error(`VM ${vm} is there already, or is none of this run`);
+    const threads = this.threads.filter(({ plan }) => plan.vm === vm);
+    await Promise.all(
+      threads.map(async (thread) => {
+        this.open(thread);
+        await this.place(thread);
+        thread.startUse(this.useOf(thread.tid) ?? NOT_KNOWN);
+        await this.prepare(thread);
+      }),
+    );
+    await Promise.all(threads.map((thread) => thread.enterLoop()));
+  }
+
+  async endVm(vm: string): Promise<void> {
+    const threads = this.threads.filter(({ plan }) => plan.vm === vm);
+    if (threads.length === 0 || this.absent.has(vm)) throw new Error(`VM ${vm} is not there`);
+    // All stand still before any retires: none of them counts what another is about to move.
+    await this.callOut(threads);
+    await Promise.all(threads.map((thread) => thread.answer((calls) => calls.retire())));
+    await Promise.all(threads.map((thread) => this.end(thread)));
+    this.absent.add(vm);
+    this.stoppedVms.delete(vm);
+    recycleVm(this.plan, this.memory, vm);
+  }
+
+  private end(thread: HostedThread): Promise<void> {
+    return thread.end(this.useOf(thread.tid));
+  }
+
+  private useOf(tid: number): CpuUse | null {
+    const [time] = this.schedules.readTimes([tid]);
+    return time === null ? null : { runNs: time.runNs, waitNs: time.waitNs, switches: time.slices };
+  }
+
   nowNs(): number {
     return nowNs();
   }
@@ -176,7 +219,7 @@ export class ThreadHost implements Host {
   async advance(ns: number, interrupted: Promise<unknown> = NEVER): Promise<void> {
     const timer = new AbortController();
     const waited = delay(ns / 1e6, undefined, { signal: timer.signal }).catch(() => undefined);
-    const died = Promise.race(this.threads.map(({ ended, plan }) => ended.then(() => failEarly(plan))));
+    const died = Promise.race(this.live().map((thread) => thread.died()));
     await Promise.race([waited, interrupted, died]).finally(() => timer.abort());
   }
 
@@ -184,30 +227,29 @@ export class ThreadHost implements Host {
   threadUse(): ThreadUse[] {
     const tids = [...this.threads.map(({ tid }) => tid), process.pid];
     const times = this.schedules.readTimes(tids);
-    return times.map((time, i): ThreadUse => ({
-      name: i < this.threads.length ? this.threads[i].plan.name : 'main',
-      runNs: time?.runNs ?? 0,
-      waitNs: time?.waitNs ?? null,
-      switches: time?.slices ?? null,
-    }));
+    return times.map((time, i): ThreadUse => {
+      const use = time === null ? null : { runNs: time.runNs, waitNs: time.waitNs, switches: time.slices };
+      if (i < this.threads.length) return { name: this.threads[i].plan.name, ...this.threads[i].useSince(use) };
+      return { name: 'main', ...(use ?? NOT_KNOWN) };
+    });
+  }
+
+  private live(): HostedThread[] {
+    return this.threads.filter((thread) => thread.live);
   }
 
   pause(): Promise<void> {
-    return this.callOut(this.threads);
+    return this.callOut(this.live());
   }
 
   private async callOut(threads: readonly HostedThread[]): Promise<void> {
-    for (const { control, bell } of threads) {
-      control.running = false;
-      bell.ring();
-    }
-    // Any call is answered only out of the loop.
-    await Promise.all(threads.map((thread) => this.answer(thread, thread.calls.report(thread.plan.actors[0].name))));
+    for (const thread of threads) thread.callOut();
+    await Promise.all(threads.map((thread) => thread.answer((calls) => calls.report(thread.plan.actors[0].name))));
   }
 
   async resume(): Promise<void> {
-    const going = this.threads.filter(({ plan }) => !this.isStopped(plan));
-    await Promise.all(going.map((thread) => this.enterLoop(thread)));
+    const going = this.live().filter(({ plan }) => !this.isStopped(plan));
+    await Promise.all(going.map((thread) => thread.enterLoop()));
   }
 
   private isStopped({ kind, vm }: ThreadPlan): boolean {
@@ -215,21 +257,16 @@ export class ThreadHost implements Host {
   }
 
   async setStopped(vm: string, stopped: boolean): Promise<void> {
-    if (this.stoppedVms.has(vm) === stopped) return;
+    if (this.stoppedVms.has(vm) === stopped || this.absent.has(vm)) return;
     if (stopped) this.stoppedVms.add(vm);
     else this.stoppedVms.delete(vm);
     const vcpus = this.threads.filter(({ plan }) => plan.kind === 'vcpu' && plan.vm === vm);
     if (stopped) await this.callOut(vcpus);
-    else await Promise.all(vcpus.map((thread) => this.enterLoop(thread)));
-  }
-
-  private async enterLoop(thread: HostedThread): Promise<void> {
-    thread.control.running = true;
-    await this.answer(thread, thread.calls.enterLoop());
+    else await Promise.all(vcpus.map((thread) => thread.enterLoop()));
   }
 
   async takeStock(): Promise<Stock> {
-    const stocks = await Promise.all(this.threads.map((thread) => this.answer(thread, thread.calls.takeStock())));
+    const stocks = await Promise.all(this.live().map((thread) => thread.answer((calls) => calls.takeStock())));
     return {
       slots: stocks.flatMap(({ slots }) => slots),
       frames: stocks.reduce((sum, { frames }) => sum + frames, 0),
@@ -238,61 +275,52 @@ export class ThreadHost implements Host {
   }
 
   attach(actor: string, port: number, link: object): Promise<void> {
-    return this.interrupt(actor, (calls) => calls.attach(actor, port, link));
+    const window = windowOf(link);
+    const mayOpen = window !== null && threadOf(this.plan, actor).buffers.includes(window);
+    return this.interrupt(actor, async (calls) => {
+      if (mayOpen) await calls.grant(window, this.buffers.get(window)!);
+      await calls.attach(actor, port, link);
+    });
   }
 
   detach(actor: string, port: number): Promise<void> {
-    return this.interrupt(actor, (calls) => calls.detach(actor, port));
+    const { actors } = threadOf(this.plan, actor);
+    const { attachments } = actors.find(({ name }) => name === actor)!;
+    const link = attachments.find((attachment) => attachment.port === port)?.link;
+    const window = link === undefined ? null : windowOf(link);
+    return this.interrupt(actor, async (calls) => {
+      await calls.detach(actor, port);
+      if (window !== null) await calls.revoke(window);
+    });
   }
 
   report(actor: string): Promise<readonly string[]> {
     return this.interrupt(actor, (calls) => calls.report(actor));
   }
 
-  /** Calls one thread out of its loop for one call; the others go on. */
+  /** Calls one thread out of its loop for a moment; the others go on. */
   private async interrupt<T>(actor: string, call: (calls: Remote<ThreadCalls>) => Promise<T>): Promise<T> {
     const { name } = threadOf(this.plan, actor);
     const thread = this.threads.find(({ plan }) => plan.name === name)!;
-    const wasRunning = thread.control.running;
-    thread.control.running = false;
-    thread.bell.ring();
-    const result = await this.answer(thread, call(thread.calls));
-    if (wasRunning) await this.enterLoop(thread);
+    const wasLooping = thread.looping;
+    thread.callOut();
+    const result = await thread.answer(call);
+    if (wasLooping) await thread.enterLoop();
     return result;
   }
 
-  /** The answer to a call, or the reason why there will be none: Comlink alone would wait for ever. */
-  private async answer<T>(thread: HostedThread, call: Promise<T>): Promise<T> {
-    const { plan, ended } = thread;
-    const timer = new AbortController();
-    const late = delay(ANSWER_MS_MAX, undefined, { signal: timer.signal, ref: false }).then(() => {
-      throw new Error(`thread ${plan.name} did not answer within ${ANSWER_MS_MAX / 1000} s`);
-    });
-    late.catch(() => undefined);
-    try {
-      return await Promise.race([call, late, ended.then(() => failEarly(plan))]);
-    } finally {
-      timer.abort();
-    }
-  }
-
   async stop(): Promise<void> {
-    for (const { control, bell } of this.threads) {
-      control.running = false;
-      bell.ring();
-    }
-    const ends = this.threads.map((thread) => thread.calls.end().catch(() => undefined));
-    const deadline = delay(ANSWER_MS_MAX, undefined, { ref: false });
-    await Promise.race([
-      Promise.all([...ends, ...this.threads.map(({ ended }) => ended.catch(() => undefined))]),
-      deadline,
-    ]);
+    const ends = this.live().map((thread) => thread.end(null));
+    await Promise.all(ends.map((end) => end.catch(() => undefined)));
     this.abort.abort();
     await this.pool.destroy();
-    for (const { tid } of this.threads) placedTids.delete(tid);
+    for (const tid of this.workerTids) placedTids.delete(tid);
     this.schedules.close();
   }
 }
+
+/** Where the kernel keeps no account. */
+const NOT_KNOWN: CpuUse = { runNs: 0, waitNs: null, switches: null };
 
 /** A run that cannot be placed on this machine, in words for its user. */
 export class PlacementError extends Error {
@@ -313,10 +341,6 @@ function requireCores(plan: Plan, allowed: readonly number[]): void {
 }
 
 const NEVER = new Promise<never>(() => undefined);
-
-function failEarly(plan: ThreadPlan): never {
-  throw new Error(`thread ${plan.name} ended early`);
-}
 
 const ORDINARY: ThreadPolicy = { class: 'other', nice: 0 };
 

@@ -49,17 +49,20 @@ class RunThread implements ThreadCalls {
     }
   }
 
-  prepare(role: ThreadRole): number {
+  introduce(): number {
+    nameThread(this.task.plan.name);
+    return currentTid();
+  }
+
+  prepare(role: ThreadRole, absent: readonly string[]): void {
     const { plan, burnIterationsPerNs } = this.task;
-    nameThread(plan.name);
     parkByFutex();
     if (role.liftsSoftirq) {
       const policy = new SelfPolicy();
       if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);
     }
-    for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory));
+    for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
     this.loop = this.createLoop(role, new ThreadRound([...this.actors.values()], new CpuBurner(burnIterationsPerNs)));
-    return currentTid();
   }
 
   private createLoop(role: ThreadRole, round: ThreadRound): ThreadLoop {
@@ -116,12 +119,28 @@ class RunThread implements ThreadCalls {
     this.named(actor).detach(port);
   }
 
+  grant(name: string, buffer: SharedArrayBuffer): void {
+    this.memory.grant(name, buffer);
+  }
+
+  revoke(name: string): void {
+    this.memory.revoke(name);
+  }
+
+  retire(): void {
+    for (const actor of this.actors.values()) {
+      actor.retire?.();
+      actor.commit();
+    }
+  }
+
   report(actor: string): readonly string[] {
     return this.named(actor).report?.() ?? [];
   }
 
   end(): void {
     this.ended = true;
+    nameThread('idle');
     setImmediate(() => this.resume?.());
   }
 

@@ -25,13 +25,20 @@ export interface ThreadRole {
 
 /** Calls a thread answers while it is out of its loop. */
 export interface ThreadCalls {
-  /** Builds the actors and connects their ports. @returns the kernel's number of the thread. */
-  prepare(role: ThreadRole): number;
+  /** Names the thread. @returns the kernel's number of it. */
+  introduce(): number;
+  /** Builds the actors and connects their ports, but for those that lead to VMs that are not there. */
+  prepare(role: ThreadRole, absent: readonly string[]): void;
   /** Goes back into the loop; the control word has been set. */
   enterLoop(): void;
   takeStock(): Stock;
   attach(actor: string, port: number, link: object): void;
   detach(actor: string, port: number): void;
+  /** Opens a window on one more buffer, or closes it. */
+  grant(name: string, buffer: SharedArrayBuffer): void;
+  revoke(name: string): void;
+  /** Has every actor retire: the VM goes. */
+  retire(): void;
   report(actor: string): readonly string[];
   /** Lets the thread end. */
   end(): void;

@@ -1,10 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Census } from '../../actors/actor.ts';
+import type { Actor, Census } from '../../actors/actor.ts';
 import { Memory } from '../memory/arena.ts';
+import { fillHome } from '../memory/frame-pool.ts';
 import { fillDepot } from '../memory/magazine.ts';
 import { createActor } from './actor-factory.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
 import type { ActorPlan, Plan, SoftirqThreadPlan } from './plan.ts';
+import { buffersSeen, windowOf } from './plan.ts';
+import { recycleVm } from './vm-memory.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
@@ -32,6 +35,8 @@ export class VirtualHost implements Host {
   readonly oversubscribed: readonly string[] = [];
   private readonly options: VirtualHostOptions;
   private readonly roles: readonly ThreadRole[];
+  readonly absent: Set<string>;
+  private readonly buffers: ReadonlyMap<string, SharedArrayBuffer>;
   private readonly memories: readonly Memory[];
   private machine: VirtualMachine | null = null;
   /** What an actor threw: the run is over. */
@@ -44,15 +49,16 @@ export class VirtualHost implements Host {
     this.roles = placeVirtually(plan, this.options);
     this.places = describePlaces(plan.threads, this.roles, this.options);
     this.header = this.describe();
-    const buffers = plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)] as const);
-    this.memory = new Memory('the main thread', buffers);
-    this.memories = plan.threads.map(
-      (thread) =>
-        new Memory(
-          `thread ${thread.name}`,
-          buffers.filter(([name]) => thread.buffers.includes(name)),
-        ),
-    );
+    this.absent = new Set(plan.absent);
+    this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
+    this.memory = new Memory('the main thread', this.buffers);
+    this.memories = plan.threads.map((thread) => {
+      const seen = buffersSeen(thread, (vm) => this.absent.has(vm));
+      return new Memory(
+        `thread ${thread.name}`,
+        seen.map((name) => [name, this.buffers.get(name)!] as const),
+      );
+    });
   }
 
   /** Builds the actors. @throws when one asks for memory that its thread was not given. */
@@ -60,15 +66,20 @@ export class VirtualHost implements Host {
     return settled(() => {
       if (this.machine !== null) throw new Error('this run was started already');
       for (const { depot, addresses } of this.plan.guests) fillDepot(this.memory, depot, addresses);
+      for (const home of this.plan.homes) fillHome(this.memory, home);
       const threads = this.plan.threads.map((plan, i) => {
-        const memory = this.memories[i];
-        const actors = plan.actors.map((actor) => createActor(actor, memory));
-        return new VirtualThread(i, plan, memory, actors, this.roles[i], this.options.costs);
+        const actors = plan.vm !== null && this.absent.has(plan.vm) ? [] : this.createActors(i);
+        return new VirtualThread(i, plan, this.memories[i], actors, this.roles[i], this.options.costs);
       });
       const machine = new VirtualMachine(threads, this.options);
       for (const memory of this.memories) memory.lift = (tid) => machine.lift(threads[tid]);
       this.machine = machine;
     });
+  }
+
+  private createActors(thread: number): Actor[] {
+    const absent = [...this.absent];
+    return this.plan.threads[thread].actors.map((actor) => createActor(actor, this.memories[thread], absent));
   }
 
   nowNs(): number {
@@ -137,11 +148,49 @@ export class VirtualHost implements Host {
   }
 
   attach(actor: string, port: number, link: object): Promise<void> {
-    return this.onActor(actor, ({ actors }, at) => actors[at].attach(port, link));
+    return this.onActor(actor, ({ actors, index, plan }, at) => {
+      const window = windowOf(link);
+      if (window !== null && plan.buffers.includes(window)) {
+        this.memories[index].grant(window, this.buffers.get(window)!);
+      }
+      actors[at].attach(port, link);
+    });
   }
 
   detach(actor: string, port: number): Promise<void> {
-    return this.onActor(actor, ({ actors }, at) => actors[at].detach(port));
+    return this.onActor(actor, ({ actors, index, plan }, at) => {
+      actors[at].detach(port);
+      const link = plan.actors[at].attachments.find((attachment) => attachment.port === port)?.link;
+      const window = link === undefined ? null : windowOf(link);
+      if (window !== null) this.memories[index].revoke(window);
+    });
+  }
+
+  startVm(vm: string): Promise<void> {
+    return settled(() => {
+      const machine = this.running();
+      if (!this.absent.delete(vm)) throw new Error(`VM ${vm} is there already, or is none of this run`);
+      for (const thread of machine.threads) {
+        if (thread.plan.vm !== vm) continue;
+        thread.actors = this.createActors(thread.index);
+        machine.rouse(thread);
+      }
+    });
+  }
+
+  endVm(vm: string): Promise<void> {
+    return settled(() => {
+      const threads = this.running().threads.filter(({ plan }) => plan.vm === vm);
+      if (threads.length === 0 || this.absent.has(vm)) throw new Error(`VM ${vm} is not there`);
+      this.absent.add(vm);
+      for (const thread of threads) {
+        for (const actor of thread.actors) actor.retire?.();
+        thread.commit();
+        thread.actors = [];
+        thread.stopped = false;
+      }
+      recycleVm(this.plan, this.memory, vm);
+    });
   }
 
   setStopped(vm: string, stopped: boolean): Promise<void> {
@@ -177,6 +226,7 @@ export class VirtualHost implements Host {
       const called = (actor: ActorPlan): boolean => actor.name === name;
       const thread = machine.threads.find(({ plan }) => plan.actors.some(called));
       if (thread === undefined) throw new Error(`no actor "${name}" in this run`);
+      if (thread.actors.length === 0) throw new Error(`actor "${name}" is of a VM that is not there`);
       const result = act(thread, thread.plan.actors.findIndex(called));
       machine.rouse(thread);
       return result;

@@ -83,7 +83,8 @@ class SoftirqRole {
 export class VirtualThread {
   readonly index: number;
   readonly plan: ThreadPlan;
-  readonly actors: readonly Actor[];
+  /** None while its VM is not there. */
+  actors: readonly Actor[];
   readonly doorbell: Doorbell;
   readonly hardware: boolean;
   readonly cpu: number;

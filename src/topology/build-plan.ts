@@ -20,6 +20,7 @@ import { planCrossings, planSoftirqs } from './plan-softirq.ts';
 import type { Crossing } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
 import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
+import { movingVms } from './scenario-provisioning.ts';
 import type { BridgeSpec, PortSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
 import { queueName, vhostNames } from './thread-names.ts';
 
@@ -47,6 +48,8 @@ export interface VnicKernel {
 export interface PairKernel {
   readonly vhost: DraftActor;
   readonly vhostPool: PoolRef;
+  /** Where its free slots lie while the VM is not there; null for one that never leaves. */
+  readonly poolHome: RingRef | null;
   /** Softirq CPU of its host that the worker runs on. */
   readonly cpu: number;
   /** Guest to network: vhost to that CPU's backlog. */
@@ -98,7 +101,10 @@ export function buildPlan(scenario: Scenario): Plan {
     connect(parts, hardware);
     parts.guests.forEach((guest) => planGuestTimer(draft, hardwareThread, guest));
   }
-  return draft.finish(pools);
+  return draft.finish(
+    pools,
+    scenario.vms.filter(({ present }) => !present).map(({ name }) => name),
+  );
 }
 
 /** Decides what one host holds, and reserves its slots. */
@@ -206,10 +212,12 @@ function planVnicKernel(
   const pairs = vhostNames(nic).map((name, pair): PairKernel => {
     const cpu = workerCpu(host.spec, nic, pair);
     const vhostThread = draft.thread(name, 'vhost', 'vhost', seats[cpu], vm.name);
+    // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
+    const vhostPool = draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings));
     return {
       vhost: draft.actorOn(vhostThread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]),
-      // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
-      vhostPool: draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings)),
+      vhostPool,
+      poolHome: movingVms(scenario).has(vm.name) ? draft.home(arena, `${name}.pool`, vhostPool) : null,
       cpu,
       backlog: draft.ring(arena, queueName(`${nic.tap.name}.backlog`, pair), backlogFrames + 1, 'frames'),
       backlogToBridge: draft.ring(arena, queueName(`${nic.tap.name}.to-${nic.bridge}`, pair), 1024, 'frames'),

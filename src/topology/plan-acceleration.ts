@@ -44,7 +44,7 @@ export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: Ha
   };
   const nicActor = domain.ports[0].nic;
   const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
-  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link });
+  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link, vm: vm.name });
   nicActor.thread.buffers.add(link.guestMemory);
 }
 

@@ -6,6 +6,7 @@ import { reserveCounters } from '../memory/counter-page.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveSoftirqLine } from '../memory/softirq-line.ts';
 import { SlotMemoryPlanner } from '../memory/frame-pool.ts';
+import type { PoolHome, PoolRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveRing } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
@@ -78,6 +79,7 @@ export class PlanDraft {
   readonly metrics = new Arena('metrics');
   readonly slots: SlotMemoryPlanner;
   readonly rings: RingPlan[] = [];
+  readonly homes: PoolHome[] = [];
   readonly wires: WirePlan[] = [];
   readonly guests: GuestBuffersPlan[] = [];
   readonly ports: PortPlan[] = [];
@@ -163,6 +165,13 @@ export class PlanDraft {
     return ring;
   }
 
+  /** Where the slots of a pool lie while its actor is not there. */
+  home(host: Arena, name: string, pool: PoolRef): RingRef {
+    const ring = this.ring(host, name, pool.slots, 'buffers');
+    this.homes.push({ pool, ring });
+    return ring;
+  }
+
   wireOf(name: string, cells: number): WireRef {
     const wire = reserveWire(this.wire, cells, this.frameBytesMax);
     this.wires.push({ name, wire });
@@ -170,7 +179,7 @@ export class PlanDraft {
   }
 
   /** The finished plan. */
-  finish(pools: Plan['pools']): Plan {
+  finish(pools: Plan['pools'], absent: Plan['absent']): Plan {
     const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {
       buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
@@ -178,6 +187,8 @@ export class PlanDraft {
       rings: this.rings,
       wires: this.wires,
       pools,
+      homes: this.homes,
+      absent,
       guests: this.guests,
       ports: this.ports,
       clients: this.clients,

@@ -139,7 +139,7 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
       ...vcpus.map((vcpu) => control(vcpu, vmm, 'virtio-pci registers')),
     ]);
   }
-  if (buffer !== 'host') return [];
+  if (nics.length === 0 || !buffer.startsWith('host')) return [];
   return nics.flatMap((nic) =>
     vhosts.flatMap((vhost) =>
       vhost.actor.spec.kind === 'vhost-control'

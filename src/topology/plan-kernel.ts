@@ -44,8 +44,8 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       costs: { bridgeNs: table.bridge, nicTxNs: table.nicTx },
     },
   };
-  const links: BridgePortLink[] = [
-    ...ports.map((port): BridgePortLink => ({
+  for (const port of ports) {
+    const link: BridgePortLink = {
       rx: port.rxQueues.map(({ toBridge }) => toBridge),
       tx: port.tx,
       frameBytesMax: frameBytesOfMtu(port.spec.mtuBytes),
@@ -53,8 +53,11 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       txUncleaned: port.txDone,
       nic: true,
       txDoorbell: port.nicDoorbell,
-    })),
-    ...vnics.map(({ nic, tap, pairs, bridgeToTap }): BridgePortLink => ({
+    };
+    bridge.attachments.push({ port: bridge.attachments.length, link });
+  }
+  for (const { vm, nic, tap, pairs, bridgeToTap } of vnics) {
+    const link: BridgePortLink = {
       rx: pairs.map(({ backlogToBridge }) => backlogToBridge),
       tx: bridgeToTap,
       frameBytesMax: frameBytesOfMtu(nic.mtuBytes),
@@ -62,9 +65,9 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       txUncleaned: null,
       nic: false,
       txDoorbell: wake(bridge, tap),
-    })),
-  ];
-  links.forEach((link, port) => bridge.attachments.push({ port, link }));
+    };
+    bridge.attachments.push({ port: bridge.attachments.length, link, vm: vm.name });
+  }
 }
 
 export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
@@ -101,7 +104,7 @@ export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel)
     const event = reserveDoorbell(draft.signals);
     const { vhost, feedback } = pair;
     const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell, feedback };
-    tap.attachments.push({ port: TAP_READER_PORT + index, link: reader });
+    tap.attachments.push({ port: TAP_READER_PORT + index, link: reader, vm: vnic.vm.name });
     configureVhost(parts, domain, nic, pair);
     const flows = steering === null ? null : { table: steering.flows, queue: index };
     const tapLink: VhostTapLink = {
@@ -118,7 +121,12 @@ export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel)
   });
 }
 
-function configureVhost(parts: Parts, domain: BridgeDomain, nic: VnicSpec, { vhost, vhostPool }: PairKernel): void {
+function configureVhost(
+  parts: Parts,
+  domain: BridgeDomain,
+  nic: VnicSpec,
+  { vhost, vhostPool, poolHome }: PairKernel,
+): void {
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;
   vhost.spec = {
@@ -129,6 +137,7 @@ function configureVhost(parts: Parts, domain: BridgeDomain, nic: VnicSpec, { vho
       slots,
       pool: vhostPool,
       poolReturns: parts.returnRings[vhostPool.index],
+      poolHome,
       returns: waysHome(
         parts,
         poolsOf(parts, domain).filter((pool) => pool !== vhostPool),

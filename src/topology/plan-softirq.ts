@@ -15,6 +15,8 @@ export interface Crossing {
   /** The CPU of the bridge. */
   readonly to: number;
   readonly ring: RingRef;
+  /** The VM whose frames these are; null for a NIC's. */
+  readonly vm: string | null;
   /** The bridge port's input, where the frames belong in the end. */
   readonly toBridge: RingRef;
   readonly bridge: DraftActor;
@@ -24,17 +26,17 @@ export interface Crossing {
 export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readonly BridgeDomain[]): Crossing[] {
   return domains.flatMap(({ spec, bridge, ports, vnics }) => {
     const to = spec.cpu;
-    const cross = (name: string, toBridge: RingRef): Crossing => {
+    const cross = (name: string, toBridge: RingRef, vm: string | null): Crossing => {
       const ring = draft.ring(host.arena, `${name}.to-cpu${to}`, host.spec.softirq.backlogFrames + 1, 'frames');
-      return { to, ring, toBridge, bridge };
+      return { to, ring, vm, toBridge, bridge };
     };
     return [
       ...ports.flatMap(({ spec: { name }, rxQueues }) =>
-        rxQueues.flatMap(({ cpu, toBridge }, q) => (cpu === to ? [] : [cross(queueName(name, q), toBridge)])),
+        rxQueues.flatMap(({ cpu, toBridge }, q) => (cpu === to ? [] : [cross(queueName(name, q), toBridge, null)])),
       ),
-      ...vnics.flatMap(({ nic, pairs }) =>
+      ...vnics.flatMap(({ vm, nic, pairs }) =>
         pairs.flatMap(({ cpu, backlogToBridge }, pair) =>
-          cpu === to ? [] : [cross(queueName(nic.tap.name, pair), backlogToBridge)],
+          cpu === to ? [] : [cross(queueName(nic.tap.name, pair), backlogToBridge, vm.name)],
         ),
       ),
     ];
@@ -93,18 +95,21 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
         addLink(softirq, { kind: 'nic', ...rings, interrupt: queue.interrupt, mask, ...onward });
       });
     }
-    for (const { backlog, backlogToBridge } of pairsOn(domain.vnics, cpu)) {
-      addLink(softirq, { kind: 'backlog', from: backlog, ...outputTo(parts, softirq, domain, backlogToBridge) });
+    for (const vnic of domain.vnics) {
+      for (const { backlog, backlogToBridge } of pairsOn([vnic], cpu)) {
+        const onward = outputTo(parts, softirq, domain, backlogToBridge);
+        addLink(softirq, { kind: 'backlog', from: backlog, ...onward }, vnic.vm.name);
+      }
     }
   }
-  for (const { ring, toBridge, bridge } of parts.crossings.filter(({ to }) => to === cpu)) {
+  for (const { ring, vm, toBridge, bridge } of parts.crossings.filter(({ to }) => to === cpu)) {
     const bridgeDoorbell = doorbellOf(softirq, bridge);
-    addLink(softirq, { kind: 'backlog', from: ring, toBridge, bridgeDoorbell, steering: null });
+    addLink(softirq, { kind: 'backlog', from: ring, toBridge, bridgeDoorbell, steering: null }, vm);
   }
 }
 
-function addLink(softirq: DraftActor, link: SoftirqNicLink | SoftirqBacklogLink): void {
-  softirq.attachments.push({ port: softirq.attachments.length, link });
+function addLink(softirq: DraftActor, link: SoftirqNicLink | SoftirqBacklogLink, vm: string | null = null): void {
+  softirq.attachments.push({ port: softirq.attachments.length, link, ...(vm === null ? {} : { vm }) });
 }
 
 /** To the bridge itself, or to the backlog of the CPU that works on it. */

@@ -9,6 +9,7 @@ import { checkGateways, checkHosts, checkLinks } from './scenario-host-checks.ts
 import { valueFault } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
+import { checkProvisioning } from './scenario-provisioning.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
@@ -213,6 +214,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkPaths(scenario),
     ...checkConnections(scenario),
     ...checkCores(scenario),
+    ...checkProvisioning(scenario, parsed, (name) => actorNames(scenario).includes(name) || isHardwareThread(name)),
     ...placement.threads.flatMap(({ match }) => checkThread(scenario, match)),
   ];
 }

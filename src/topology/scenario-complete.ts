@@ -8,6 +8,7 @@ import type { KernelProfile } from './kernel-profiles.ts';
 import { completeNf } from './scenario-nf.ts';
 import type { RouteSpec } from './scenario-nf.ts';
 import { completeConnections } from './scenario-connections.ts';
+import { completeAutoscale, completeTimeline } from './scenario-provisioning.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
 import type {
   BridgeSpec,
@@ -195,6 +196,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts, modulePath: File
     return {
       name: vm.name,
       host: homeOf(vm, host).name,
+      present: vm.present,
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,
@@ -355,6 +357,8 @@ function completeRun({ run, traffic }: ParsedScenario): RunSpec {
         drainedBackends: drained,
       };
     }),
+    timeline: completeTimeline(run),
+    autoscale: completeAutoscale(run),
   };
 }
 

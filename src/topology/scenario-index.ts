@@ -2,6 +2,7 @@ import { planCores } from '../runtime/core-plan.ts';
 import { needOf } from '../runtime/plan.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { buildPlan } from './build-plan.ts';
+import { phasesNs } from './run-length.ts';
 import type { Scenario } from './scenario.ts';
 
 /** What somebody who looks for a scenario wants to know of one. */
@@ -26,7 +27,7 @@ export function describeScenario(scenario: Scenario): ScenarioEntry {
     name,
     summary: firstSentence(description),
     coresNeeded: coresNeeded(buildPlan(scenario)),
-    durationNs: run.warmupNs + run.settleNs + run.phases.reduce((sum, phase) => sum + phase.durationNs, 0),
+    durationNs: run.warmupNs + run.settleNs + phasesNs(run),
     expectations: expect.length,
     command: `npm run vhostlab -- run ${name}`,
   };

@@ -1,6 +1,7 @@
 /** What a scenario may say about the course of a run. */
 import { z } from 'zod';
 import { phaseConnections } from './scenario-connections.ts';
+import { provisioningKeys } from './scenario-provisioning.ts';
 import { componentName, duration, endpoint, labelName, positiveDuration, rate } from './scenario-fields.ts';
 
 export const PHASES_MAX = 64;
@@ -29,5 +30,6 @@ export const runSchema = z.strictObject({
     .max(PHASES_MAX)
     .describe('Loads, one after the other. Default: one, steady, 10s.')
     .optional(),
+  ...provisioningKeys,
   sampleInterval: positiveDuration().prefault('1s').describe('Time between two samples. Default 1s.'),
 });

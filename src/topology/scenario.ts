@@ -6,7 +6,8 @@ import type { CostProfileName, CostTableNs } from './cost-profiles.ts';
 import type { KernelName } from './kernel-profiles.ts';
 import type { Rate } from './quantities.ts';
 import type { ConnectionsSpec } from './scenario-connections.ts';
-import type { Expectation } from './scenario-expectations.ts';
+import type { DROP_PLACES, Expectation } from './scenario-expectations.ts';
+import type { ScalingMetric } from './scenario-provisioning.ts';
 import type { NfSpec } from './scenario-nf.ts';
 import type { THREAD_KINDS, VNIC_MODES } from './scenario-schema.ts';
 import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './scenario-vnic-schema.ts';
@@ -92,6 +93,8 @@ export interface BridgeSpec {
 export interface VmSpec {
   readonly name: string;
   readonly host: string;
+  /** Whether it is there when the run begins. */
+  readonly present: boolean;
   readonly vcpus: number;
   readonly memoryBytes: number | 'auto';
   readonly nics: readonly VnicSpec[];
@@ -184,6 +187,33 @@ export interface RunSpec {
   readonly settleNs: number;
   readonly sampleIntervalNs: number;
   readonly phases: readonly PhaseSpec[];
+  /** In the order of their time. */
+  readonly timeline: readonly TimelineSpec[];
+  readonly autoscale: readonly AutoscaleSpec[];
+}
+
+/** An order to a VM, at a time after the first phase has begun. */
+export interface TimelineSpec {
+  readonly atNs: number;
+  readonly order: ProvisioningOrder;
+  readonly vm: string;
+}
+
+export type ProvisioningOrder = 'add' | 'remove';
+
+/** Adds a VM while a measurement is above one value for a while, and removes it while it is below another. */
+export interface AutoscaleSpec {
+  readonly vm: string;
+  readonly metric: ScalingMetric;
+  readonly stream: string | null;
+  readonly place: (typeof DROP_PLACES)[number] | null;
+  readonly thread: string | null;
+  /** In the unit of the metric: frames/s, or a ratio. */
+  readonly above: number;
+  readonly below: number;
+  readonly forNs: number;
+  /** Least time between two orders. */
+  readonly cooldownNs: number;
 }
 
 export interface PhaseSpec {

@@ -4,7 +4,7 @@
  * Prints one JSON line.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Subject, map, share } from 'rxjs';
+import { EMPTY, Subject, map, share } from 'rxjs';
 import { describeHeading } from '../../src/experiment/run-heading.ts';
 import { setRates } from '../../src/experiment/throttle.ts';
 import { ConsoleView } from '../../src/metrics/console-view.ts';
@@ -71,7 +71,7 @@ function watchHost(): () => void {
   const startNs = host.nowNs();
   const sampler = createSampler(ticks, () => takeSnapshot(host));
   const intervals = sampler.intervals.pipe(map(createRecorder(host.plan, host.places, startNs)), share());
-  const live = { heading: describeHeading(scenario, host), startNs, intervals };
+  const live = { heading: describeHeading(scenario, host), startNs, intervals, provisioning: EMPTY };
   const write = (text: string): boolean => {
     bytesShown += text.length;
     return true;

@@ -14,6 +14,7 @@ export class StillHost implements Host {
   readonly places: readonly ThreadPlace[];
   readonly header: readonly string[] = [];
   readonly oversubscribed: readonly string[] = [];
+  readonly absent = new Set<string>();
   clockNs = 0;
   uses: ThreadUse[] = [];
   slots: number[];
@@ -76,6 +77,12 @@ export class StillHost implements Host {
     return Promise.resolve();
   }
   detach(): Promise<void> {
+    return Promise.resolve();
+  }
+  startVm(): Promise<void> {
+    return Promise.resolve();
+  }
+  endVm(): Promise<void> {
     return Promise.resolve();
   }
   stop(): Promise<void> {

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { Subject } from 'rxjs';
+import { EMPTY, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { renderFrame } from '../../src/metrics/console-frame.ts';
 import { ConsoleView } from '../../src/metrics/console-view.ts';
@@ -113,7 +113,7 @@ describe('the console view', () => {
   it('draws in place on the alternate screen and never scrolls it', () => {
     const screen = new RecordingScreen();
     const intervals = new Subject<IntervalRecord>();
-    const view = new ConsoleView({ heading, startNs: 0, intervals }, screen, paintFor(false));
+    const view = new ConsoleView({ heading, startNs: 0, provisioning: EMPTY, intervals }, screen, paintFor(false));
     intervals.next(floodRecord);
     intervals.next(floodRecord);
     expect(screen.written.startsWith(ALTERNATE)).toBe(true);
@@ -130,7 +130,7 @@ describe('the console view', () => {
   it('draws again when the window changes size', () => {
     const screen = new RecordingScreen();
     const intervals = new Subject<IntervalRecord>();
-    const view = new ConsoleView({ heading, startNs: 0, intervals }, screen, paintFor(false));
+    const view = new ConsoleView({ heading, startNs: 0, provisioning: EMPTY, intervals }, screen, paintFor(false));
     screen.resize?.();
     expect(screen.written).not.toContain('\x1b[H');
     intervals.next(floodRecord);
@@ -149,7 +149,7 @@ describe('the console view', () => {
     const screen = new RecordingScreen();
     const intervals = new Subject<IntervalRecord>();
     const listeners = process.listenerCount('exit');
-    const view = new ConsoleView({ heading, startNs: 0, intervals }, screen, paintFor(false));
+    const view = new ConsoleView({ heading, startNs: 0, provisioning: EMPTY, intervals }, screen, paintFor(false));
     end(intervals);
     view.close();
     expect(screen.written.endsWith(PRIMARY)).toBe(true);

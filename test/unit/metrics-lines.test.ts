@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { EMPTY, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { IntervalRecord } from '../../src/metrics/interval-record.ts';
 import { ndjsonLine, streamIntervals } from '../../src/metrics/ndjson.ts';
@@ -25,7 +25,7 @@ describe('a run as plain lines', () => {
   it('begins with what the results depend on', () => {
     const lines: string[] = [];
     const intervals = new Subject<IntervalRecord>();
-    printLines({ heading, startNs: 0, intervals }, (line) => lines.push(line));
+    printLines({ heading, startNs: 0, provisioning: EMPTY, intervals }, (line) => lines.push(line));
     expect(lines[0]).toBe(
       'kvm-forum-2014 on real threads, seed 1: warm-up 1.0 s at 80kpps, comfortable 12.0 s at 80kpps, ' +
         'flood 12.0 s at 100% (2.98 M/s), settle 0.5 s',
@@ -41,7 +41,7 @@ describe('a run as records', () => {
   it('is one JSON object a line, with both times', () => {
     const lines: string[] = [];
     const intervals = new Subject<IntervalRecord>();
-    streamIntervals({ heading, startNs: 0, intervals }, (line) => lines.push(line));
+    streamIntervals({ heading, startNs: 0, provisioning: EMPTY, intervals }, (line) => lines.push(line));
     intervals.next(floodRecord);
     const { event, data } = JSON.parse(lines[0]) as { event: string; data: Record<string, unknown> };
     expect(event).toBe('interval');

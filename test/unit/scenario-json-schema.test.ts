@@ -46,8 +46,11 @@ describe('JSON Schema of scenario files', () => {
   it('requires names and relations only, since everything else has a default', () => {
     const required = new Set(all.flatMap(([, node]) => node.required ?? []));
     expect([...required].sort()).toEqual([
+      'above',
       'action',
+      'at',
       'backends',
+      'below',
       'duration',
       'endpoint',
       'from',
@@ -63,6 +66,7 @@ describe('JSON Schema of scenario files', () => {
       'relation',
       'to',
       'virtual',
+      'vm',
     ]);
     expect(all[0][1].required ?? []).toEqual([]);
   });

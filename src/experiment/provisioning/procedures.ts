@@ -1,0 +1,79 @@
+/**
+ * How a VM comes and how it goes while frames flow. A procedure does what it can at one moment and yields the time that
+ * is to pass before it goes on, so that whoever drives the run goes on driving it.
+ */
+import type { BridgePortLink } from '../../../actors/bridge.ts';
+import type { SoftirqBacklogLink } from '../../../actors/softirq-links.ts';
+import type { TapReaderLink } from '../../../actors/tap.ts';
+import { ringDepth } from '../../memory/id-ring.ts';
+import type { RingRef } from '../../memory/id-ring.ts';
+import type { Host } from '../../runtime/host.ts';
+import type { ActorSpec, Attachment, Plan } from '../../runtime/plan.ts';
+
+export type Procedure = AsyncGenerator<number, void, void>;
+
+/** Between two looks at rings that are to run empty. */
+const LOOK_NS = 1e6;
+/** A VM gets this long to forward what its tap still holds; the rest goes with it. */
+const DRAIN_NS_MAX = 20e6;
+
+/** A connection of another thread's actor that leads to the VM. */
+interface Joint extends Attachment {
+  readonly actor: string;
+  readonly kind: ActorSpec['kind'];
+}
+
+function jointsOf(plan: Plan, vm: string): Joint[] {
+  return plan.threads.flatMap(({ actors }) =>
+    actors.flatMap(({ name, spec, attachments }) =>
+      attachments
+        .filter((attachment) => attachment.vm === vm)
+        .map((attachment) => ({ ...attachment, actor: name, kind: spec.kind })),
+    ),
+  );
+}
+
+/**
+ * Threads first, then tap, backlog and hardware queues, the bridge port last, as `brctl addif` comes after the tap is
+ * open. The guest boots meanwhile: frames that come before it is up are lost where they would be lost there.
+ */
+export async function* addVm(host: Host, vm: string): Procedure {
+  await host.startVm(vm);
+  const joints = jointsOf(host.plan, vm);
+  const inOrder = [
+    ...joints.filter(({ kind }) => kind !== 'bridge'),
+    ...joints.filter(({ kind }) => kind === 'bridge'),
+  ];
+  for (const { actor, port, link } of inOrder) await host.attach(actor, port, link);
+  yield* [];
+}
+
+/**
+ * Cut off from its tap first, so that only what it holds remains; then a little time to forward that; then its vCPUs
+ * stop, the hardware gives up its queues and the window on its memory, and its threads end. The way out stays until
+ * what it sent has passed: a bridge port that is removed sooner would leave frames behind (br_del_if flushes them).
+ */
+export async function* removeVm(host: Host, vm: string): Procedure {
+  const joints = jointsOf(host.plan, vm);
+  const detach = async (...kinds: readonly ActorSpec['kind'][]): Promise<void> => {
+    for (const { actor, kind, port } of joints) if (kinds.includes(kind)) await host.detach(actor, port);
+  };
+  const holds = (rings: readonly RingRef[]): boolean => rings.some((ring) => ringDepth(host.memory, ring) > 0);
+
+  await detach('tap');
+  const queues = joints.flatMap(({ kind, link }) => (kind === 'tap' ? [(link as TapReaderLink).queue] : []));
+  for (let passedNs = 0; passedNs < DRAIN_NS_MAX && holds(queues); passedNs += LOOK_NS) yield LOOK_NS;
+  await host.setStopped(vm, true);
+  await detach('nic');
+  await host.endVm(vm);
+  while (holds(waysOut(joints))) yield LOOK_NS;
+  await detach('softirq', 'bridge');
+}
+
+/** Rings between the VM's vhost and the bridge. */
+function waysOut(joints: readonly Joint[]): RingRef[] {
+  return joints.flatMap(({ kind, link }) => {
+    if (kind === 'softirq') return [(link as SoftirqBacklogLink).from];
+    return kind === 'bridge' ? (link as BridgePortLink).rx : [];
+  });
+}

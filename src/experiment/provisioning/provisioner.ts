@@ -1,0 +1,173 @@
+import { Subject } from 'rxjs';
+import type { ProvisioningEvent } from '../../metrics/live-run.ts';
+import type { Host } from '../../runtime/host.ts';
+import type { ActorPlan } from '../../runtime/plan.ts';
+import type { ProvisioningOrder, TimelineSpec } from '../../topology/scenario.ts';
+import type { Errands } from '../pacing.ts';
+import { addVm, removeVm } from './procedures.ts';
+import type { Procedure } from './procedures.ts';
+
+/** Between two looks for an added VM's first frame, on either host: so exact is the time that is reported. */
+const LOOK_NS = { threads: 2e6, virtual: 1e5 };
+
+/** An order from when it is given until it is done. */
+interface OpenOrder {
+  readonly order: ProvisioningOrder;
+  readonly vm: string;
+  readonly cause: string;
+  readonly atNs: number;
+  /** Counts of the VM when the order was given. */
+  readonly droppedBefore: number;
+  readonly forwardedBefore: number;
+}
+
+/**
+ * Carries orders to VMs out, one after the other, in step with the run's clock: at fixed times, and whenever `order` is
+ * called. An added VM is then watched until it has forwarded a frame.
+ */
+export class Provisioner implements Errands {
+  private readonly host: Host;
+  private readonly startNs: number;
+  private timeline: readonly TimelineSpec[] = [];
+  private timelineStartNs = 0;
+  private readonly queue: OpenOrder[] = [];
+  private current: { readonly open: OpenOrder; readonly procedure: Procedure } | null = null;
+  private wakeNs = -Infinity;
+  private readonly watched: OpenOrder[] = [];
+  private nextLookNs = 0;
+  private readonly done = new Subject<ProvisioningEvent>();
+  /** Each order, when it is done. */
+  readonly events = this.done.asObservable();
+  readonly results: ProvisioningEvent[] = [];
+
+  /** @param startNs the run's clock when traffic begins. */
+  constructor(host: Host, startNs: number) {
+    this.host = host;
+    this.startNs = startNs;
+  }
+
+  /** From now on the timeline's times count. */
+  beginTimeline(timeline: readonly TimelineSpec[]): void {
+    this.timeline = timeline;
+    this.timelineStartNs = this.host.nowNs();
+  }
+
+  order(order: ProvisioningOrder, vm: string, cause: string): void {
+    this.queue.push({
+      order,
+      vm,
+      cause,
+      atNs: this.host.nowNs(),
+      droppedBefore: this.countDropped(vm),
+      forwardedBefore: this.countForwarded(vm),
+    });
+  }
+
+  /** No more orders; what is under way goes on. */
+  endTimeline(): void {
+    this.timeline = [];
+  }
+
+  /** What has not been done by the end of the run is reported as it is. */
+  close(): void {
+    for (const open of [...this.watched, ...(this.current === null ? [] : [this.current.open]), ...this.queue]) {
+      this.report(open, null);
+    }
+    this.done.complete();
+  }
+
+  get nextNs(): number {
+    const nextOrderNs = this.timeline.length > 0 ? this.timelineStartNs + this.timeline[0].atNs : Infinity;
+    const procedureNs = this.current !== null || this.queue.length > 0 ? this.wakeNs : Infinity;
+    return Math.min(nextOrderNs, procedureNs, this.watched.length > 0 ? this.nextLookNs : Infinity);
+  }
+
+  async step(): Promise<void> {
+    const nowNs = this.host.nowNs();
+    while (this.timeline.length > 0 && this.timelineStartNs + this.timeline[0].atNs <= nowNs) {
+      const [{ order, vm }, ...later] = this.timeline;
+      this.timeline = later;
+      this.order(order, vm, 'timeline');
+    }
+    if (nowNs >= this.wakeNs) await this.proceed();
+    this.lookForFirstFrames();
+  }
+
+  /** Goes on with the procedure under way, and begins the next ones, until one has to wait. */
+  private async proceed(): Promise<void> {
+    for (;;) {
+      if (this.current === null) {
+        const open = this.queue.shift();
+        if (open === undefined) break;
+        const procedure = open.order === 'add' ? addVm(this.host, open.vm) : removeVm(this.host, open.vm);
+        this.current = { open, procedure };
+      }
+      const { open, procedure } = this.current;
+      const { value, done } = await procedure.next();
+      if (done !== true) {
+        this.wakeNs = this.host.nowNs() + value;
+        return;
+      }
+      this.current = null;
+      if (open.order === 'add') this.watched.push(open);
+      else this.finishRemoval(open);
+    }
+    this.wakeNs = -Infinity;
+  }
+
+  private finishRemoval(open: OpenOrder): void {
+    const unanswered = this.watched.findIndex(({ vm }) => vm === open.vm);
+    if (unanswered >= 0) this.report(this.watched.splice(unanswered, 1)[0], null);
+    this.report(open, this.host.nowNs() - open.atNs);
+  }
+
+  private lookForFirstFrames(): void {
+    const nowNs = this.host.nowNs();
+    this.nextLookNs = nowNs + LOOK_NS[this.host.kind];
+    for (const open of [...this.watched]) {
+      if (this.countForwarded(open.vm) <= open.forwardedBefore) continue;
+      this.watched.splice(this.watched.indexOf(open), 1);
+      this.report(open, nowNs - open.atNs);
+    }
+  }
+
+  private report({ vm, order, cause, atNs, droppedBefore }: OpenOrder, tookNs: number | null): void {
+    const event: ProvisioningEvent = {
+      vm,
+      order,
+      cause,
+      orderedNs: atNs - this.startNs,
+      tookNs,
+      doneAtNs: this.host.nowNs(),
+      droppedFrames: this.countDropped(vm) - droppedBefore,
+    };
+    this.results.push(event);
+    this.done.next(event);
+  }
+
+  /** Frames the VM's vCPUs have sent that did not begin there. */
+  private countForwarded(vm: string): number {
+    return this.sum(vm, ({ name }) => (name === 'tx_packets' ? 1 : name === 'announcements' ? -1 : 0), 'vcpu');
+  }
+
+  private countDropped(vm: string): number {
+    return this.sum(vm, ({ role }) => (role === 'drop' ? 1 : 0));
+  }
+
+  /** Counters of the VM's own actors and of its taps, each as often as `weight` says. */
+  private sum(vm: string, weight: (counter: ActorPlan['counters'][number]) => number, kind?: string): number {
+    const actors = this.host.plan.threads.flatMap((thread) =>
+      thread.actors.filter(({ spec, attachments }) => {
+        if (thread.vm === vm) return true;
+        return spec.kind === 'tap' && attachments.some((attachment) => attachment.vm === vm);
+      }),
+    );
+    let total = 0;
+    for (const { spec, counters, counterRegion } of actors) {
+      if (counterRegion === null || (kind !== undefined && spec.kind !== kind)) continue;
+      const values = this.host.memory.doubles(counterRegion);
+      counters.forEach((counter, i) => (total += weight(counter) * values[i]));
+    }
+    return total;
+  }
+}

@@ -1,0 +1,68 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { takeLedger } from '../../src/experiment/ledger.ts';
+import { addVm, removeVm } from '../../src/experiment/provisioning/procedures.ts';
+import type { Procedure } from '../../src/experiment/provisioning/procedures.ts';
+import { waitUntilReady } from '../../src/experiment/readiness.ts';
+import { setRates, stopTraffic } from '../../src/experiment/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/snapshot.ts';
+import { ThreadHost } from '../../src/runtime/thread-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+const MS = 1e6;
+
+function threadNames(): string[] {
+  return readdirSync('/proc/self/task').flatMap((tid) => {
+    try {
+      return [readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim()];
+    } catch {
+      return []; // It ended meanwhile.
+    }
+  });
+}
+
+it.each(['vhost', 'accelerated', 'direct'])('a VM with %s vNICs comes and goes on real threads', async (mode) => {
+  const overrides = ['vnic2', 'vnic3'].map((nic) => `vms.vm1.nics.${nic}.mode=${mode}`);
+  const host = await ThreadHost.create(buildPlan(loadScenario('scale-out', { overrides })));
+  const carryOut = async (procedure: Procedure): Promise<void> => {
+    for await (const waitNs of procedure) await host.advance(waitNs);
+  };
+  const delivered = (): number => {
+    const { counters } = host.plan.threads.flatMap(({ actors }) => actors).find(({ name }) => name === 'sink-eth1')!;
+    return takeSnapshot(host).counters.get('sink-eth1')![counters.findIndex(({ name }) => name === 'rx_second')];
+  };
+  const used = (): number => host.threadUse().find(({ name }) => name === 'vm1/vcpu0')!.runNs;
+  try {
+    await host.start();
+    await waitUntilReady(host);
+    setRates(host, [2000, 2000, 200]);
+    await host.advance(100 * MS);
+    expect(delivered()).toBe(0);
+    expect(threadNames()).not.toContain('vm1/vcpu0');
+    for (let round = 1; round <= 2; round++) {
+      await carryOut(addVm(host, 'vm1'));
+      for (let waited = 0; waited < 100 && delivered() === 0; waited++) await host.advance(50 * MS);
+      const before = delivered();
+      await host.advance(200 * MS);
+      expect(delivered(), `round ${round}`).toBeGreaterThan(before);
+      expect(threadNames()).toContain('vm1/vcpu0');
+
+      await carryOut(removeVm(host, 'vm1'));
+      expect(threadNames()).not.toContain('vm1/vcpu0');
+      const usedAtEnd = used();
+      await host.advance(100 * MS);
+      expect(used(), `round ${round}`).toBe(usedAtEnd);
+    }
+    stopTraffic(host);
+    await host.advance(300 * MS);
+    await host.pause();
+    const ledger = await takeLedger(host);
+    expect(ledger.faults).toEqual([]);
+    expect(ledger.inFlightFrames).toBe(0);
+  } finally {
+    await host.stop();
+  }
+  const left = threadNames().filter((name) => host.plan.threads.some((thread) => thread.name === name));
+  expect(left).toEqual([]);
+});
