@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { toolVersion } from '../experiment/tool-version.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
+import { addExplain } from './explain.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
@@ -19,7 +20,7 @@ const program = new Command('vhostlab')
   .showHelpAfterError('(--help lists what is allowed)')
   .exitOverride();
 
-for (const add of [addRun, addSweep, addValidate, addList, addTopology, addSchema, addDoctor]) add(program);
+for (const add of [addRun, addSweep, addValidate, addList, addTopology, addExplain, addSchema, addDoctor]) add(program);
 
 try {
   await program.parseAsync();

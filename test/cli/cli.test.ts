@@ -66,6 +66,12 @@ describe('what is right', () => {
     });
   });
 
+  it('explain says what a counter means', () => {
+    const { status, stdout, stderr } = vhostlab('explain', 'eth0:rx_missed_errors');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toBe('rx_missed_errors, of a nic\n  frames that ended here: RX ring has no free descriptor\n');
+  });
+
   it('schema prints JSON', () => {
     const { status, stdout } = vhostlab('schema');
     expect(status).toBe(0);
@@ -111,6 +117,7 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     },
     { args: ['topology', 'kvm-forum-2014', '--cores', '0'], says: /expected a number of cores from 1 to 1024/ },
     { args: ['topology', 'kvm-forum-2014', '--svg', '/dev/null/x.svg'], says: /^--svg \/dev\/null\/x\.svg: / },
+    { args: ['explain', 'rx_mised_errors'], says: /^no counter or reason .*did you mean "rx_missed_errors"\?/ },
     { args: ['validate', './none.yaml'], says: /^\.\/none\.yaml: no such file/ },
   ])('$args', ({ args, says }) => {
     const { status, stdout, stderr } = vhostlab(...args);
