@@ -7,7 +7,7 @@ import type { Attributes } from './svg-text.ts';
 import { layOut } from './topology-layout.ts';
 import type { Box, PlacedActor } from './topology-layout.ts';
 import { routeEdges } from './topology-routes.ts';
-import type { EdgeDirection, RoutedEdge } from './topology-routes.ts';
+import type { EdgeDirection, Point, RoutedEdge } from './topology-routes.ts';
 
 const HEAD_PX = 62;
 const NAME_PX = 12.5;
@@ -109,6 +109,8 @@ function actorOf({ actor, x, y, width, height }: PlacedActor): string {
 const LABEL_INSET_PX = 44;
 /** From the actor to where a label stands that runs in a channel. */
 const CHANNEL_LABEL_PX = 100;
+/** From an upright edge to the middle of its label. */
+const BESIDE_LABEL_PX = 34;
 const LINE_PX = 11;
 
 function pathOf({ points, id }: RoutedEdge): string {
@@ -119,15 +121,7 @@ function labelsOf({ points, id, labels, place }: RoutedEdge): string {
   if (id === 'control') return '';
   const first = points[0];
   const last = points[points.length - 1];
-  const direction = last[0] > first[0] ? 1 : -1;
-  const [x, y] =
-    place === 'channel'
-      ? [first[0] + direction * CHANNEL_LABEL_PX, points[1][1]]
-      : place === 'middle'
-        ? [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2]
-        : place === 'source'
-          ? [first[0] + direction * LABEL_INSET_PX, first[1]]
-          : [last[0] - direction * LABEL_INSET_PX, last[1]];
+  const [x, y] = labelPoint(place, first, last, points[1][1]);
   return labels
     .map((text, i) =>
       textElement(text, x, i === 0 ? y - 3 : y - 2 + i * LINE_PX, {
@@ -140,4 +134,20 @@ function labelsOf({ points, id, labels, place }: RoutedEdge): string {
       }),
     )
     .join('');
+}
+
+function labelPoint(place: RoutedEdge['place'], first: Point, last: Point, channelY: number): Point {
+  const direction = last[0] > first[0] ? 1 : -1;
+  switch (place) {
+    case 'channel':
+      return [first[0] + direction * CHANNEL_LABEL_PX, channelY];
+    case 'middle':
+      return [(first[0] + last[0]) / 2, (first[1] + last[1]) / 2];
+    case 'source':
+      return [first[0] + direction * LABEL_INSET_PX, first[1]];
+    case 'target':
+      return [last[0] - direction * LABEL_INSET_PX, last[1]];
+    case 'beside':
+      return [first[0] + (last[1] > first[1] ? -1 : 1) * BESIDE_LABEL_PX, (first[1] + last[1]) / 2 + LINE_PX / 2];
+  }
 }

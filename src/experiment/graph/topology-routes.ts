@@ -4,14 +4,14 @@ import type { PlacedActor } from './topology-layout.ts';
 
 export type EdgeDirection = 'inward' | 'outward' | 'control';
 
-type Point = [x: number, y: number];
+export type Point = [x: number, y: number];
 
 export interface RoutedEdge {
   readonly id: EdgeDirection;
   readonly points: readonly Point[];
   /** One for each thing that lies between the two, a line each. */
   readonly labels: readonly string[];
-  readonly place: 'middle' | 'source' | 'target' | 'channel';
+  readonly place: 'middle' | 'source' | 'target' | 'channel' | 'beside';
 }
 
 /** Height at which an edge meets an actor, as a share of the actor's. */
@@ -37,6 +37,7 @@ export function routeEdges(edges: readonly GraphEdge[], actors: ReadonlyMap<stri
   const channels: { readonly y: number; readonly left: number; readonly right: number }[] = [];
   return bundles.map((bundle): RoutedEdge => {
     const { id, labels, source } = bundle;
+    if (source.column === bundle.target.column) return { id, labels, points: uprightPoints(bundle), place: 'beside' };
     const [start, end] = meetingPoints(bundle);
     const direction = end[0] > start[0] ? 1 : -1;
     if (!skips(bundle)) {
@@ -78,6 +79,21 @@ function meetingPoints({ source, target, id }: Bundle): [Point, Point] {
     [rightwards ? source.x + source.width : source.x, yOf(source)],
     [rightwards ? target.x : target.x + target.width, yOf(target)],
   ];
+}
+
+/** Between two of one column, as by a cable between two NICs: straight, downwards on the left and upwards on the right. */
+function uprightPoints({ source, target }: Bundle): [Point, Point] {
+  const downwards = target.y > source.y;
+  const x = source.x + source.width * (downwards ? 0.4 : 0.6);
+  return downwards
+    ? [
+        [x, source.y + source.height],
+        [x, target.y],
+      ]
+    : [
+        [x, source.y],
+        [x, target.y + target.height],
+      ];
 }
 
 function skips({ source, target }: Bundle): boolean {
