@@ -8,6 +8,8 @@ import { NET_HEADER_BYTES, writeNetHeader } from '../src/virtio/net-header.ts';
 import { ARP_FRAME_BYTES, writeAnnouncement } from '../src/net/arp.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import { E1000Driver } from './guest-drivers/e1000.ts';
+import type { E1000NicLink } from './guest-drivers/e1000.ts';
 import type { NicDriver, NicIdentity } from './guest-drivers/nic-driver.ts';
 import { VirtioNetDriver } from './guest-drivers/virtio-net.ts';
 import type { VirtioNicLink } from './guest-drivers/virtio-net.ts';
@@ -30,6 +32,8 @@ const DRIVER_COUNTERS = [
   { name: 'rx_kicks', role: 'event' },
   { name: 'tx_kicks', role: 'event' },
   { name: 'tx_lock_contended', role: 'event' },
+  { name: 'register_exits', role: 'event' },
+  { name: 'interrupts', role: 'event' },
   { name: 'nf_errors', role: 'drop', reason: 'network function answered with a port that is not there' },
   { name: 'nf_consumed', role: 'consume' },
   { name: 'nf_frames', role: 'clone' },
@@ -45,6 +49,8 @@ const {
   rx_kicks: RX_KICKS,
   tx_kicks: TX_KICKS,
   tx_lock_contended: TX_LOCK_CONTENDED,
+  register_exits: REGISTER_EXITS,
+  interrupts: INTERRUPTS,
   nf_errors: NF_ERRORS,
   nf_consumed: NF_CONSUMED,
   nf_frames: NF_FRAMES,
@@ -81,7 +87,8 @@ export interface GuestVcpuConfig {
   };
 }
 
-export type GuestVcpuNicLink = VirtioNicLink;
+/** A vNIC, with what the driver of its device needs. */
+export type GuestVcpuNicLink = VirtioNicLink | E1000NicLink;
 
 /** Well within the bridges' ageing time of 300 s: about the pace at which neighbours confirm each other. */
 const ANNOUNCE_PERIOD_NS = 60e9;
@@ -130,6 +137,8 @@ export class GuestVcpu implements Actor {
   private readonly timers: FunctionTimers | null;
   private readonly timer: TimerWord;
   private readonly nics: (VcpuNic | null)[] = [];
+  /** Whose register access is with the VMM: until it is answered this vCPU does nothing at all. */
+  private stalled: NicDriver | null = null;
   /** Halted since the last poll that found nothing: the next work begins with an exit and an interrupt. */
   private halted = false;
 
@@ -154,45 +163,103 @@ export class GuestVcpu implements Actor {
 
   attach(port: number, link: GuestVcpuNicLink): void {
     while (this.nics.length <= port) this.nics.push(null);
-    const driver = new VirtioNetDriver(this.memory, this.guest, this.buffers, link);
+    const { memory, guest, buffers } = this;
+    const driver =
+      link.kind === 'virtio'
+        ? new VirtioNetDriver(memory, guest, buffers, link)
+        : new E1000Driver(memory, guest, buffers, link);
     this.nics[port] = new VcpuNic(driver, link);
   }
 
   detach(port: number): void {
+    if (this.stalled === this.nics[port]?.driver) this.stalled = null;
     this.nics[port] = null;
   }
 
   poll(budget: number, nowNs: number): number {
+    let moved = 0;
+    if (this.stalled !== null) {
+      // What the access was made for goes on first: frames that are on their way out before others are taken in.
+      if (!this.goOn(this.stalled) || !this.sendAll(nowNs)) return 0;
+      moved = 1;
+    }
     const nics = this.nics;
-    let received = 0;
     // All vNICs first: a frame received below may have to leave by one that another vCPU has just brought up.
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port !== null && !port.driver.up) this.bringUp(port.driver);
+      if (port !== null && !port.driver.up && !this.bringUp(port.driver)) return moved;
+    }
+    const expired = this.timers !== null && nowNs >= this.timers.nextDeadlineNs;
+    if (expired) {
+      this.timers.expire(nowNs);
+      this.wakeUp();
     }
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
-      if (port !== null && port.driver.up)
-        received += this.receive(port.driver, v, Math.min(budget, NAPI_WEIGHT), nowNs);
+      if (port === null || !port.driver.up) continue;
+      moved += this.receive(port.driver, v, Math.min(budget, NAPI_WEIGHT), nowNs);
+      if (!this.settle(port.driver)) return moved;
     }
-    const expired = this.timers !== null && nowNs >= this.timers.nextDeadlineNs;
-    if (expired) this.timers.expire(nowNs);
+    this.sendAll(nowNs);
+    return moved;
+  }
+
+  /** The VMM has answered, and the driver makes no other access at once. */
+  private goOn(driver: NicDriver): boolean {
+    if (!driver.resume()) {
+      this.settle(driver);
+      return false;
+    }
+    this.stalled = null;
+    return true;
+  }
+
+  /** @returns whether the vCPU still runs, as for all that may make a register access. */
+  private bringUp(driver: NicDriver): boolean {
+    driver.bringUp();
+    if (!driver.up) return true;
+    driver.refill();
+    return this.settle(driver);
+  }
+
+  /** Announcements that are due and frames that wait, out of every vNIC. */
+  private sendAll(nowNs: number): boolean {
+    const nics = this.nics;
     for (let v = 0; v < nics.length; v++) {
       const port = nics[v];
       if (port === null || !port.driver.up) continue;
       if (nowNs >= port.announceNs) this.announce(port, nowNs);
-      if (port.driver.backlog > 0) this.transmit(port.driver);
+      if (port.driver.backlog === 0) continue;
+      port.driver.transmit();
+      if (!this.settle(port.driver)) return false;
     }
-    if ((received > 0 || expired) && this.halted) {
-      this.halted = false;
-      this.debtNs += this.costs.irqNs;
-    }
-    return received;
+    return true;
   }
 
-  private bringUp(driver: NicDriver): void {
-    driver.bringUp();
-    if (driver.up) this.refill(driver);
+  /** Takes over what a driver did. @returns whether the vCPU still runs: false while the driver waits for the VMM. */
+  private settle(driver: NicDriver): boolean {
+    const { accounts } = driver;
+    const counts = this.counters.values;
+    if (accounts.exits > 0 || accounts.sent > 0 || accounts.contended > 0) {
+      counts[TX_PACKETS] += accounts.sent;
+      counts[TX_LOCK_CONTENDED] += accounts.contended;
+      counts[RX_KICKS] += accounts.rxKicks;
+      counts[TX_KICKS] += accounts.txKicks;
+      counts[REGISTER_EXITS] += accounts.exits;
+      counts[INTERRUPTS] += accounts.interrupts;
+      this.debtNs +=
+        accounts.sent * this.costs.guestTxNs + accounts.exits * driver.exitNs + accounts.interrupts * this.costs.irqNs;
+      if (accounts.interrupts > 0) this.halted = false;
+      accounts.sent = 0;
+      accounts.contended = 0;
+      accounts.rxKicks = 0;
+      accounts.txKicks = 0;
+      accounts.exits = 0;
+      accounts.interrupts = 0;
+    }
+    if (!driver.trapped) return true;
+    this.stalled = driver;
+    return false;
   }
 
   /** Gratuitous ARP: bridges on the way learn where this address is, before anybody sends to it and again and again. */
@@ -232,8 +299,16 @@ export class GuestVcpu implements Actor {
     counts[RX_PACKETS] += n;
     counts[RX_BYTES] += bytes;
     this.debtNs += n * (this.costs.guestRxNs + this.costs.functionNs);
-    this.refill(driver);
+    if (n > 0) this.wakeUp();
+    driver.refill();
     return n;
+  }
+
+  /** Work after a halt begins with an interrupt. */
+  private wakeUp(): void {
+    if (!this.halted) return;
+    this.halted = false;
+    this.debtNs += this.costs.irqNs;
   }
 
   private send(egress: number, addr: number, length: number): void {
@@ -248,28 +323,9 @@ export class GuestVcpu implements Actor {
     this.buffers.put(addr);
   }
 
-  private refill(driver: NicDriver): void {
-    if (driver.refill()) this.exit(driver, RX_KICKS);
-  }
-
-  private transmit(driver: NicDriver): void {
-    if (driver.transmit()) this.exit(driver, TX_KICKS);
-    const counts = this.counters.values;
-    counts[TX_PACKETS] += driver.sent;
-    this.debtNs += driver.sent * this.costs.guestTxNs;
-    counts[TX_LOCK_CONTENDED] += driver.contended;
-    driver.sent = 0;
-    driver.contended = 0;
-  }
-
-  /** A doorbell write leaves the guest. */
-  private exit(driver: NicDriver, counter: number): void {
-    this.counters.values[counter]++;
-    this.debtNs += driver.exitNs;
-  }
-
   /** Turns callbacks on and looks again. Transmit completions matter only to those who wait for what they free. */
   arm(): boolean {
+    if (this.stalled !== null) return !this.stalled.answered;
     const nics = this.nics;
     let starved = false;
     let quiet = true;
@@ -280,7 +336,8 @@ export class GuestVcpu implements Actor {
         quiet = driver.quiet() && quiet;
         continue;
       }
-      this.refill(driver);
+      driver.refill();
+      if (!this.settle(driver)) return false;
       if (driver.starved) starved = true;
       if (!driver.armReceive()) quiet = false;
     }

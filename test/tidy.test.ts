@@ -107,6 +107,7 @@ describe('imports point downward', () => {
     ['src/metrics/', 'src/topology/'],
     ['src/runtime/'],
     ['actors/'],
+    ['src/e1000/'],
     ['src/virtio/', 'src/net/'],
     ['src/memory/'],
   ];

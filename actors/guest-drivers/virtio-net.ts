@@ -6,6 +6,7 @@ import type { GuestNicRef, GuestNicShare } from '../../src/virtio/guest-nic.ts';
 import { GuestNic } from '../../src/virtio/guest-nic.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
 import type { Census } from '../actor.ts';
+import { DriverAccounts } from './nic-driver.ts';
 import type { NicDriver, NicIdentity } from './nic-driver.ts';
 
 const RX = 0;
@@ -13,6 +14,7 @@ const TX = 1;
 
 /** A virtio-net device, whatever backend serves it. */
 export interface VirtioNicLink extends NicIdentity {
+  readonly kind: 'virtio';
   readonly nic: GuestNicRef;
   readonly share: GuestNicShare;
   /** Kick eventfds of its queue pair: receive, transmit. */
@@ -20,7 +22,7 @@ export interface VirtioNicLink extends NicIdentity {
   /** Of the thread that a kick wakes. */
   readonly backendDoorbell: Region;
   /** CPU time of the exit that a kick is, ns. */
-  readonly kickExitNs: number;
+  readonly exitNs: number;
   readonly pci: Region;
   readonly vmmDoorbell: Region;
   /** For the owner: the vCPUs that serve the other pairs, to be told when the vNIC is up. */
@@ -29,7 +31,11 @@ export interface VirtioNicLink extends NicIdentity {
 
 /** The virtio-net driver of one vNIC on one vCPU (drivers/net/virtio_net.c, v3.13). */
 export class VirtioNetDriver implements NicDriver {
+  readonly accounts = new DriverAccounts();
   readonly exitNs: number;
+  /** Only the probe's register accesses trap, and nothing else waits for them. */
+  readonly trapped = false;
+  readonly answered = false;
   frameBytes = 0;
   private readonly nic: GuestNic;
   private readonly kicks: readonly EventWord[];
@@ -38,7 +44,7 @@ export class VirtioNetDriver implements NicDriver {
   private readonly peers: readonly Ringer[];
 
   constructor(memory: Memory, guest: GuestMemory, buffers: Magazine, link: VirtioNicLink) {
-    this.exitNs = link.kickExitNs;
+    this.exitNs = link.exitNs;
     const pci = link.owner ? memory.words(link.pci) : null;
     this.nic = new GuestNic(memory, guest, buffers, link.nic, link.share, pci);
     this.kicks = link.kicks.map((region) => new EventWord(memory, region));
@@ -60,6 +66,10 @@ export class VirtioNetDriver implements NicDriver {
     return this.nic.quiet();
   }
 
+  resume(): boolean {
+    return true;
+  }
+
   /** virtnet_poll: no callbacks while frames are being taken. */
   receive(budget: number): number {
     const { rx } = this.nic;
@@ -76,9 +86,11 @@ export class VirtioNetDriver implements NicDriver {
     return addr;
   }
 
-  refill(): boolean {
+  refill(): void {
     const { rx } = this.nic;
-    return rx !== null && rx.refill() && this.kick(RX);
+    if (rx === null || !rx.refill()) return;
+    this.accounts.rxKicks++;
+    this.kick(RX);
   }
 
   get starved(): boolean {
@@ -95,31 +107,24 @@ export class VirtioNetDriver implements NicDriver {
   }
 
   /** start_xmit for what waits, then one kick if the device wants it. */
-  transmit(): boolean {
-    return this.nic.tx.flush() && this.kick(TX);
-  }
-
-  get sent(): number {
-    return this.nic.tx.sent;
-  }
-
-  set sent(frames: number) {
-    this.nic.tx.sent = frames;
-  }
-
-  get contended(): number {
-    return this.nic.tx.contended;
-  }
-
-  set contended(times: number) {
-    this.nic.tx.contended = times;
+  transmit(): void {
+    const { tx } = this.nic;
+    const { accounts } = this;
+    if (tx.flush()) {
+      accounts.txKicks++;
+      this.kick(TX);
+    }
+    accounts.sent += tx.sent;
+    accounts.contended += tx.contended;
+    tx.sent = 0;
+    tx.contended = 0;
   }
 
   /** A doorbell write: it leaves the guest, and the ioeventfd or the VMM wakes the backend. */
-  private kick(queue: number): true {
+  private kick(queue: number): void {
+    this.accounts.exits++;
     this.kicks[queue].signal();
     this.backend.ring();
-    return true;
   }
 
   armReceive(): boolean {

@@ -89,6 +89,15 @@ export class PciTrapHost {
     return Atomics.load(this.words, this.at + STATE_WORD) === REQUEST;
   }
 
+  /** The value of a write to `offset` that waits to be served, for stock-taking; -1 when none does. */
+  postedWrite(offset: number, width: number): number {
+    const { words, at } = this;
+    const waits = this.requested && words[at + IS_WRITE_WORD] === 1;
+    return waits && words[at + OFFSET_WORD] === offset && words[at + WIDTH_WORD] === width
+      ? words[at + VALUE_WORD] >>> 0
+      : -1;
+  }
+
   /** Answers the access that waits, if one does. @returns whether one did: then ring the guest's doorbell. */
   serve(registers: PciRegisterFile): boolean {
     const { words, at } = this;
