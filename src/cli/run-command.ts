@@ -87,8 +87,9 @@ function reserve(file: string): void {
 function dumpRings(host: Host, vcpu: string, memory: string, attachments: readonly Attachment[]): SetupReport[] {
   const guest = new GuestMemory(host.memory.buffer(memory));
   return attachments.flatMap(({ port, link }) => {
-    const { nic, owner } = link as GuestVcpuNicLink;
-    if (!owner) return [];
+    const vnic = link as GuestVcpuNicLink;
+    if (!vnic.owner || vnic.kind !== 'virtio') return [];
+    const { nic } = vnic;
     const features = publishedFeatures(host.memory.words(nic.published));
     const dump = isPacked(features) ? dumpPackedRing : dumpVring;
     const queues = nic.pairs.flatMap(({ rx, tx }) => [rx, tx]);

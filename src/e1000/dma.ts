@@ -44,7 +44,7 @@ export class E1000Dma {
     this.guest = guest;
     this.registers = registers;
     this.frameBytesMax = frameBytesMax;
-    this.words = new Int32Array(frameBytesMax >> 2);
+    this.words = new Int32Array((frameBytesMax + 3) >> 2);
     this.bytes = new Uint8Array(this.words.buffer);
   }
 

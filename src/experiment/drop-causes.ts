@@ -6,7 +6,7 @@ import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
 import type { VnicSpec } from '../topology/scenario.ts';
 import { workerCpu } from '../topology/plan-host.ts';
-import { softirqName, vcpuName, vhostNames } from '../topology/thread-names.ts';
+import { softirqName, vcpuName, backendNames } from '../topology/thread-names.ts';
 import type { DropCount, PhaseResult, RunResult } from './run-result.ts';
 import { stateOf, tellThread, threadRowOf } from './thread-story.ts';
 
@@ -61,7 +61,7 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
   const nics = run.scenario.vms.flatMap((vm) => vm.nics.filter(({ bridge }) => bridges.includes(bridge)));
   const maskedNs = (nic: VnicSpec): number =>
-    Math.max(...vhostNames(nic).map((vhost) => phase.counters[vhost]?.feedback_masked_ns ?? 0));
+    Math.max(...backendNames(nic).map((vhost) => phase.counters[vhost]?.feedback_masked_ns ?? 0));
   const longest = nics.reduce<VnicSpec | null>(
     (most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic),
     null,
@@ -92,11 +92,12 @@ function ownerOfTap({ scenario }: CausedRun, tap: string): TapOwner | null {
 function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): DropCause | null {
   const owner = ownerOfTap(run, tap);
   if (owner === null) return null;
-  const workers = vhostNames(owner.nic);
+  const workers = backendNames(owner.nic);
   const vhost = mostDemanding(run, phase, workers) ?? workers[0];
   const row = threadRowOf(run, phase, vhost);
   const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0 } = phase.counters[vhost] ?? {};
-  const worker = `${vhost}, which empties ${tap},`;
+  const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
+  const worker = `${vhost}${on}, which empties ${tap},`;
   const state = stateOf(row);
   if (passes > 0 && dry >= passes * LACKING_RATIO) {
     const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
@@ -119,7 +120,7 @@ function tellWork(phase: PhaseResult, vhost: string): string {
 
 function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): DropCause | null {
   const vm = run.scenario.vms.find(({ name }) => vcpu.startsWith(`${name}/`));
-  const workers = (vm?.nics ?? []).flatMap(vhostNames);
+  const workers = (vm?.nics ?? []).flatMap(backendNames);
   return tellSlowest(run, phase, 'which takes frames from the guest,', workers);
 }
 
@@ -136,7 +137,7 @@ function cpuOfVhost({ scenario }: CausedRun, vhost: string): string[] {
   return vms.flatMap(({ host, nics }) => {
     const spec = hosts.find(({ name }) => name === host);
     return nics.flatMap((nic) => {
-      const pair = vhostNames(nic).indexOf(vhost);
+      const pair = backendNames(nic).indexOf(vhost);
       return spec === undefined || pair < 0 ? [] : [softirqName(hosts, host, workerCpu(spec, nic, pair))];
     });
   });

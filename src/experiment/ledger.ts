@@ -118,16 +118,17 @@ function laneFaults(lanes: readonly Lane[], snapshot: Snapshot): string[] {
   });
 }
 
-/** What vhost put into guests and has not taken out again was dropped there or is found there. */
+/** What vhost or the VMM put into guests and has not taken out again was dropped there or is found there. */
 function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, stock: Stock): string[] {
   // A NIC that serves a guest's queues itself puts frames there too, and its share cannot be told from here.
   const kinds = new Set(plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec.kind)));
-  if (!kinds.has('vhost') || kinds.has('vhost-accelerated') || kinds.has('vhost-control')) return [];
+  if (kinds.has('vhost-accelerated') || kinds.has('vhost-control')) return [];
   let [entered, begun, left, consumed, dropped] = [0, 0, 0, 0, 0];
   for (const lane of lanes) {
     const flow = flowOf(lane, snapshot);
-    if (lane.place === 'vhost' && lane.name === 'rx') entered += flow.outFrames;
-    if (lane.place === 'vhost' && lane.name === 'tx') left += flow.inFrames;
+    const backend = lane.place === 'vhost' || lane.place === 'vmm';
+    if (backend && lane.name === 'rx') entered += flow.outFrames;
+    if (backend && lane.name === 'tx') left += flow.inFrames;
     if (lane.place === 'guest') {
       begun += flow.copiedFrames;
       consumed += flow.consumedFrames;

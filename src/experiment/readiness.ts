@@ -43,8 +43,8 @@ export async function waitUntilReady(
 function guestNics(host: Host): GuestNicState[] {
   return actorsThere(host, 'vcpu').flatMap(({ name, attachments }) =>
     attachments.flatMap(({ port, link }) => {
-      const { owner, nic } = link as GuestVcpuNicLink;
-      return owner ? [{ vcpu: name, port, published: nic.published }] : [];
+      const { owner, published } = link as GuestVcpuNicLink;
+      return owner ? [{ vcpu: name, port, published }] : [];
     }),
   );
 }

@@ -27,5 +27,5 @@ function settledFeatures({ plan, memory }: Pick<Host, 'plan' | 'memory'>, vm: st
     .flatMap(({ actors }) => actors)
     .find(({ spec }) => spec.kind === 'vcpu');
   const { link } = vcpu!.attachments.find((attachment) => attachment.port === port)!;
-  return publishedFeatures(memory.words((link as GuestVcpuNicLink).nic.published));
+  return publishedFeatures(memory.words((link as GuestVcpuNicLink).published));
 }

@@ -45,6 +45,11 @@ export class Memory {
    * that waits for ksoftirqd. Given by the host; null where it may not be done or the modelled kernel does not.
    */
   lift: ((tid: number) => void) | null = null;
+  /**
+   * Enters the kernel and comes back, for components that are ordinary programs: a real system call. Given by the host;
+   * null where there is none to be had, and then the scenario's declared cost stands for it.
+   */
+  enterKernel: (() => void) | null = null;
   private readonly owner: string;
   private readonly buffers: Map<string, SharedArrayBuffer>;
 

@@ -5,6 +5,9 @@
 import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
 import type { NicHostLink, NicWireLink } from '../../actors/nic-links.ts';
 import type { BridgePortLink } from '../../actors/bridge.ts';
+import { E1000_TAP_PORT } from '../../actors/e1000.ts';
+import { QEMU_TAP_PORT } from '../../actors/qemu-backend.ts';
+import type { TapFileLink } from '../../actors/qemu/tap-file.ts';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import { TAP_BRIDGE_PORT } from '../../actors/tap.ts';
 import type { TapBridgeLink } from '../../actors/tap.ts';
@@ -70,6 +73,8 @@ const PLACES: Readonly<Record<ActorSpec['kind'], Place>> = {
   vhost: 'vhost',
   'vhost-accelerated': 'vhost',
   'vhost-control': 'vhost',
+  qemu: 'vmm',
+  e1000: 'vmm',
   vcpu: 'guest',
   'guest-timer': 'vmm',
   vmm: 'vmm',
@@ -86,7 +91,7 @@ const PATH_POSITIONS: Readonly<Record<Place, readonly number[]>> = {
   tap: [4],
   vhost: [5, 7],
   guest: [6],
-  vmm: [],
+  vmm: [5, 7],
   sink: [10],
 };
 
@@ -171,6 +176,10 @@ function inputRefs({ spec, attachments }: ActorPlan, index: number): (RingRef | 
         return port === TAP_BRIDGE_PORT ? [(link as TapBridgeLink).rx] : [];
       case 'vhost':
         return index === 0 && port === VHOST_TAP_PORT ? [(link as VhostTapLink).queue] : [];
+      case 'e1000':
+        return index === 0 && port === E1000_TAP_PORT ? [(link as TapFileLink).queue] : [];
+      case 'qemu':
+        return index === 0 && port === QEMU_TAP_PORT ? [(link as TapFileLink).queue] : [];
       case 'sink':
         return [(link as SinkWireLink).rx];
       case 'client':

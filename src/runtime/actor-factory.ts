@@ -3,6 +3,8 @@ import { Bridge } from '../../actors/bridge.ts';
 import { GuestTimer } from '../../actors/guest-timer.ts';
 import { GuestVcpu } from '../../actors/guest-vcpu.ts';
 import { Nic } from '../../actors/nic.ts';
+import { E1000 } from '../../actors/e1000.ts';
+import { QemuBackend } from '../../actors/qemu-backend.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Tap } from '../../actors/tap.ts';
 import { TrafficClient } from '../../actors/traffic-client.ts';
@@ -58,6 +60,10 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
       return new VhostAccelerated(memory, spec.config);
     case 'vhost-control':
       return new VhostControl(memory, spec.config);
+    case 'qemu':
+      return new QemuBackend(memory, spec.config);
+    case 'e1000':
+      return new E1000(memory, spec.config);
     case 'vcpu':
       return new GuestVcpu(memory, spec.config, (context) => createNetworkFunction(memory, spec.nf, context));
     case 'guest-timer':

@@ -35,6 +35,8 @@ export interface Host {
   readonly places: readonly ThreadPlace[];
   /** What the run's results depend on: machine, placement, priorities, in lines for the header. */
   readonly header: readonly string[];
+  /** Whether system calls of components that are ordinary programs are made, and not only paid for as declared. */
+  readonly makesSystemCalls: boolean;
   /** Why rates of this run must not be judged; empty when they may be. */
   readonly oversubscribed: readonly string[];
   /** Builds the actors and sets the threads going. */

@@ -1,4 +1,6 @@
+import { openSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { devNull } from 'node:os';
 
 /**
  * The part of Linux that setting a thread's place and putting it to sleep needs; every call returns 0 or a negative
@@ -19,6 +21,10 @@ export interface Libc {
    * number is not known.
    */
   readonly futexWait: ((words: Int32Array, value: number) => void) | null;
+  /**
+   * Enters the kernel through the file layer and comes back: write(2) of one byte to /dev/null, which copies nothing.
+   */
+  readonly enterKernel: () => void;
   /** FUTEX_WAKE: wakes one sleeper. */
   readonly futexWake: ((words: Int32Array) => void) | null;
 }
@@ -74,6 +80,9 @@ function bind(koffi: Koffi): Libc {
   const setScheduler = library.func('int sched_setscheduler(int pid, int policy, const int *param)');
   const setAffinity = library.func('int sched_setaffinity(int pid, size_t len, const uint8_t *mask)');
   const clockGettime = library.func('int clock_gettime(int clock, _Out_ int64_t *timespec)');
+  const write = library.func('long write(int fd, const uint8_t *buffer, size_t count)');
+  const byte = new Uint8Array(1);
+  let nullDevice = -1;
   const timespec = new BigInt64Array(2);
   const futexNumber = FUTEX_NUMBERS[process.arch];
   const futex = library.func('long syscall(long number, int32_t *word, int op, int value, const int64_t *timeout)');
@@ -87,6 +96,10 @@ function bind(koffi: Koffi): Libc {
       futexNumber === undefined ? null : (words) => void futex(futexNumber, words, FUTEX_WAKE_PRIVATE, 1, null),
     setScheduler: (tid, policy, param) => (setScheduler(tid, policy, param) === 0 ? 0 : -koffi.errno()),
     setAffinity: (tid, mask) => (setAffinity(tid, mask.length, mask) === 0 ? 0 : -koffi.errno()),
+    enterKernel: () => {
+      if (nullDevice < 0) nullDevice = openSync(devNull, 'w');
+      write(nullDevice, byte, 1);
+    },
     threadCpuNs: () => {
       const failed = clockGettime(CLOCK_THREAD_CPUTIME_ID, timespec);
       return failed === 0 ? Number(timespec[0]) * 1e9 + Number(timespec[1]) : -koffi.errno();

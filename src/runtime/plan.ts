@@ -8,6 +8,8 @@ import type { BridgeConfig } from '../../actors/bridge.ts';
 import type { GuestTimerConfig } from '../../actors/guest-timer.ts';
 import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
 import type { NicConfig } from '../../actors/nic-links.ts';
+import type { E1000Config } from '../../actors/e1000.ts';
+import type { QemuBackendConfig } from '../../actors/qemu-backend.ts';
 import type { SoftirqConfig } from '../../actors/softirq.ts';
 import type { TapConfig } from '../../actors/tap.ts';
 import type { TrafficClientConfig } from '../../actors/client-links.ts';
@@ -56,6 +58,8 @@ export type ActorSpec =
   | { readonly kind: 'vhost'; readonly config: VhostWorkerConfig }
   | { readonly kind: 'vhost-accelerated'; readonly config: VhostAcceleratedConfig }
   | { readonly kind: 'vhost-control'; readonly config: VhostControlConfig }
+  | { readonly kind: 'qemu'; readonly config: QemuBackendConfig }
+  | { readonly kind: 'e1000'; readonly config: E1000Config }
   | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: NetworkFunctionConfig }
   | { readonly kind: 'guest-timer'; readonly config: GuestTimerConfig }
   | { readonly kind: 'vmm'; readonly config: VmmConfig };

@@ -16,6 +16,7 @@ import { parkByFutex } from './futex-parking.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
 import { HostedThread } from './hosted-thread.ts';
 import type { CpuUse } from './hosted-thread.ts';
+import { openLibc } from './libc.ts';
 import { describePolicy, processTids, setThreadCores, setThreadPolicy } from './os-threads.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import { placeThreads } from './placement.ts';
@@ -60,6 +61,7 @@ export class ThreadHost implements Host {
   readonly memory: Memory;
   readonly places: ThreadPlace[] = [];
   readonly header: string[] = [];
+  readonly makesSystemCalls: boolean = openLibc().libc !== null;
   readonly oversubscribed: readonly string[];
   private readonly buffers: ReadonlyMap<string, SharedArrayBuffer>;
   private readonly placement: Placement;
@@ -172,7 +174,7 @@ export class ThreadHost implements Host {
     const role: ThreadRole = {
       interruptClass: assigned.interruptClass === 'switching',
       sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
-      liftsSoftirq: ['vhost', 'hardware', 'softirq'].includes(thread.plan.kind),
+      liftsSoftirq: ['vhost', 'vmm', 'hardware', 'softirq'].includes(thread.plan.kind),
     };
     await thread.answer((calls) => calls.prepare(role, [...this.absent]));
   }

@@ -10,6 +10,7 @@ import { createActor } from './actor-factory.ts';
 import { CpuBurner } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import type { Stock } from './host.ts';
+import { openLibc } from './libc.ts';
 import { currentTid, nameThread } from './os-threads.ts';
 import { SelfPolicy } from './self-policy.ts';
 import { SoftirqLoop } from './softirq-loop.ts';
@@ -61,6 +62,7 @@ class RunThread implements ThreadCalls {
       const policy = new SelfPolicy();
       if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);
     }
+    if (plan.kind === 'vmm') this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
     this.loop = this.createLoop(role, new ThreadRound([...this.actors.values()], new CpuBurner(burnIterationsPerNs)));
   }

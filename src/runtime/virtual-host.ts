@@ -27,6 +27,7 @@ const STRIDE_NS = 5e6;
  */
 export class VirtualHost implements Host {
   readonly kind = 'virtual';
+  readonly makesSystemCalls = false;
   readonly plan: Plan;
   readonly memory: Memory;
   readonly places: readonly ThreadPlace[];

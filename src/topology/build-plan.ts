@@ -21,8 +21,9 @@ import type { Crossing } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
 import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
 import { movingVms } from './scenario-provisioning.ts';
+import { connectVmmDevice, isVmmDevice, planVmmDevice } from './plan-vmm.ts';
 import type { BridgeSpec, PortSpec, Scenario, VmSpec, VnicSpec } from './scenario.ts';
-import { queueName, vhostNames } from './thread-names.ts';
+import { queueName, backendNames } from './thread-names.ts';
 
 /** Host slots for copies made by flooding, for each bridge. */
 const CLONE_SLOTS = 1024;
@@ -144,7 +145,8 @@ function connect(parts: Parts, hardware: readonly PortHardware[]): void {
     planBridge(parts, domain);
     for (const vnic of domain.vnics) {
       planTap(parts, domain, vnic);
-      planVhosts(parts, domain, vnic);
+      if (isVmmDevice(vnic.nic)) connectVmmDevice(parts, domain, vnic);
+      else planVhosts(parts, domain, vnic);
     }
     domain.hardwareVnics.forEach((vnic) => connectHardwareVnic(parts, domain, vnic));
   }
@@ -190,7 +192,7 @@ function planHardwareVnic(draft: PlanDraft, host: HostDraft, vm: VmSpec, nic: Vn
   // Frames pass it by: host memory for the queues it shares with the hardware, none of the host's frames.
   const own = [host.arena.name, `vmm:${vm.name}`];
   const buffers = nic.mode === 'direct' ? own : [...own, `guest:${vm.name}`];
-  const workers = vhostNames(nic).map((name, pair) => {
+  const workers = backendNames(nic).map((name, pair) => {
     const seat = host.seats[workerCpu(host.spec, nic, pair)];
     return draft.actorOn(draft.thread(name, 'vhost', 'vhost', seat, vm.name), name, buffers);
   });
@@ -205,17 +207,16 @@ function planVnicKernel(
   bridge: BridgeSpec,
   ports: readonly PortHardware[],
 ): VnicKernel {
-  const { arena, softirqs, seats } = host;
+  const { arena, softirqs } = host;
   const { backlogFrames } = host.spec.softirq;
   const txRings = scenario.ports.filter((port: PortSpec) => port.host === vm.host).map(({ txRing }) => txRing);
   const tap = draft.actor(nic.tap.name, 'tap', softirqs[bridge.cpu].thread, 'vhost', [arena.name]);
-  const pairs = vhostNames(nic).map((name, pair): PairKernel => {
+  const pairs = backendNames(nic).map((name, pair): PairKernel => {
     const cpu = workerCpu(host.spec, nic, pair);
-    const vhostThread = draft.thread(name, 'vhost', 'vhost', seats[cpu], vm.name);
     // Enough for a full backlog and for everything behind it, so that the backlog's own limit is what drops.
     const vhostPool = draft.slots.addPool(backlogFrames + 4 * Math.max(0, ...txRings));
     return {
-      vhost: draft.actorOn(vhostThread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]),
+      vhost: planVmmDevice(draft, host, vm, nic) ?? planVhostActor(draft, host, vm, name, cpu),
       vhostPool,
       poolHome: movingVms(scenario).has(vm.name) ? draft.home(arena, `${name}.pool`, vhostPool) : null,
       cpu,
@@ -225,6 +226,17 @@ function planVnicKernel(
     };
   });
   return { vm, nic, tap, pairs, bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, 1024, 'frames') };
+}
+
+function planVhostActor(
+  draft: PlanDraft,
+  { arena, seats }: HostDraft,
+  vm: VmSpec,
+  name: string,
+  cpu: number,
+): DraftActor {
+  const thread = draft.thread(name, 'vhost', 'vhost', seats[cpu], vm.name);
+  return draft.actorOn(thread, name, [arena.name, `guest:${vm.name}`, `vmm:${vm.name}`]);
 }
 
 function planFeedback(draft: PlanDraft, nic: VnicSpec, ports: readonly PortHardware[]): TapFeedbackConfig {

@@ -130,6 +130,11 @@ export class PlanDraft {
     return thread;
   }
 
+  /** A thread that is there already. */
+  threadNamed(name: string): DraftThread | undefined {
+    return this.threads.find((thread) => thread.name === name);
+  }
+
   /** Places an actor on `shared`, or on a thread of its own where the scenario says so. */
   actor(
     name: string,

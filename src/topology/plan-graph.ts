@@ -126,10 +126,19 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
   const { buffer } = there[0].region;
   const [vhosts, vcpus, vmms, nics] = [holds('vhost'), holds('guest'), holds('vmm'), holds('nic')];
   if (there.some(({ key }) => key === 'kicks')) {
-    return vhosts.flatMap((vhost) =>
+    return [...vhosts, ...vmms].flatMap((backend) =>
       vcpus.flatMap((vcpu) => [
-        ...((vcpu.link as GuestVcpuNicLink).share.receives ? [frames(vhost, vcpu, 'rx virtqueue')] : []),
-        frames(vcpu, vhost, 'tx virtqueue'),
+        ...(receives(vcpu.link as GuestVcpuNicLink) ? [frames(backend, vcpu, 'rx virtqueue')] : []),
+        frames(vcpu, backend, 'tx virtqueue'),
+      ]),
+    );
+  }
+  if (there.some(({ key }) => key === 'traps')) {
+    return vmms.flatMap((device) =>
+      vcpus.flatMap((vcpu) => [
+        ...(receives(vcpu.link as GuestVcpuNicLink) ? [frames(device, vcpu, 'rx descriptors')] : []),
+        frames(vcpu, device, 'tx descriptors'),
+        control(vcpu, device, 'e1000 registers'),
       ]),
     );
   }
@@ -147,6 +156,11 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
         : [frames(nic, vhost, 'vNIC RX queue'), frames(vhost, nic, 'vNIC TX queue')],
     ),
   );
+}
+
+/** Whether the vCPU takes frames from the vNIC. */
+function receives(link: GuestVcpuNicLink): boolean {
+  return link.kind === 'virtio' ? link.share.receives : link.owner;
 }
 
 /** A vNIC in mode direct: its NIC serves the vrings themselves, and the two know each other by address only. */
@@ -169,7 +183,7 @@ function vringEdges(plan: Plan): GraphEdge[] {
     guests
       .filter(({ port }) => port.macHigh === vnic.macHigh && port.macLow === vnic.macLow)
       .flatMap(({ vcpu, port }): GraphEdge[] => [
-        ...(port.share.receives ? [frames({ actor: nic }, { actor: vcpu }, 'rx virtqueue')] : []),
+        ...(receives(port) ? [frames({ actor: nic }, { actor: vcpu }, 'rx virtqueue')] : []),
         frames({ actor: vcpu }, { actor: nic }, 'tx virtqueue'),
       ]),
   );

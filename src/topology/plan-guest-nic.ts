@@ -26,10 +26,12 @@ import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
 import { ringBytes, ringLayoutAt, tokenWords } from '../virtio/ring-format.ts';
 import { VHOST_MAILBOX_WORDS } from '../virtio/vhost-mailbox.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
+import { planEmulatedNic } from './plan-vmm.ts';
+import type { EmulatedNicPlan } from './plan-vmm.ts';
 import type { VnicFeature, VnicSpec } from './scenario.ts';
 
 /** dev->tx_queue_len of the guest's interface, for each of its queues: ether_setup(), net/ethernet/eth.c. */
-const QDISC_FRAMES = 1000;
+export const QDISC_FRAMES = 1000;
 
 const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
   'event-idx': VIRTIO_F_EVENT_IDX,
@@ -53,6 +55,8 @@ export interface GuestNicPlan {
   readonly pci: Region;
   readonly activePairs: Region;
   readonly pairs: readonly GuestPairPlan[];
+  /** Of mode emulated, else null. */
+  readonly emulated: EmulatedNicPlan | null;
 }
 
 /**
@@ -64,9 +68,13 @@ export function shareOf(nic: VnicSpec, vcpu: number, vcpus: number): GuestNicSha
   return { pair: place % nic.queues, receives: place < nic.queues };
 }
 
-/** @param control memory that VMM, guest and vhost share for control. */
+/**
+ * @param memory the guest's.
+ * @param control memory that VMM, guest and vhost share for control.
+ */
 export function planGuestNic(
   draft: PlanDraft,
+  memory: Arena,
   control: Arena,
   nic: VnicSpec,
   vcpus: readonly DraftActor[],
@@ -80,7 +88,12 @@ export function planGuestNic(
       senders,
     };
   });
-  return { pci: control.reserve(PCI_TRAP_WORDS * 4), activePairs: reserveActivePairs(draft.signals), pairs };
+  return {
+    pci: control.reserve(PCI_TRAP_WORDS * 4),
+    activePairs: reserveActivePairs(draft.signals),
+    pairs,
+    emulated: nic.mode === 'emulated' ? planEmulatedNic(draft, memory, control, nic, vcpus.length) : null,
+  };
 }
 
 /** Buffers that a vNIC's rings and queue disciplines hold when all are full. */

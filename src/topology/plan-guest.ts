@@ -1,6 +1,7 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
 import { vcpuCounters } from '../../actors/guest-vcpu.ts';
-import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { E1000NicLink } from '../../actors/guest-drivers/e1000.ts';
+import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
 import type { VmmNicLink } from '../../actors/vmm.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 import { oddStrideBytes } from '../memory/frame-room.ts';
@@ -8,6 +9,7 @@ import { reserveDepot } from '../memory/magazine.ts';
 import { reserveTimerWord } from '../memory/timer-word.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
+import type { GuestNicRef } from '../virtio/guest-nic.ts';
 import { networkFunctionCounters } from '../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import { NET_HEADER_BYTES } from '../virtio/net-header.ts';
@@ -15,9 +17,17 @@ import type { BridgeDomain } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import { guestFrameRoomBytes } from './frame-lengths.ts';
 import type { HostDraft } from './plan-host.ts';
-import { allowedFeatures, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './plan-guest-nic.ts';
+import {
+  QDISC_FRAMES,
+  allowedFeatures,
+  buffersHeldAtOnce,
+  planGuestNic,
+  planNicMemory,
+  shareOf,
+} from './plan-guest-nic.ts';
 import type { GuestNicPlan } from './plan-guest-nic.ts';
 import { planFunctions } from './plan-nf.ts';
+import { isVmmDevice, vmmThread } from './plan-vmm.ts';
 import type { VmSpec, VnicSpec } from './scenario.ts';
 import { vcpuName, vmmName } from './thread-names.ts';
 
@@ -39,7 +49,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
   const control = draft.arena(`vmm:${vm.name}`);
   memory.reserve(FIRST_PAGE_BYTES);
   const strideBytes = oddStrideBytes(Math.max(...vm.nics.map(guestFrameRoomBytes)));
-  const refs = vm.nics.map((nic) => planNicMemory(memory, nic, strideBytes));
+  const refs = vm.nics.map((nic) => (nic.mode === 'emulated' ? null : planNicMemory(memory, nic, strideBytes)));
   const held = vm.nics.reduce((sum, nic) => sum + buffersHeldAtOnce(nic), 0);
   const buffers = held + vm.vcpus * MAGAZINE_BUFFERS;
   const depot = reserveDepot(memory, buffers);
@@ -52,30 +62,17 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
     addresses: Array.from({ length: buffers }, (_, i) => first.offsetBytes + i * strideBytes),
   });
 
-  const vmmThread = draft.thread(vmmName(vm.name), 'vmm', 'vmm', host.seat, vm.name);
-  const vmm = draft.actorOn(vmmThread, vmmName(vm.name), [`vmm:${vm.name}`]);
+  const vmm = draft.actorOn(vmmThread(draft, host, vm), vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
   const vcpus = Array.from({ length: vm.vcpus }, (_, i) =>
     planVcpu(draft, host, vm, i, { depot, strideBytes }, functions[i]),
   );
-  const nics = vm.nics.map((nic) => planGuestNic(draft, control, nic, vcpus));
-  const kickExitNs = host.spec.costs.table.kickExit;
+  const nics = vm.nics.map((nic) => planGuestNic(draft, memory, control, nic, vcpus));
   vm.nics.forEach((nic, port) => {
     const { pci, activePairs, pairs } = nics[port];
     const workers = workersOf(domains, nic);
-    const mac = parseMac(nic.mac);
-    const identity = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
-    vcpus.forEach((vcpu, i) => {
-      const share = shareOf(nic, i, vcpus.length);
-      const { kicks } = pairs[share.pair];
-      const backendDoorbell = workers[share.pair].thread.doorbell;
-      const owner = i === nic.vcpu;
-      const others = owner ? pairs.map(({ receiver }) => receiver).filter((each) => each !== vcpu) : [];
-      const peers = others.map(({ thread }) => thread.doorbell);
-      const signals = { kicks, backendDoorbell, kickExitNs, pci, vmmDoorbell: vmmThread.doorbell, peers };
-      const link: GuestVcpuNicLink = { nic: refs[port], share, owner, ...identity, ...signals };
-      vcpu.attachments.push({ port, link });
-    });
+    connectVcpus({ host, vm, vmm, vcpus, workers, plan: nics[port], ref: refs[port] }, port);
+    if (isVmmDevice(nic)) return;
     const link: VmmNicLink = {
       name: nic.name,
       vhosts: pairs.map(({ mailbox }, pair) => {
@@ -92,10 +89,51 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
       queueSize: nic.queueSize,
       tapFd: port,
     };
-    if (link.guestMemory !== null) vmmThread.buffers.add(link.guestMemory);
+    if (link.guestMemory !== null) vmm.thread.buffers.add(link.guestMemory);
     vmm.attachments.push({ port, link });
   });
   return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics };
+}
+
+interface NicParts {
+  readonly host: HostDraft;
+  readonly vm: VmSpec;
+  readonly vmm: DraftActor;
+  readonly vcpus: readonly DraftActor[];
+  readonly workers: readonly DraftActor[];
+  readonly plan: GuestNicPlan;
+  /** Null for a vNIC that is not virtio. */
+  readonly ref: GuestNicRef | null;
+}
+
+/** Gives every vCPU its driver of one vNIC. */
+function connectVcpus({ host, vm, vmm, vcpus, workers, plan, ref }: NicParts, port: number): void {
+  const nic = vm.nics[port];
+  const { table } = host.spec.costs;
+  const mac = parseMac(nic.mac);
+  const station = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
+  // A device that the VMM serves itself answers its registers as well, on whatever thread it has.
+  const served = isVmmDevice(nic);
+  const vmmDoorbell = served ? workers[0].thread.doorbell : vmm.thread.doorbell;
+  const exitNs = served ? table.userExit : table.kickExit;
+  vcpus.forEach((vcpu, i) => {
+    const owner = i === nic.vcpu;
+    const identity = { owner, ...station, exitNs, vmmDoorbell };
+    if (ref === null) {
+      const { traps, ...device } = plan.emulated!;
+      const vcpuDoorbells = vcpus.map(({ thread }) => thread.doorbell);
+      const own = { ...device, trap: traps[i], vcpuDoorbells, qdiscFrames: QDISC_FRAMES };
+      vcpu.attachments.push({ port, link: { kind: 'e1000', ...identity, ...own } satisfies E1000NicLink });
+      return;
+    }
+    const share = shareOf(nic, i, vcpus.length);
+    const { kicks } = plan.pairs[share.pair];
+    const backendDoorbell = workers[share.pair].thread.doorbell;
+    const others = owner ? plan.pairs.map(({ receiver }) => receiver).filter((each) => each !== vcpu) : [];
+    const peers = others.map(({ thread }) => thread.doorbell);
+    const own = { nic: ref, published: ref.published, share, kicks, backendDoorbell, pci: plan.pci, peers };
+    vcpu.attachments.push({ port, link: { kind: 'virtio', ...identity, ...own } satisfies VirtioNicLink });
+  });
 }
 
 function planVcpu(
@@ -151,6 +189,7 @@ function reserveUpTo(memory: Arena, vm: VmSpec): void {
   memory.reserve(wanted - memory.bytes);
 }
 
-function macBytes(mac: string): number[] {
+/** The six octets of an address. */
+export function macBytes(mac: string): number[] {
   return mac.split(':').map((octet) => parseInt(octet, 16));
 }

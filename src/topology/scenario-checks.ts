@@ -19,6 +19,8 @@ import { framesHeldAtOnce } from './scenario-complete.ts';
 import { didYouMean } from './suggestion.ts';
 import { actorNames, isHardwareThread } from './thread-names.ts';
 
+type ParsedNic = NonNullable<NonNullable<ParsedScenario['vms']>[number]['nics']>[number];
+
 /** A line loaded this much beyond 1 is rounding. */
 const LOAD_TOLERANCE = 1e-9;
 
@@ -169,8 +171,25 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
             ),
           ],
     ),
+    ...nics.flatMap((nic, n) => checkVmmDevice(nic, ['vms', v, 'nics', n])),
     ...checkFunction(nf, ['vms', v, 'nf'], own),
   ];
+}
+
+/** Descriptors of an e1000's ring: E1000_MIN_RXD and E1000_MAX_82544_RXD of e1000.h, as powers of two. */
+const E1000_RING_MIN = 128;
+const E1000_RING_MAX = 4096;
+
+/** What the VMM serves itself has one queue pair, and an e1000 has rings of its own kind. */
+function checkVmmDevice({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fault[] {
+  if (mode !== 'qemu' && mode !== 'emulated') return [];
+  const faults: Fault[] = [];
+  if (queues > 1) faults.push(valueFault([...path, 'queues'], `found ${queues}, allowed in mode ${mode}: 1`));
+  if (mode === 'emulated' && (queueSize < E1000_RING_MIN || queueSize > E1000_RING_MAX)) {
+    const sentence = `found ${queueSize}, allowed in mode emulated: ${E1000_RING_MIN} to ${E1000_RING_MAX}`;
+    faults.push(valueFault([...path, 'queueSize'], sentence));
+  }
+  return faults;
 }
 
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {

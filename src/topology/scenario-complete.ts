@@ -244,7 +244,7 @@ function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undef
 }
 
 function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number) {
-  const { tap, vhost, feedback } = nic;
+  const { tap, vhost, qemu, feedback } = nic;
   const txQueueLen = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
   const queueFrames = kernel.tapQueueShared ? Math.max(1, Math.floor(txQueueLen / nic.queues)) : txQueueLen;
   const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
@@ -259,6 +259,7 @@ function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number
       batch: vhost.batch === 'auto' ? kernel.vhostBatch : vhost.batch,
       busyLoopNs: vhost.busyLoop,
     },
+    qemu: { rxBurst: qemu.rxBurst === 'auto' ? kernel.qemuRxBurst : qemu.rxBurst, txBurst: qemu.txBurst },
     feedback: {
       highMark,
       lowMark: feedback.lowMark === 'auto' ? Math.floor(queueFrames * LOW_MARK_SHARE) : feedback.lowMark,

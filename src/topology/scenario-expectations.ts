@@ -25,7 +25,7 @@ export type Metric = keyof typeof METRICS;
 const METRIC_NAMES = Object.keys(METRICS) as [Metric, ...Metric[]];
 
 /** Where frames are lost: the kind of component that dropped them. */
-export const DROP_PLACES = ['nic', 'softirq', 'bridge', 'tap', 'vhost', 'guest', 'pool'] as const;
+export const DROP_PLACES = ['nic', 'softirq', 'bridge', 'tap', 'vhost', 'vmm', 'guest', 'pool'] as const;
 export const RELATIONS = ['<', '<=', '==', '>=', '>'] as const;
 
 const METRIC_TEXT = `What is measured: ${METRIC_NAMES.map((name) => `${name} (${METRICS[name].what})`).join('; ')}.`;

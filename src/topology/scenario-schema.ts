@@ -10,7 +10,14 @@ import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts
 import { nfSchema } from './scenario-nf-schema.ts';
 import { presence } from './scenario-provisioning.ts';
 import { runSchema } from './scenario-run-schema.ts';
-import { accelerationSchema, featuresSchema, feedbackSchema, tapSchema, vhostSchema } from './scenario-vnic-schema.ts';
+import {
+  accelerationSchema,
+  featuresSchema,
+  feedbackSchema,
+  qemuSchema,
+  tapSchema,
+  vhostSchema,
+} from './scenario-vnic-schema.ts';
 import {
   addressOrAuto,
   bitRate,
@@ -45,7 +52,7 @@ const RX_QUEUES_MAX = 16;
 const MTU_LEAST = 68;
 const MTU_MOST = 9000;
 
-export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'] as const;
+export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct', 'qemu', 'emulated'] as const;
 export const THREAD_KINDS = [
   'generator',
   'client',
@@ -56,6 +63,8 @@ export const THREAD_KINDS = [
   'bridge',
   'tap',
   'vhost',
+  'qemu',
+  'e1000',
   'vcpu',
   'vmm',
 ] as const;
@@ -109,7 +118,10 @@ const vnicSchema = z.strictObject({
   mode: z
     .enum(VNIC_MODES)
     .prefault('vhost')
-    .describe('How frames reach the guest: vhost, vhost-feedback, accelerated or direct. Default vhost.'),
+    .describe(
+      'How frames reach the guest: vhost, vhost-feedback, accelerated, direct, qemu (virtio-net served by the VMM in ' +
+        'user space) or emulated (full virtualization, an e1000). Default vhost.',
+    ),
   mac: macOrAuto().prefault('auto').describe('Address of the vNIC. Default auto: 52:54:00:…, as QEMU.'),
   ip: addressOrAuto().prefault('auto').describe('Address and prefix length. Default auto: in the network of its port.'),
   vcpu: integerOr('auto', 0, VCPUS_MAX - 1)
@@ -131,6 +143,7 @@ const vnicSchema = z.strictObject({
     ),
   tap: tapSchema.prefault({}).describe('The tap behind it, which a bridge names; unused by accelerated and direct.'),
   vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
+  qemu: qemuSchema.prefault({}).describe('Limits of the VMM main loop, modes qemu and emulated.'),
   feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),
   acceleration: accelerationSchema.prefault({}).describe('Hardware queues of mode accelerated.'),
   features: featuresSchema,

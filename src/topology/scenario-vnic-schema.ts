@@ -39,6 +39,19 @@ export const vhostSchema = z.strictObject({
     .describe('Time to poll before sleeping. Default 0us, off: vhost_net_busy_poll, drivers/vhost/net.c.'),
 });
 
+export const qemuSchema = z.strictObject({
+  rxBurst: z
+    .union([z.literal(['auto', 'none']), integer(1, 65_536)], { error: () => 'auto, none, or an integer from 1' })
+    .prefault('auto')
+    .describe(
+      'Frames one callback reads from the tap. Default auto: by the time of the kernel, none (until it is dry) or 50 ' +
+        '(tap_send, net/tap.c).',
+    ),
+  txBurst: integer(1, 65_536)
+    .prefault(256)
+    .describe('Frames one bottom half sends, mode qemu. Default 256: TX_BURST, hw/net/virtio-net.c.'),
+});
+
 export const feedbackSchema = z.strictObject({
   highMark: integerOr('auto', 1, 65_536)
     .prefault('auto')

@@ -126,6 +126,8 @@ export interface VnicSpec {
     readonly batch: number;
     readonly busyLoopNs: number;
   };
+  /** Frames of one callback of the VMM's main loop, modes qemu and emulated. */
+  readonly qemu: { readonly rxBurst: number | 'none'; readonly txBurst: number };
   /** Marks in frames of the tap queue. */
   readonly feedback: { readonly highMark: number; readonly lowMark: number; readonly timeoutNs: number | 'none' };
   readonly acceleration: {

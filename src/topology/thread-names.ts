@@ -5,6 +5,8 @@ export const generatorName = (port: string): string => `generator-${port}`;
 export const clientName = (port: string): string => `client-${port}`;
 export const sinkName = (port: string): string => `sink-${port}`;
 export const vhostName = (nic: string): string => `vhost-${nic}`;
+export const qemuName = (nic: string): string => `qemu-${nic}`;
+export const e1000Name = (nic: string): string => `e1000-${nic}`;
 export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
 export const guestTimerName = (vm: string): string => `${vm}/timer`;
 export const vmmName = (vm: string): string => `${vm}/vmm`;
@@ -18,8 +20,13 @@ export function softirqName(hosts: readonly { readonly name: string }[], host: s
   return hosts.length === 1 ? `softirq${cpu}` : `${host}/softirq${cpu}`;
 }
 
-/** A vNIC's vhost workers: one for each queue pair, or a single one where it only controls. */
-export function vhostNames({ name, mode, queues }: Pick<VnicSpec, 'name' | 'mode' | 'queues'>): string[] {
+/**
+ * What moves a vNIC's frames, or controls who does: a vhost worker for each queue pair, a single one where it only
+ * controls, or a device that the VMM serves itself.
+ */
+export function backendNames({ name, mode, queues }: Pick<VnicSpec, 'name' | 'mode' | 'queues'>): string[] {
+  if (mode === 'qemu') return [qemuName(name)];
+  if (mode === 'emulated') return [e1000Name(name)];
   const workers = mode === 'direct' ? 1 : queues;
   return Array.from({ length: workers }, (_, pair) => queueName(vhostName(name), pair));
 }
@@ -49,7 +56,7 @@ export function actorNames({ hosts, ports, bridges, vms, traffic }: NamedCompone
     ...traffic.connections.map(({ port }) => clientName(port)),
     ...bridges.map(({ name }) => name),
     ...vms.flatMap(({ name, vcpus, nics }) => [
-      ...nics.flatMap((nic) => [nic.tap.name, ...vhostNames(nic)]),
+      ...nics.flatMap((nic) => [nic.tap.name, ...backendNames(nic)]),
       ...Array.from({ length: vcpus }, (_, i) => vcpuName(name, i)),
       vmmName(name),
     ]),

@@ -1,5 +1,6 @@
 /** A guest's vCPUs, brought up through the VMM actor; the test is the vhost device behind each vNIC, byte for byte. */
-import type { GuestVcpu, GuestVcpuConfig, GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { GuestVcpu, GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
+import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
 import type { Vmm, VmmNicLink } from '../../actors/vmm.ts';
 import { Doorbell, EventWord } from '../../src/memory/doorbell.ts';
 import { depotEntries } from '../../src/memory/magazine.ts';
@@ -34,7 +35,7 @@ export class GuestBed {
     const links = bed.planOf('vm0/vmm').attachments.map(({ link }) => link as VmmNicLink);
     this.devices = links.map(({ vhosts }) => new VhostBackend(bed.memory, vhosts[0].mailbox, this.guest));
     this.kicks = links.map((_, v) =>
-      bed.link<GuestVcpuNicLink>('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
+      bed.link<VirtioNicLink>('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
     );
     this.bells = [0, 1].map((i) => {
       const thread = bed.plan.threads.find(({ name }) => name === `vm0/vcpu${i}`)!;
@@ -73,8 +74,7 @@ export class GuestBed {
   private get isUp(): boolean {
     const served = this.devices.every((device) => device.queue(RX) !== null && device.queue(TX) !== null);
     return (
-      served &&
-      [0, 1].every((v) => this.bed.word(this.bed.link<GuestVcpuNicLink>('vm0/vcpu0', v).nic.published)[0] === 1)
+      served && [0, 1].every((v) => this.bed.word(this.bed.link<VirtioNicLink>('vm0/vcpu0', v).nic.published)[0] === 1)
     );
   }
 

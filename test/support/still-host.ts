@@ -9,6 +9,7 @@ import type { Plan } from '../../src/runtime/plan.ts';
  */
 export class StillHost implements Host {
   readonly kind = 'threads';
+  readonly makesSystemCalls = false;
   readonly plan: Plan;
   readonly memory: Memory;
   readonly places: readonly ThreadPlace[];

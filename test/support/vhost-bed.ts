@@ -2,7 +2,7 @@
  * A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the
  * CPU.
  */
-import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
 import type { VhostWorker } from '../../actors/vhost-worker.ts';
 import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from '../../actors/vhost-links.ts';
 import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
@@ -58,7 +58,7 @@ export class VhostBed {
     this.tap = bed.link<VhostTapLink>(VHOST, VHOST_TAP_PORT);
     this.link = bed.link<VhostGuestLink>(VHOST, VHOST_GUEST_PORT);
     this.guest = new GuestMemory(bed.memory.buffer(this.link.guestMemory));
-    const { nic } = bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
+    const { nic } = bed.link<VirtioNicLink>('vm0/vcpu0', 0);
     const [pair] = nic.pairs;
     const bind = ({ layout, tokens }: GuestQueueRef) =>
       new SplitDriverQueue({ memory: this.guest, layout, features, tokens: bed.memory.words(tokens) });

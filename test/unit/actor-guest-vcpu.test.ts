@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
+import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import { ipv4ChecksumOk } from '../../src/net/checksum.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
@@ -225,6 +225,6 @@ describe('transmission', () => {
   });
 });
 
-function nicOf(g: GuestBed, vnic: number): GuestVcpuNicLink['nic'] {
-  return g.bed.link<GuestVcpuNicLink>('vm0/vcpu0', vnic).nic;
+function nicOf(g: GuestBed, vnic: number): VirtioNicLink['nic'] {
+  return g.bed.link<VirtioNicLink>('vm0/vcpu0', vnic).nic;
 }

@@ -18,13 +18,13 @@ describe('waiting for the guest', () => {
   it('ends when every vNIC is up', async () => {
     const host = new StillHost(plan);
     expect(owned).toHaveLength(2);
-    for (const { nic } of owned) host.memory.words(nic.published)[0] = 1;
+    for (const { published } of owned) host.memory.words(published)[0] = 1;
     expect(await waitUntilReady(host)).toBe(0);
   });
 
   it('gives up with what the VM has to say, naming the vNIC that is down', async () => {
     const host = new StillHost(plan);
-    host.memory.words(owned[0].nic.published)[0] = 1;
+    host.memory.words(owned[0].published)[0] = 1;
     await expect(waitUntilReady(host)).rejects.toThrow(
       /^the guest did not bring up vNIC 1 of vm0\/vcpu1 within 5 s\nvm0\/vcpu0 reports:\n {2}vm0\/vcpu0 has stood still\n/,
     );

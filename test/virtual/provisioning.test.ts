@@ -36,8 +36,11 @@ function counter(host: VirtualHost, actor: string, name: string): number {
   return takeSnapshot(host).counters.get(actor)![found.counters.findIndex((each) => each.name === name)];
 }
 
+/** What the VMM serves itself does not come and go. */
+type MovingMode = Exclude<VnicMode, 'qemu' | 'emulated'>;
+
 /** Places where a flood leaves frames that a removed VM can no longer take or send. */
-const WENT_WITH_IT: Readonly<Record<VnicMode, readonly (readonly [actor: string, counter: string])[]>> = {
+const WENT_WITH_IT: Readonly<Record<MovingMode, readonly (readonly [actor: string, counter: string])[]>> = {
   vhost: [
     ['tap2', 'tx_no_reader'],
     ['vhost-vnic2', 'rx_purged'],
@@ -51,7 +54,7 @@ const WENT_WITH_IT: Readonly<Record<VnicMode, readonly (readonly [actor: string,
   direct: [['vm1/vcpu0', 'removed']],
 };
 
-describe.each<VnicMode>(['vhost', 'vhost-feedback', 'accelerated', 'direct'])('a VM with %s vNICs', (mode) => {
+describe.each<MovingMode>(['vhost', 'vhost-feedback', 'accelerated', 'direct'])('a VM with %s vNICs', (mode) => {
   it('comes, carries its stream, goes, and comes again; no frame and no buffer is ever unaccounted for', async () => {
     const host = await readyHost(mode);
     const delivered = (): number => counter(host, 'sink-eth1', 'rx_second');
