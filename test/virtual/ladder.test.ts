@@ -1,0 +1,75 @@
+/** The rungs of network virtualization in one order, and what tells them apart. */
+import { describe, expect, it } from 'vitest';
+import { runScenario } from '../../src/experiment/run.ts';
+import type { RunResult } from '../../src/experiment/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual-host.ts';
+import { buildPlan } from '../../src/topology/build-plan.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
+
+const LADDER = ['emulated', 'qemu', 'vhost', 'accelerated', 'direct'];
+const PHASES =
+  'run.phases=[{name: load, rate: 120kpps, duration: 300ms}, {name: flood, rate: 500kpps, duration: 300ms}]';
+
+function runAs(modes: readonly [string, string], overrides: readonly string[] = []): Promise<RunResult> {
+  const scenario = loadScenario('ladder', {
+    overrides: [
+      ...modes.map((mode, nic) => `vms.vm0.nics.vnic${nic}.mode=${mode}`),
+      ...['run.warmup=200ms', 'run.settle=200ms', 'expect=[]', PHASES],
+      ...overrides,
+    ],
+  });
+  const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
+  return runScenario(scenario, host, { signal: new AbortController().signal });
+}
+
+function expectWhole(result: RunResult): void {
+  expect(result.ledger.faults).toEqual([]);
+  expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
+}
+
+describe('the ladder', () => {
+  it('each rung carries more of a flood than the one below it, and no less of a load; every ledger balances', async () => {
+    const delivered: number[][] = [];
+    for (const mode of LADDER) {
+      const result = await runAs([mode, mode]);
+      expectWhole(result);
+      delivered.push(result.phases.map(({ total }) => total.deliveredFrames));
+    }
+    for (let rung = 1; rung < LADDER.length; rung++) {
+      const [load, flood] = delivered[rung];
+      expect(load, `${LADDER[rung]}, load`).toBeGreaterThanOrEqual(0.999 * delivered[rung - 1][0]);
+      expect(flood, `${LADDER[rung]}, flood`).toBeGreaterThan(delivered[rung - 1][1]);
+    }
+    const [emulated, qemu, vhost] = delivered.map(([load]) => load);
+    expect(emulated).toBeLessThan(0.8 * qemu);
+    expect(qemu).toBeLessThan(0.9 * vhost);
+  }, 60_000);
+
+  it.each([
+    ['emulated', 'qemu'],
+    ['emulated', 'vhost'],
+    ['qemu', 'accelerated'],
+    ['emulated', 'direct'],
+  ] as const)('%s beside %s: the guest forwards between them, and everything is found', async (first, second) => {
+    const phases = 'run.phases=[{name: load, rate: 10kpps, duration: 1s}]';
+    const result = await runAs([first, second], [phases]);
+    expectWhole(result);
+    expect(result.phases[0].total.droppedFrames).toBe(0);
+  });
+
+  it('an emulated vNIC makes one exit for each frame sent, and five more for each interrupt', async () => {
+    const result = await runAs(['emulated', 'emulated'], ['run.phases=[{name: load, rate: 2kpps, duration: 1s}]']);
+    const { register_exits: exits, tx_kicks: tails, rx_kicks: refills, interrupts } = result.counters['vm0/vcpu0'];
+    expect(tails).toBeGreaterThanOrEqual(result.counters['vm0/vcpu0'].tx_packets);
+    // ICR, IMC and its flush, IMS and its flush; the vNIC's first unmasking has no interrupt before it.
+    expect(exits - tails - refills).toBe(5 * interrupts + 2);
+  });
+
+  it('with packed virtqueues mode qemu carries the same', async () => {
+    const packed = [0, 1].map((nic) => `vms.vm0.nics.vnic${nic}.features=[event-idx, ring-packed]`);
+    const phases = 'run.phases=[{name: load, rate: 40kpps, duration: 1s}]';
+    const result = await runAs(['qemu', 'qemu'], [phases, ...packed]);
+    expectWhole(result);
+    expect(result.phases[0].total.droppedFrames).toBe(0);
+  });
+});
