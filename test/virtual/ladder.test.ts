@@ -7,6 +7,8 @@ import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
 
 const LADDER = ['emulated', 'qemu', 'vhost', 'accelerated', 'direct'];
+const LOAD = 0;
+const FLOOD = 1;
 const PHASES =
   'run.phases=[{name: load, rate: 120kpps, duration: 300ms}, {name: flood, rate: 500kpps, duration: 300ms}]';
 
@@ -28,21 +30,19 @@ function expectWhole(result: RunResult): void {
 }
 
 describe('the ladder', () => {
-  it('each rung carries more of a flood than the one below it, and no less of a load; every ledger balances', async () => {
+  it('each rung carries more of a load than the one below it until all is carried; every ledger balances', async () => {
     const delivered: number[][] = [];
     for (const mode of LADDER) {
       const result = await runAs([mode, mode]);
       expectWhole(result);
       delivered.push(result.phases.map(({ total }) => total.deliveredFrames));
     }
-    for (let rung = 1; rung < LADDER.length; rung++) {
-      const [load, flood] = delivered[rung];
-      expect(load, `${LADDER[rung]}, load`).toBeGreaterThanOrEqual(0.999 * delivered[rung - 1][0]);
-      expect(flood, `${LADDER[rung]}, flood`).toBeGreaterThan(delivered[rung - 1][1]);
-    }
-    const [emulated, qemu, vhost] = delivered.map(([load]) => load);
-    expect(emulated).toBeLessThan(0.8 * qemu);
-    expect(qemu).toBeLessThan(0.9 * vhost);
+    const [emulated, qemu, vhost, accelerated, direct] = delivered;
+    expect(emulated[LOAD]).toBeLessThan(0.8 * qemu[LOAD]);
+    expect(qemu[LOAD]).toBeLessThan(0.9 * vhost[LOAD]);
+    // A flood takes the core from whoever shares it with softirq, so what it leaves the first three is no ladder.
+    for (const inHost of [emulated, qemu, vhost]) expect(inHost[FLOOD]).toBeLessThan(0.5 * accelerated[FLOOD]);
+    expect(accelerated[FLOOD]).toBeLessThan(direct[FLOOD]);
   }, 60_000);
 
   it.each([

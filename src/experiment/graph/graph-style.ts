@@ -69,4 +69,5 @@ export const THREAD_STYLES: readonly { readonly kind: ThreadKind; readonly label
     { kind: 'softirq', label: 'softirq runs', colour: ORANGE },
     { kind: 'vhost', label: 'vhost runs', colour: BLUE },
     { kind: 'vcpu', label: 'vCPUs run', colour: GREEN },
+    { kind: 'vmm', label: 'VMM runs', colour: PURPLE },
   ];

@@ -75,7 +75,7 @@ export function threadRow({ points }: SweepResult): ShareRow {
   return {
     title: 'What the host’s threads did',
     label: 'of one core',
-    layers,
+    layers: layers.filter(({ valueOf }) => points.some((point) => valueOf(point) >= NOTABLE_RATIO)),
     overlays: [waiting('vhost', 'none'), waiting('softirq', '2 3')],
     // A core's accounts may be a tick apart, so a little more than whole cores is none more.
     max: Math.max(1, Math.ceil(most - 0.1)),

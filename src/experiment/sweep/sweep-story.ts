@@ -48,12 +48,17 @@ function directionsText({ streams, egressFps }: PointResult): string {
   return ` (${parts.join(', ')})`;
 }
 
+const NAMES = { softirq: 'softirq', vhost: 'vhost', vmm: 'the VMM', vcpu: 'vCPUs' };
+/** Of a core. */
+const NOTABLE_CORES = 0.01;
+
 function threadText(point: PointResult): string {
-  const parts = (['softirq', 'vhost', 'vcpu'] as const).flatMap((kind) => {
+  const parts = (['softirq', 'vhost', 'vmm', 'vcpu'] as const).flatMap((kind) => {
     const shares = sharesOf(point, kind);
-    if (shares === null) return [];
+    // A VMM that serves no vNIC has nothing to do with the load.
+    if (shares === null || (kind === 'vmm' && shares.runningCores < NOTABLE_CORES)) return [];
     const waited = shares.waitingRatio === null ? '' : ` and waited ${formatShare(shares.waitingRatio)} of the time`;
-    return [`${kind === 'vcpu' ? 'vCPUs' : kind} used ${formatShare(shares.runningCores)} of a core${waited}`];
+    return [`${NAMES[kind]} used ${formatShare(shares.runningCores)} of a core${waited}`];
   });
   if (parts.length === 0) return '';
   return `There ${parts.join('; ')}.`;
