@@ -102,7 +102,9 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   if (passes > 0 && dry >= passes * LACKING_RATIO) {
     const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
     const vcpuRow = threadRowOf(run, phase, vcpu);
-    const lack = `found no receive buffer from the guest in ${formatShare(dry / passes)} of its passes`;
+    // A pass that began before the phase and ended dry within it makes the one count larger than the other.
+    const share = formatShare(Math.min(1, dry / passes));
+    const lack = `found no receive buffer from the guest in ${share} of its passes`;
     const starved = state === 'starved' ? `${tellThread(phase, row)}, and when it ran it ` : '';
     const text = `${worker} ${starved}${lack}: ${vcpu}, which posts them, ${tellThread(phase, vcpuRow)}`;
     return { text, kind: `no buffers, ${state} before ${stateOf(vcpuRow)}` };
