@@ -5,7 +5,7 @@ import { SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/fra
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
-import { ETH_DST_BYTE, macHigh, macLow, wireTimeNs } from '../src/net/ethernet.ts';
+import { ETH_DST_BYTE, macHigh, macLow, wireBytes } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
 import { ReceiveSideScaling, evenIndirection } from '../src/net/receive-side-scaling.ts';
 import { NicVnic } from './acceleration/nic-vnic.ts';
@@ -54,7 +54,8 @@ export class Nic implements Actor {
   readonly name: string;
   debtNs = 0;
   private readonly memory: Memory;
-  private readonly speedBps: number;
+  /** Time of one byte on the wire. */
+  private readonly byteNs: number;
   private readonly frameBytesMax: number;
   private readonly interruptGapNs: number;
   private readonly counters: CounterPage;
@@ -77,7 +78,7 @@ export class Nic implements Actor {
   constructor(memory: Memory, config: NicConfig) {
     this.memory = memory;
     this.name = config.name;
-    this.speedBps = config.speedBps;
+    this.byteNs = 8e9 / config.speedBps;
     this.frameBytesMax = config.frameBytesMax;
     this.interruptGapNs = config.interruptGapNs;
     this.counters = new CounterPage(memory, config.counters);
@@ -244,6 +245,7 @@ export class Nic implements Actor {
     let bytes = 0;
     let sent = 0;
     let taken = 0;
+    const byteNs = this.byteNs;
     let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
       const id = tx.take();
@@ -256,7 +258,7 @@ export class Nic implements Actor {
         continue;
       }
       copyWords(wire.words, wire.frameWord(), words, header + SLOT_FRAME_WORD, (length + 3) >> 2);
-      busyUntil += wireTimeNs(length, this.speedBps);
+      busyUntil += wireBytes(length) * byteNs;
       wire.send(length, nowNs, 0);
       bytes += length;
       sent++;
@@ -286,6 +288,7 @@ export class Nic implements Actor {
     let sent = 0;
     let taken = 0;
     let errors = 0;
+    const byteNs = this.byteNs;
     let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
       // Into the wire's next cell, which stays free when the frame turns out to be for a neighbour.
@@ -299,7 +302,7 @@ export class Nic implements Actor {
         this.switchTo(vnic, wire.words, wire.bytes, wire.frameByte(), length);
         continue;
       }
-      busyUntil += wireTimeNs(length, this.speedBps);
+      busyUntil += wireBytes(length) * byteNs;
       wire.send(length, nowNs, 0);
       bytes += length;
       sent++;

@@ -4,7 +4,7 @@ import { Histogram } from '../src/memory/histogram.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
 import { NO_CONNECTION } from '../src/net/connection-table.ts';
 import { Deadlines } from '../src/net/deadlines.ts';
-import { ETHERTYPE_ARP, ETH_HEADER_BYTES, etherType, wireTimeNs } from '../src/net/ethernet.ts';
+import { ETHERTYPE_ARP, ETH_HEADER_BYTES, etherType, wireBytes } from '../src/net/ethernet.ts';
 import { REQUEST_MAGIC, RESPONSE_MAGIC, messageExchange, writeMessage } from '../src/net/exchange-message.ts';
 import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeWireBytes } from '../src/net/exchange-streams.ts';
 import { TcpEndpoint } from '../src/net/tcp-endpoint.ts';
@@ -303,7 +303,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
   send(_at: number, lengthBytes: number): void {
     const counts = this.counters.values;
     this.tx!.send(lengthBytes, this.polledNs, 0);
-    this.wireFreeNs += wireTimeNs(lengthBytes, this.config.speedBps);
+    this.wireFreeNs += (wireBytes(lengthBytes) * 8e9) / this.config.speedBps;
     this.unpublished = true;
     counts[TX_PACKETS]++;
     counts[TX_BYTES] += lengthBytes;

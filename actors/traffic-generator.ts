@@ -3,7 +3,7 @@ import { CounterPage } from '../src/memory/counter-page.ts';
 import { Histogram } from '../src/memory/histogram.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireSender } from '../src/memory/wire-ring.ts';
-import { wireTimeNs } from '../src/net/ethernet.ts';
+import { wireBytes } from '../src/net/ethernet.ts';
 import type { TrafficSource } from '../src/net/traffic-source.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
@@ -131,7 +131,8 @@ export class TrafficGenerator implements Actor {
   private readonly throttleWords: Int32Array;
   private readonly throttleRates: Float64Array;
   private readonly streams: Stream[];
-  private readonly speedBps: number;
+  /** Time of one byte on the wire. */
+  private readonly byteNs: number;
   private wire: WireSender | null = null;
   private changesSeen = 0;
   private wireFreeNs = 0;
@@ -144,7 +145,7 @@ export class TrafficGenerator implements Actor {
     this.lateness = new Histogram(memory, config.lateness);
     this.throttleWords = memory.words(config.throttle);
     this.throttleRates = memory.doubles(config.throttle);
-    this.speedBps = config.speedBps;
+    this.byteNs = 8e9 / config.speedBps;
     this.streams = config.streams.map((pacing, i) => new Stream(sources[i], pacing));
   }
 
@@ -179,6 +180,7 @@ export class TrafficGenerator implements Actor {
     const room = wire.writable(budget);
     const most = room < budget ? room : budget;
     if (most === 0) this.counters.values[WIRE_FULL]++;
+    const byteNs = this.byteNs;
     let wireFree = this.wireFreeNs;
     let bytes = 0;
     let sent = 0;
@@ -186,7 +188,7 @@ export class TrafficGenerator implements Actor {
       const due = stream.dueNs;
       const length = stream.source.write(wire.bytes, wire.words, wire.frameByte(), stream.seq, due);
       const startsNs = due > wireFree ? due : wireFree;
-      wireFree = startsNs + wireTimeNs(length, this.speedBps);
+      wireFree = startsNs + wireBytes(length) * byteNs;
       wire.send(length, due, 0);
       stream.advance();
       bytes += length;

@@ -98,10 +98,13 @@ export function formatMac(high: number, low: number): string {
   return digits.replace(/(..)(?=.)/g, '$1:');
 }
 
-/** Nanoseconds a frame occupies the wire: padding to the minimum, FCS, preamble and gap included. */
-export function wireTimeNs(frameBytesWithoutFcs: number, bitsPerSecond: number): number {
-  const size = Math.max(frameBytesWithoutFcs + ETH_FCS_BYTES, ETH_FRAME_MIN_BYTES);
-  return ((size + ETH_GAP_BYTES) * 8e9) / bitsPerSecond;
+/**
+ * Bytes of wire a frame takes up: padding to the minimum, FCS, preamble and gap included. A whole number on purpose: a
+ * sender that multiplies it by the time of a byte itself gets no number boxed for each frame.
+ */
+export function wireBytes(frameBytesWithoutFcs: number): number {
+  const size = frameBytesWithoutFcs + ETH_FCS_BYTES;
+  return (size < ETH_FRAME_MIN_BYTES ? ETH_FRAME_MIN_BYTES : size) + ETH_GAP_BYTES;
 }
 
 /** Most frames per second of one size that fit the wire; the size includes the FCS (RFC 2544 section 20). */

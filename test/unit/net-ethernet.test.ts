@@ -11,7 +11,7 @@ import {
   macHigh,
   macLow,
   parseMac,
-  wireTimeNs,
+  wireBytes,
   writeMac,
 } from '../../src/net/ethernet.ts';
 
@@ -49,16 +49,16 @@ describe('Ethernet header', () => {
 
 describe('wire arithmetic', () => {
   it('gives 84 byte times to the smallest frame: 672 ns at 1 Gbit/s', () => {
-    expect(wireTimeNs(60, 1e9)).toBe(672);
-    expect(wireTimeNs(14, 1e9)).toBe(672);
-    expect(wireTimeNs(61, 1e9)).toBe(680);
-    expect(wireTimeNs(1514, 10e9)).toBeCloseTo(1230.4, 9);
+    expect(wireBytes(60)).toBe(84);
+    expect(wireBytes(14)).toBe(84);
+    expect(wireBytes(61)).toBe(85);
+    expect(wireBytes(1514)).toBe(1538);
   });
 
   it('gives the well-known line rates at 1 Gbit/s', () => {
     const sizes = [64, 128, 256, 512, 1024, 1280, 1518];
     const rates = [1_488_095, 844_594, 452_898, 234_962, 119_731, 96_153, 81_274];
     expect(sizes.map((size) => Math.floor(lineRateFps(size, 1e9)))).toEqual(rates);
-    for (const size of sizes) expect(wireTimeNs(size - 4, 1e9) * lineRateFps(size, 1e9)).toBeCloseTo(1e9, 3);
+    for (const size of sizes) expect(wireBytes(size - 4) * 8 * lineRateFps(size, 1e9)).toBeCloseTo(1e9, 3);
   });
 });
