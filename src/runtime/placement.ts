@@ -50,10 +50,10 @@ const FAIR: ThreadPolicy = { class: 'other', nice: 0 };
  *
  * A softirq thread is in interrupt class if this process may use SCHED_FIFO and has koffi to enter and leave it
  * quickly; its peers are at nice 0. Otherwise it stays at nice 0, and its peers on the same core go to SCHED_IDLE (or
- * nice 19), which a waking nice-0 thread preempts at once. Hardware threads run at nice -20 if allowed, and so do the
- * main thread and V8's helpers: at nice 0 beside a spinning nice -20 thread they get a hundredth of the core, and
- * compilation and garbage collection, for which every thread waits, with them. A class that a need names overrules
- * this.
+ * nice 19), which a waking nice-0 thread preempts at once. Hardware threads run at nice -20 if allowed, so that what
+ * strays onto their core gets a hundredth of it. So do the main thread and V8's helpers wherever they are: their core's
+ * other threads are never done, and a sample or a collection must not wait its turn among them. A class that a need
+ * names overrules this.
  *
  * Throws when a need names a core that is not allowed, or when none is allowed.
  */
