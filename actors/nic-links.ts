@@ -88,6 +88,8 @@ export interface NicVnicLink {
   readonly guestMemory: string;
   readonly macHigh: number;
   readonly macLow: number;
+  /** Its VLAN on the wire, which the guest does not see; VLAN_NONE for frames without a tag. */
+  readonly vlan: number;
   /** How many of the pairs are in use. */
   readonly activePairs: Region;
   readonly pairs: readonly NicVnicPairLink[];

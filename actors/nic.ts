@@ -7,6 +7,7 @@ import { TapFeedback } from '../src/memory/port-mask.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
 import { ETH_DST_BYTE, macHigh, macLow, wireBytes } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
+import { VLAN_MAX, vlanOf } from '../src/net/vlan.ts';
 import { ReceiveSideScaling, evenIndirection } from '../src/net/receive-side-scaling.ts';
 import { NicVnic } from './acceleration/nic-vnic.ts';
 import type { NicVnicPair } from './acceleration/nic-vnic.ts';
@@ -39,8 +40,8 @@ const {
 } = indexCounters(NIC_COUNTERS);
 
 /**
- * A network interface card. Frames for a vNIC that has queues of its own here are classified by destination address and
- * go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each flow to one of
+ * A network interface card. Frames for a vNIC that has queues of its own here are classified by VLAN and destination
+ * address and go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each flow to one of
  * them. Receiving costs the host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped
  * here, in hardware. Transmission leaves at line rate.
  *
@@ -71,8 +72,8 @@ export class Nic implements Actor {
   private txBusyUntilNs = 0;
   private timers: readonly { readonly feedback: TapFeedback; readonly timeoutNs: number }[] = [];
   private readonly vnics: (NicVnic | null)[] = [];
-  /** Destination address to vNIC: exact match, nothing learnt, nothing forgotten. */
-  private readonly classifier = new Fdb({ ageingNs: Infinity });
+  /** By VLAN, destination address to vNIC: exact match, nothing learnt, nothing forgotten. */
+  private readonly classifiers: (Fdb | null)[] = Array.from({ length: VLAN_MAX + 1 }, () => null);
   private vnicCount = 0;
 
   constructor(memory: Memory, config: NicConfig) {
@@ -111,7 +112,8 @@ export class Nic implements Actor {
   private attachVnic(index: number, link: NicVnicLink): void {
     while (this.vnics.length <= index) this.vnics.push(null);
     this.vnics[index] = new NicVnic(this.memory, link, this.interruptGapNs);
-    this.classifier.learn(link.macHigh, link.macLow, index, 0);
+    const classifier = (this.classifiers[link.vlan] ??= new Fdb({ ageingNs: Infinity }));
+    classifier.learn(link.macHigh, link.macLow, index, 0);
     this.vnicCount++;
   }
 
@@ -132,7 +134,7 @@ export class Nic implements Actor {
     this.counters.values[TX_FROM_GUEST] += left;
     this.counters.values[TX_VNIC_REMOVED] += left;
     this.vnics[index] = null;
-    this.classifier.forgetPort(index);
+    for (const classifier of this.classifiers) classifier?.forgetPort(index);
     this.vnicCount--;
   }
 
@@ -218,10 +220,13 @@ export class Nic implements Actor {
     return this.rss === null ? 0 : this.rss.queueOf(wire.bytes, wire.frameByte(), length);
   }
 
-  /** The vNIC whose address the frame at byte `from` is for. */
+  /** The vNIC whose VLAN and address the frame at byte `from` is for. */
   private vnicOf(bytes: Uint8Array, from: number): NicVnic | null {
+    const vlan = vlanOf(bytes, from);
+    const classifier = vlan <= VLAN_MAX ? this.classifiers[vlan] : null;
+    if (classifier === null) return null;
     const at = from + ETH_DST_BYTE;
-    const index = this.classifier.lookup(macHigh(bytes, at), macLow(bytes, at), 0);
+    const index = classifier.lookup(macHigh(bytes, at), macLow(bytes, at), 0);
     return index < 0 ? null : this.vnics[index];
   }
 

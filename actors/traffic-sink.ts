@@ -3,9 +3,10 @@ import { CounterPage } from '../src/memory/counter-page.ts';
 import { Histogram } from '../src/memory/histogram.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver } from '../src/memory/wire-ring.ts';
-import { ETHERTYPE_ARP, etherType } from '../src/net/ethernet.ts';
+import { ETHERTYPE_ARP } from '../src/net/ethernet.ts';
 import type { TrafficCheck } from '../src/net/traffic-check.ts';
 import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../src/net/traffic-check.ts';
+import { carriedType } from '../src/net/vlan.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 
@@ -89,7 +90,7 @@ export class TrafficSink implements Actor {
       const verdict = check.verify(wire.bytes, wire.words, wire.frameByte(), length);
       bytes += length;
       if (verdict === FRAME_FOREIGN) {
-        counts[etherType(wire.bytes, wire.frameByte()) === ETHERTYPE_ARP ? RX_ARP : RX_FOREIGN]++;
+        counts[carriedType(wire.bytes, wire.frameByte()) === ETHERTYPE_ARP ? RX_ARP : RX_FOREIGN]++;
       } else if (verdict === FRAME_CORRUPT) {
         counts[RX_CORRUPT]++;
       } else {

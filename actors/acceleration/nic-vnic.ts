@@ -2,7 +2,8 @@ import type { Memory } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
 import type { WireSender } from '../../src/memory/wire-ring.ts';
-import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
+import { ETH_HEADER_BYTES, ETH_TYPE_BYTE } from '../../src/net/ethernet.ts';
+import { VLAN_NONE, VLAN_TAG_BYTES, insertTag } from '../../src/net/vlan.ts';
 import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { ReceiveSideScaling, evenIndirection } from '../../src/net/receive-side-scaling.ts';
 import { ActivePairs } from '../../src/virtio/active-pairs.ts';
@@ -13,6 +14,9 @@ import type { DpaaPort } from './dpaa.ts';
 import { createPort } from './queues.ts';
 import type { SriovPort } from './sriov.ts';
 
+/** Destination and source, before a tag. */
+const ADDRESSES_BYTES = ETH_TYPE_BYTE;
+
 /** One queue pair of a vNIC inside the NIC: its queues, and the DMA between the wire and its guest's memory. */
 export class NicVnicPair {
   readonly queues: DpaaPort | SriovPort | DirectPort;
@@ -21,15 +25,23 @@ export class NicVnicPair {
   private readonly rxPeers: readonly Ringer[];
   private readonly txPeers: readonly Ringer[];
   private readonly notifyGapNs: number;
+  private readonly vlan: number;
+  /** What its frames are longer by on the wire than in the guest. */
+  private readonly tagBytes: number;
   private delivered = 0;
   /** Frames were received, or sent, that the other side has not been told of. */
   private rxPending = false;
   private txPending = false;
   private nextNotifyNs = 0;
 
-  /** @param notifyGapNs least time between two notifications: the card's interrupt moderation. */
-  constructor(memory: Memory, guest: GuestMemory, link: NicVnicPairLink, notifyGapNs: number) {
+  /**
+   * @param vlan VLAN of its vNIC, or VLAN_NONE.
+   * @param notifyGapNs least time between two notifications: the card's interrupt moderation.
+   */
+  constructor(memory: Memory, guest: GuestMemory, link: NicVnicPairLink, vlan: number, notifyGapNs: number) {
     this.guest = guest;
+    this.vlan = vlan;
+    this.tagBytes = vlan === VLAN_NONE ? 0 : VLAN_TAG_BYTES;
     this.queues = createPort(memory, link.queues, guest);
     this.event = link.event === null ? null : new EventWord(memory, link.event);
     this.rxPeers = link.rxDoorbells.map((region) => new Ringer(memory, region));
@@ -37,20 +49,35 @@ export class NicVnicPair {
     this.notifyGapNs = notifyGapNs;
   }
 
-  /** The frame at byte `from` of the card's memory into the guest's next buffer; false when there is none. */
+  /**
+   * The frame at byte `from` of the card's memory, without the tag of its VLAN, into the guest's next buffer; false when
+   * there is none.
+   */
   receive(memory: Int32Array, bytes: Uint8Array, from: number, length: number): boolean {
     const queues = this.queues;
-    if (!queues.accepts(length + NET_HEADER_BYTES)) return false;
+    const tagBytes = this.tagBytes;
+    const used = length - tagBytes + NET_HEADER_BYTES;
+    if (!queues.accepts(used)) return false;
     const addr = queues.takeBuffer();
-    const guest = this.guest;
-    writeNetHeader(guest, addr);
+    writeNetHeader(this.guest, addr);
     const to = addr + NET_HEADER_BYTES;
-    const words = ((addr | from) & 3) === 0 ? length >> 2 : 0;
-    if (words > 0) copyWords(guest.i32, to >> 2, memory, from >> 2, words);
-    for (let at = words << 2; at < length; at++) guest.u8[to + at] = bytes[from + at];
-    queues.deliver(length + NET_HEADER_BYTES);
+    if (tagBytes === 0) {
+      this.copyIn(to, memory, bytes, from, length);
+    } else {
+      const rest = ADDRESSES_BYTES + tagBytes;
+      this.copyIn(to, memory, bytes, from, ADDRESSES_BYTES);
+      this.copyIn(to + ADDRESSES_BYTES, memory, bytes, from + rest, length - rest);
+    }
+    queues.deliver(used);
     this.delivered++;
     return true;
+  }
+
+  private copyIn(to: number, memory: Int32Array, bytes: Uint8Array, from: number, length: number): void {
+    const guest = this.guest;
+    const words = ((to | from) & 3) === 0 ? length >> 2 : 0;
+    if (words > 0) copyWords(guest.i32, to >> 2, memory, from >> 2, words);
+    for (let at = words << 2; at < length; at++) guest.u8[to + at] = bytes[from + at];
   }
 
   /** Makes received frames visible. Once a batch. */
@@ -60,21 +87,26 @@ export class NicVnicPair {
     if (this.queues.publishRx()) this.rxPending = true;
   }
 
-  /** The guest's next frame into the wire's next cell; its length without header, 0 when it cannot be sent. */
+  /**
+   * The guest's next frame, with the tag of its VLAN, into the wire's next cell; its length there, 0 when it cannot be
+   * sent.
+   */
   send(wire: WireSender): number {
     const queues = this.queues;
     queues.nextSend();
     const length = queues.sendBytes - NET_HEADER_BYTES;
-    if (length < ETH_HEADER_BYTES || length > wire.frameBytesMax) return 0;
+    const tagBytes = this.tagBytes;
+    if (length < ETH_HEADER_BYTES || length + tagBytes > wire.frameBytesMax) return 0;
     const from = queues.sendAddr + NET_HEADER_BYTES;
+    const to = wire.frameByte() + tagBytes;
     const guest = this.guest;
     if ((from & 3) === 0) {
-      copyWords(wire.words, wire.frameWord(), guest.i32, from >> 2, (length + 3) >> 2);
+      copyWords(wire.words, to >> 2, guest.i32, from >> 2, (length + 3) >> 2);
     } else {
-      const to = wire.frameByte();
       for (let at = 0; at < length; at++) wire.bytes[to + at] = guest.u8[from + at];
     }
-    return length;
+    if (tagBytes !== 0) insertTag(wire.words, wire.frameWord(), this.vlan);
+    return length + tagBytes;
   }
 
   /** Hands sent buffers back. Once a batch. */
@@ -111,7 +143,7 @@ export class NicVnic {
   /** @param notifyGapNs least time between two notifications of a pair: the card's interrupt moderation. */
   constructor(memory: Memory, link: NicVnicLink, notifyGapNs: number) {
     const guest = new GuestMemory(memory.buffer(link.guestMemory));
-    this.pairs = link.pairs.map((pair) => new NicVnicPair(memory, guest, pair, notifyGapNs));
+    this.pairs = link.pairs.map((pair) => new NicVnicPair(memory, guest, pair, link.vlan, notifyGapNs));
     this.active = new ActivePairs(memory, link.activePairs);
     this.rss = this.pairs.length === 1 ? null : new ReceiveSideScaling(evenIndirection(this.used));
   }

@@ -20,7 +20,9 @@ import { GeneratedCheck } from '../net/generated-check.ts';
 import { ReplayCheck } from '../net/replay-check.ts';
 import { ReplayTraffic } from '../net/replay-traffic.ts';
 import type { TrafficCheck } from '../net/traffic-check.ts';
-import { GeneratedTraffic } from '../net/traffic-source.ts';
+import { TaggedCheck } from '../net/tagged-check.ts';
+import { GeneratedTraffic, TaggedTraffic } from '../net/traffic-source.ts';
+import { VLAN_NONE } from '../net/vlan.ts';
 import type { TrafficSource } from '../net/traffic-source.ts';
 import { createNetworkFunction } from './function-factory.ts';
 import type { ActorPlan, ActorSpec, CheckPlan, SourcePlan } from './plan.ts';
@@ -75,13 +77,17 @@ function construct(spec: ActorSpec, memory: Memory): Actor {
 
 /** A capture is read here, on the thread that replays it. */
 function createSource(plan: SourcePlan, memory: Memory): TrafficSource {
-  return plan.kind === 'capture'
-    ? new ReplayTraffic(memory, readCaptureFile(plan.path), plan.stream)
-    : new GeneratedTraffic(plan.flows, plan.sizesBytes);
+  const source =
+    plan.kind === 'capture'
+      ? new ReplayTraffic(memory, readCaptureFile(plan.path), plan.stream)
+      : new GeneratedTraffic(plan.flows, plan.sizesBytes);
+  return plan.vlan === VLAN_NONE ? source : new TaggedTraffic(source, plan.vlan);
 }
 
 function createCheck(plan: CheckPlan, memory: Memory): TrafficCheck {
-  return plan.kind === 'capture'
-    ? new ReplayCheck(memory, readCaptureFile(plan.path), plan.streams)
-    : new GeneratedCheck(plan.streams);
+  const check =
+    plan.kind === 'capture'
+      ? new ReplayCheck(memory, readCaptureFile(plan.path), plan.streams)
+      : new GeneratedCheck(plan.streams);
+  return plan.vlans.flat().every((vlan) => vlan === VLAN_NONE) ? check : new TaggedCheck(check, plan.vlans);
 }

@@ -32,19 +32,27 @@ import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
 
 /** Where one stream's frames come from. */
-export type SourcePlan =
+export type SourcePlan = (
   | {
       readonly kind: 'generated';
       readonly flows: FlowSpec;
       /** Frame sizes with FCS, sent in turn. */
       readonly sizesBytes: readonly number[];
     }
-  | { readonly kind: 'capture'; readonly path: string; readonly stream: ReplayStream };
+  | { readonly kind: 'capture'; readonly path: string; readonly stream: ReplayStream }
+) & {
+  /** VLAN that the frames are sent in; VLAN_NONE for without a tag. */
+  readonly vlan: number;
+};
 
 /** What a sink expects, stream by stream. */
-export type CheckPlan =
+export type CheckPlan = (
   | { readonly kind: 'generated'; readonly streams: readonly ExpectedStream[] }
-  | { readonly kind: 'capture'; readonly path: string; readonly streams: readonly ReplayStream[] };
+  | { readonly kind: 'capture'; readonly path: string; readonly streams: readonly ReplayStream[] }
+) & {
+  /** For each stream the VLANs it may arrive in; VLAN_NONE for without a tag. */
+  readonly vlans: readonly (readonly number[])[];
+};
 
 /** What is built on the thread: an actor's kind and its configuration. */
 export type ActorSpec =

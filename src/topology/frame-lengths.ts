@@ -1,6 +1,7 @@
 /** How long frames may be: what a device's MTU allows, what a run has to have room for, and rules between the two. */
 import { FRAME_BYTES_STANDARD } from '../memory/frame-room.ts';
 import { ETH_FCS_BYTES, ETH_HEADER_BYTES } from '../net/ethernet.ts';
+import { VLAN_TAG_BYTES } from '../net/vlan.ts';
 import { NET_HEADER_BYTES } from '../virtio/net-header.ts';
 import { MERGE_BUFFER_BYTES } from '../virtio/net-queues.ts';
 import type { KeyPath } from './scenario-document.ts';
@@ -8,14 +9,12 @@ import type { Fault } from './scenario-issues.ts';
 import type { Scenario, VnicMode, VnicSpec } from './scenario.ts';
 
 export const MTU_STANDARD_BYTES = 1500;
-/** VLAN_HLEN: a tag is not counted against the MTU. */
-const VLAN_TAG_BYTES = 4;
 /** Modes whose backend fills several receive buffers with one frame. */
 const MERGING_MODES: readonly VnicMode[] = ['vhost', 'vhost-feedback'];
 
 /**
  * The longest frame without FCS that a device of this MTU sends: mtu + hard_header_len + VLAN_HLEN, as
- * is_skb_forwardable has it (net/core/dev.c).
+ * is_skb_forwardable has it (net/core/dev.c): a tag is not counted against the MTU.
  */
 export function frameBytesOfMtu(mtuBytes: number): number {
   return mtuBytes + ETH_HEADER_BYTES + VLAN_TAG_BYTES;

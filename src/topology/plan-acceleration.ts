@@ -39,6 +39,7 @@ export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: Ha
     guestMemory: `guest:${vm.name}`,
     macHigh: mac.high,
     macLow: mac.low,
+    vlan: nic.vlan,
     activePairs,
     pairs: pairs.map((_, pair) => (nic.mode === 'direct' ? connectControl : connectVhost)(parts, vnic, pair)),
   };

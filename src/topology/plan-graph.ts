@@ -163,7 +163,8 @@ function receives(link: GuestVcpuNicLink): boolean {
   return link.kind === 'virtio' ? link.share.receives : link.owner;
 }
 
-/** A vNIC in mode direct: its NIC serves the vrings themselves, and the two know each other by address only. */
+/** A vNIC in mode direct: its NIC serves the vrings themselves, and the two know each other by guest and
+ * address only. */
 function vringEdges(plan: Plan): GraphEdge[] {
   const actors = plan.threads.flatMap((thread) => thread.actors);
   const vnics = actors
@@ -176,11 +177,14 @@ function vringEdges(plan: Plan): GraphEdge[] {
           : [];
       }),
     );
-  const guests = actors
-    .filter(({ spec }) => spec.kind === 'vcpu')
-    .flatMap((vcpu) => vcpu.attachments.map(({ link }) => ({ vcpu, port: link as GuestVcpuNicLink })));
+  const guests = plan.threads.flatMap(({ vm, actors }) =>
+    actors
+      .filter(({ spec }) => spec.kind === 'vcpu')
+      .flatMap((vcpu) => vcpu.attachments.map(({ link }) => ({ vm, vcpu, port: link as GuestVcpuNicLink }))),
+  );
   return vnics.flatMap(({ nic, vnic }) =>
     guests
+      .filter(({ vm }) => vnic.guestMemory === `guest:${vm}`)
       .filter(({ port }) => port.macHigh === vnic.macHigh && port.macLow === vnic.macLow)
       .flatMap(({ vcpu, port }): GraphEdge[] => [
         ...(receives(port) ? [frames({ actor: nic }, { actor: vcpu }, 'rx virtqueue')] : []),

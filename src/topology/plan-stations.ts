@@ -14,7 +14,7 @@ import type { CheckPlan, PortPlan, SourcePlan } from '../runtime/plan.ts';
 import { expectedAddresses } from './plan-addresses.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import { planReplays } from './plan-replay.ts';
-import type { PortSpec, Scenario, StreamSpec } from './scenario.ts';
+import type { PortSpec, Scenario, StreamSpec, VmSpec } from './scenario.ts';
 import { generatorName, sinkName } from './thread-names.ts';
 
 const FIRST_SOURCE_PORT = 1024;
@@ -110,8 +110,9 @@ function pacingOf(scenario: Scenario, stream: StreamSpec): StreamPacing {
 
 function sourceOf(scenario: Scenario, stream: StreamSpec, replays: readonly ReplayStream[]): SourcePlan {
   const { pcap, streams } = scenario.traffic;
-  if (pcap !== 'none') return { kind: 'capture', path: pcap, stream: replays[streams.indexOf(stream)] };
-  return { kind: 'generated', flows: flowsOf(scenario, stream), sizesBytes: stream.frameBytes };
+  const { vlan, frameBytes: sizesBytes } = stream;
+  if (pcap !== 'none') return { kind: 'capture', path: pcap, stream: replays[streams.indexOf(stream)], vlan };
+  return { kind: 'generated', flows: flowsOf(scenario, stream), sizesBytes, vlan };
 }
 
 /** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */
@@ -138,17 +139,29 @@ function flowsOf(scenario: Scenario, stream: StreamSpec): FlowSpec {
 
 function checkOf(scenario: Scenario, arriving: readonly StreamSpec[], replays: readonly ReplayStream[]): CheckPlan {
   const { pcap, streams } = scenario.traffic;
+  const vlans = arriving.map((stream) => vlansAtSink(scenario, stream));
   if (pcap !== 'none') {
-    return { kind: 'capture', path: pcap, streams: arriving.map((stream) => replays[streams.indexOf(stream)]) };
+    return { kind: 'capture', path: pcap, streams: arriving.map((stream) => replays[streams.indexOf(stream)]), vlans };
   }
   return {
     kind: 'generated',
+    vlans,
     streams: arriving.map((stream) => ({
       stream: streams.indexOf(stream),
       flowCount: stream.flows,
       addresses: expectedAddresses(scenario, stream, flowsOf(scenario, stream)),
     })),
   };
+}
+
+/** VLANs of the vNICs that its frames may leave by: those of the VM it goes through, where that has any at the port. */
+function vlansAtSink({ bridges, vms }: Scenario, { to, via }: StreamSpec): number[] {
+  const bridge = bridges.find(({ ports }) => ports.includes(to))?.name;
+  const through = vms.filter(({ nics }) => nics.some(({ name }) => name === via));
+  const vlansOf = (machines: readonly VmSpec[]): number[] =>
+    machines.flatMap(({ nics }) => nics.filter((nic) => nic.bridge === bridge).map(({ vlan }) => vlan));
+  const own = vlansOf(through);
+  return own.length > 0 ? own : vlansOf(vms);
 }
 
 function portOf(scenario: Scenario, name: string): PortSpec {

@@ -1,5 +1,6 @@
 /** Rules between the keys of a scenario: names that refer to each other, and values that must fit together. */
 import { networkOf, parseCidr } from '../net/address.ts';
+import { VLAN_NONE } from '../net/vlan.ts';
 import { checkFrameLengths } from './frame-lengths.ts';
 import { formatRate } from './quantities.ts';
 import { checkConnections } from './scenario-connections.ts';
@@ -13,7 +14,8 @@ import { checkProvisioning } from './scenario-provisioning.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
-import type { Scenario } from './scenario.ts';
+import { checkVlans } from './scenario-vlans.ts';
+import type { Scenario, VnicSpec } from './scenario.ts';
 import { portLoads } from './stream-rates.ts';
 import { framesHeldAtOnce } from './scenario-complete.ts';
 import { didYouMean } from './suggestion.ts';
@@ -226,6 +228,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkLinks(scenario, parsed),
     ...checkGateways(scenario),
     ...checkAddresses(scenario),
+    ...checkVlans(scenario),
     ...checkMarks(scenario),
     ...checkFrameLengths(scenario),
     ...checkPool(scenario, parsed),
@@ -242,15 +245,20 @@ function checkAddresses({ ports, vms }: Scenario): Fault[] {
   const nics = vms.flatMap((vm, v) => vm.nics.map((nic, n) => ({ nic, path: ['vms', v, 'nics', n] as KeyPath })));
   const macs = [
     ...ports.map(({ mac }, i): Named => ({ name: mac, path: ['ports', i, 'mac'] })),
-    ...nics.map(({ nic, path }): Named => ({ name: nic.mac, path: [...path, 'mac'] })),
+    ...nics.map(({ nic, path }): Named => ({ name: inVlan(nic.mac, nic), path: [...path, 'mac'] })),
   ];
-  const ips = nics.map(({ nic, path }): Named => ({ name: nic.ip.split('/')[0], path: [...path, 'ip'] }));
+  const ips = nics.map(({ nic, path }): Named => ({ name: inVlan(nic.ip.split('/')[0], nic), path: [...path, 'ip'] }));
   const overlaps = ports.flatMap(({ name, network }, i) => {
     const other = ports.slice(0, i).find((port) => port.peer !== name && overlap(port.network, network));
     if (other === undefined) return [];
     return [valueFault(['ports', i, 'network'], `found ${network}, which overlaps ${other.network} of ${other.name}`)];
   });
   return [...findRepeated(macs, 'MAC address'), ...findRepeated(ips, 'IP address'), ...overlaps];
+}
+
+/** Addresses mean something within a VLAN: two of them may have the same. */
+function inVlan(address: string, { vlan }: VnicSpec): string {
+  return vlan === VLAN_NONE ? address : `${address} in VLAN ${vlan}`;
 }
 
 function overlap(a: string, b: string): boolean {

@@ -1,4 +1,5 @@
 /** Fills in what depends on other keys, in a scenario whose references are known to be sound. */
+import { VLAN_NONE } from '../net/vlan.ts';
 import { formatCidr, networkOf, parseCidr } from '../net/address.ts';
 import { COST_KEYS, COST_PROFILES } from './cost-profiles.ts';
 import type { CostKey } from './cost-profiles.ts';
@@ -81,18 +82,22 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
       pattern: traffic.pattern,
       burst: traffic.burst,
       pcap: capture.path,
-      streams: (traffic.streams ?? []).map((stream): StreamSpec => ({
-        name: stream.name ?? `${stream.from}-to-${stream.to}`,
-        from: stream.from,
-        to: stream.to,
-        destination: stream.destination,
-        via: stream.via ?? entryOf(stream.from, stream.to, bridges, vms),
-        rate: stream.rate ?? 'shared',
-        frameBytes:
-          capture.meanFrameBytes === null ? (stream.frameSize ?? traffic.frameSize) : [capture.meanFrameBytes],
-        flows: stream.flows ?? traffic.flows,
-        ttl: stream.ttl,
-      })),
+      streams: (traffic.streams ?? []).map((stream): StreamSpec => {
+        const via = stream.via ?? entryOf(stream.from, stream.to, bridges, vms);
+        return {
+          name: stream.name ?? `${stream.from}-to-${stream.to}`,
+          from: stream.from,
+          to: stream.to,
+          destination: stream.destination,
+          via,
+          vlan: vms.flatMap(({ nics }) => nics).find(({ name }) => name === via)?.vlan ?? VLAN_NONE,
+          rate: stream.rate ?? 'shared',
+          frameBytes:
+            capture.meanFrameBytes === null ? (stream.frameSize ?? traffic.frameSize) : [capture.meanFrameBytes],
+          flows: stream.flows ?? traffic.flows,
+          ttl: stream.ttl,
+        };
+      }),
       connections: traffic.connections.map(completeConnections),
     },
     placement: completePlacement(parsed.placement),
@@ -221,6 +226,7 @@ function completeNics(vms: readonly ParsedVm[], host: HostParts): VnicSpec[][] {
         mode: nic.mode,
         mtuBytes: nic.mtu === 'auto' ? mtuOnBridge(bridge, host) : nic.mtu,
         mac: nic.mac === 'auto' ? `52:54:00:00:${hexByte(v)}:${hexByte(n + 1)}` : nic.mac,
+        vlan: nic.vlan === 'none' ? VLAN_NONE : nic.vlan,
         ip: nic.ip === 'auto' ? hostAddress(portsOf(bridge, host)[0], position) : nic.ip,
         vcpu: nic.vcpu === 'auto' ? (nic.queues === 1 ? n % vm.vcpus : 0) : nic.vcpu,
         bridge,
@@ -279,8 +285,8 @@ function share(asked: number | 'auto', auto: number): number {
 }
 
 /**
- * The network behind every port, and every other VM, that a vNIC shares a bridge with, or two bridges and the link
- * between them; where two vNICs do, the first.
+ * The network behind every port, and every other VM in the same VLAN, that a vNIC shares a bridge with, or two bridges
+ * and the link between them; where two vNICs do, the first.
  */
 function connectedRoutes(nics: readonly VnicSpec[], others: readonly VnicSpec[], host: HostParts): RouteSpec[] {
   const networks = host.ports.flatMap((port) => {
@@ -289,8 +295,10 @@ function connectedRoutes(nics: readonly VnicSpec[], others: readonly VnicSpec[],
       ? []
       : [{ prefix: port.network, nic: nic.name, gatewayMac: port.mac }];
   });
-  const neighbours = others.flatMap(({ bridge, ip, mac }) => {
-    const nic = nics.find((each) => each.bridge === bridge || areLinked(each.bridge, bridge, host));
+  const neighbours = others.flatMap(({ bridge, ip, mac, vlan }) => {
+    const nic = nics.find(
+      (each) => each.vlan === vlan && (each.bridge === bridge || areLinked(each.bridge, bridge, host)),
+    );
     return nic === undefined ? [] : [{ prefix: hostPrefix(ip), nic: nic.name, gatewayMac: mac }];
   });
   return [...networks, ...neighbours];

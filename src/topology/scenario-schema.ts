@@ -4,6 +4,7 @@
  * scenario-complete.ts.
  */
 import { z } from 'zod';
+import { VLAN_MAX, VLAN_MIN } from '../net/vlan.ts';
 import { trafficConnections } from './scenario-connections.ts';
 import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
@@ -123,6 +124,13 @@ const vnicSchema = z.strictObject({
         'user space) or emulated (full virtualization, an e1000). Default vhost.',
     ),
   mac: macOrAuto().prefault('auto').describe('Address of the vNIC. Default auto: 52:54:00:…, as QEMU.'),
+  vlan: integerOr('none', VLAN_MIN, VLAN_MAX)
+    .prefault('none')
+    .describe(
+      'VLAN of the vNIC in its port, modes accelerated and direct: the NIC gives it the frames with its address and this ' +
+        'IEEE 802.1Q tag, takes the tag off, and puts it on what the vNIC sends, as `ip link set eth0 vf 0 vlan 10`. ' +
+        'Default none: its frames bear no tag.',
+    ),
   ip: addressOrAuto().prefault('auto').describe('Address and prefix length. Default auto: in the network of its port.'),
   vcpu: integerOr('auto', 0, VCPUS_MAX - 1)
     .prefault('auto')

@@ -105,6 +105,8 @@ export interface VnicSpec {
   readonly name: string;
   readonly mode: VnicMode;
   readonly mac: string;
+  /** VLAN in the NIC, 1..4094; VLAN_NONE for frames without a tag. */
+  readonly vlan: number;
   /** Address with prefix length. */
   readonly ip: string;
   /** Index of the vCPU that serves it. */
@@ -159,11 +161,13 @@ export interface StreamSpec {
   readonly to: string;
   /** vNIC the frames are addressed to. */
   readonly via: string;
+  /** VLAN its frames are sent in, that of the vNIC; VLAN_NONE for frames without a tag. */
+  readonly vlan: number;
   /** Address and port they are sent to; auto is the station on the wire of port `to`. */
   readonly destination: string;
   /** Its own rate in every phase, or its part of what the phase offers. */
   readonly rate: Rate | 'shared';
-  /** Sizes with FCS, sent in turn, round and round; of a replayed capture the mean alone, which need not be whole. */
+  /** Sizes with FCS, without tag, sent in turn, round and round; of a replayed capture the mean alone, which need not be whole. */
   readonly frameBytes: readonly number[];
   readonly flows: number;
   readonly ttl: number;

@@ -1,3 +1,4 @@
+import { VLAN_NONE, VLAN_TAG_BYTES } from '../net/vlan.ts';
 import { meanFrameBytes, rateFps } from './quantities.ts';
 import type { Rate } from './quantities.ts';
 import type { PortSpec, StreamSpec } from './scenario.ts';
@@ -5,7 +6,7 @@ import type { PortSpec, StreamSpec } from './scenario.ts';
 /** What of a scenario decides its rates. */
 export interface RatedTraffic {
   readonly ports: readonly Pick<PortSpec, 'name' | 'speedBps'>[];
-  readonly streams: readonly Pick<StreamSpec, 'from' | 'rate' | 'frameBytes'>[];
+  readonly streams: readonly Pick<StreamSpec, 'from' | 'rate' | 'frameBytes' | 'vlan'>[];
 }
 
 /**
@@ -17,7 +18,7 @@ export function streamRatesFps({ ports, streams }: RatedTraffic, rate: Rate): nu
   const sharing = streams.filter((stream) => stream.rate === 'shared');
   return streams.map((stream) => {
     const lineRateBps = ports.find((port) => port.name === stream.from)?.speedBps ?? 0;
-    const frameBytes = meanFrameBytes(stream.frameBytes);
+    const frameBytes = meanBytesOnWire(stream);
     if (stream.rate !== 'shared') return rateFps(stream.rate, frameBytes, lineRateBps);
     const sharers = rate.kind === 'lineRate' ? sharing.filter(({ from }) => from === stream.from) : sharing;
     return rateFps(rate, frameBytes, lineRateBps) / sharers.length;
@@ -28,10 +29,16 @@ export function streamRatesFps({ ports, streams }: RatedTraffic, rate: Rate): nu
 export function portLoads(traffic: RatedTraffic, rate: Rate): Map<string, number> {
   const ratesFps = streamRatesFps(traffic, rate);
   const loads = new Map<string, number>(traffic.ports.map(({ name }) => [name, 0]));
-  traffic.streams.forEach(({ from, frameBytes }, i) => {
+  traffic.streams.forEach((stream, i) => {
+    const { from } = stream;
     const speedBps = traffic.ports.find((port) => port.name === from)?.speedBps ?? 0;
-    const fullFps = rateFps({ kind: 'lineRate', share: 1 }, meanFrameBytes(frameBytes), speedBps);
+    const fullFps = rateFps({ kind: 'lineRate', share: 1 }, meanBytesOnWire(stream), speedBps);
     loads.set(from, (loads.get(from) ?? 0) + ratesFps[i] / fullFps);
   });
   return loads;
+}
+
+/** Bytes of a frame with FCS and tag. */
+function meanBytesOnWire({ frameBytes, vlan }: RatedTraffic['streams'][number]): number {
+  return meanFrameBytes(frameBytes) + (vlan === VLAN_NONE ? 0 : VLAN_TAG_BYTES);
 }
