@@ -217,7 +217,7 @@ export class NetTxQueue {
     queue.loadState(this.state, 0);
     this.reclaim();
     let added = 0;
-    while (this.count > 0 && queue.freeCount > TX_STOP_DESCRIPTORS) {
+    while (this.count > 0 && queue.freeCount >= TX_STOP_DESCRIPTORS) {
       const addr = this.qdisc[this.first * 2];
       // VIRTIO 1.x section 5.1.6.2.1: the driver sets num_buffers to zero; flags and gso_type are zero as received.
       this.guest.i32[(addr >> 2) + 2] = 0;

@@ -150,9 +150,9 @@ describe('transmission', () => {
     }
   }
 
-  test('stops when 2 + MAX_SKB_FRAGS descriptors are left, then queues; full, it drops', () => {
+  test('stops when fewer than 2 + MAX_SKB_FRAGS descriptors are left, then queues; full, it drops', () => {
     const g = new GuestBed().bringUp();
-    const inRing = 256 - 19;
+    const inRing = 256 - 18;
     const qdisc = nicOf(g, 1).pairs[0].tx.qdiscFrames;
     fillUp(g, inRing + qdisc);
     expect(g.queue(1, TX).availCount()).toBe(inRing);
