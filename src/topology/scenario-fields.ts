@@ -54,12 +54,11 @@ export const sizeOr = <K extends string>(keyword: K) => quantity(SIZE_FORM, pars
 export const positiveDuration = () =>
   duration().refine((ns) => ns > 0, { error: () => `${DURATION_FORM.allowed}; longer than zero` });
 
-export function integer(min: number, max: number) {
-  const allowed = `an integer from ${min} to ${max}`;
+export function integer(min: number, max: number, allowed = `an integer from ${min} to ${max}`) {
   return z
     .int({ error: () => allowed })
-    .min(min, { error: () => allowed })
-    .max(max, { error: () => allowed });
+    .min(min, { error: () => allowed, abort: true })
+    .max(max, { error: () => allowed, abort: true });
 }
 
 export function integerOr<K extends string>(keyword: K, min: number, max: number) {
@@ -73,9 +72,8 @@ export function booleanOr<K extends string>(keyword: K) {
 }
 
 export function powerOfTwo(min: number, max: number) {
-  return integer(min, max).refine((value) => (value & (value - 1)) === 0, {
-    error: () => `a power of two from ${min} to ${max}`,
-  });
+  const allowed = `a power of two from ${min} to ${max}`;
+  return integer(min, max, allowed).refine((value) => (value & (value - 1)) === 0, { error: () => allowed });
 }
 
 /** IFNAMSIZ of include/uapi/linux/if.h is 16 with the terminator. Dots and a leading digit would clash with `--set`. */

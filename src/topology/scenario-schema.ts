@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { VLAN_MAX, VLAN_MIN } from '../net/vlan.ts';
+import { TX_STOP_DESCRIPTORS } from '../virtio/net-queues.ts';
 import { trafficConnections } from './scenario-connections.ts';
 import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
@@ -69,6 +70,9 @@ export const THREAD_KINDS = [
   'vcpu',
   'vmm',
 ] as const;
+
+/** The least power of two with which a driver can transmit. */
+const QUEUE_SIZE_LEAST = 2 ** Math.ceil(Math.log2(TX_STOP_DESCRIPTORS));
 
 const portSchema = z.strictObject({
   name: componentName().describe('Interface name, such as eth0.'),
@@ -146,9 +150,12 @@ const vnicSchema = z.strictObject({
   mtu: integerOr('auto', MTU_LEAST, MTU_MOST)
     .prefault('auto')
     .describe('MTU of the vNIC and its tap. Default auto: the largest of the ports on its bridge.'),
-  queueSize: powerOfTwo(2, 32_768)
+  queueSize: powerOfTwo(QUEUE_SIZE_LEAST, 32_768)
     .prefault(256)
-    .describe('Entries of each virtqueue. Default 256; VIRTIO 2.7: at most 32768.'),
+    .describe(
+      'Entries of each virtqueue. Default 256; VIRTIO 2.7: at most 32768. With fewer than 2 + MAX_SKB_FRAGS, 19, the ' +
+        'driver transmits nothing (start_xmit, drivers/net/virtio_net.c): at least 32.',
+    ),
   queues: integer(1, VCPUS_MAX)
     .prefault(1)
     .describe(

@@ -19,7 +19,7 @@ export const RX_BUFFER_BYTES = 1526;
 /** A mergeable buffer: MERGE_BUFFER_LEN, drivers/net/virtio_net.c, v3.13. Any frame may take several. */
 export const MERGE_BUFFER_BYTES = 1536;
 /** Descriptors below which transmission stops: 2 + MAX_SKB_FRAGS (start_xmit, drivers/net/virtio_net.c). */
-const TX_STOP_DESCRIPTORS = 19;
+export const TX_STOP_DESCRIPTORS = 19;
 
 /** Words of a queue's saved state: the driver's; for a transmit queue then how many of its users wait for a call. */
 export const RX_STATE_WORDS: number = QUEUE_STATE_WORDS;

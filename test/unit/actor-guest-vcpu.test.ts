@@ -164,6 +164,15 @@ describe('transmission', () => {
     expect(g.buffers).toEqual(g.allBuffers);
   });
 
+  test('works with the shortest queue that a scenario may ask for', () => {
+    const g = new GuestBed(['vms.0.nics.0.queueSize=32', 'vms.0.nics.1.queueSize=32']).bringUp();
+    g.deliver(0, [g.frame(0, 0)]);
+    g.vcpus[0].poll(64, 0);
+    fillUp(g, 40);
+    expect(g.queue(1, TX).availCount()).toBe(32 - 18);
+    expect(g.collect(1).frames).toHaveLength(32 - 18);
+  });
+
   test('goes on, in order, as the device returns descriptors, and no buffer is lost', () => {
     const g = new GuestBed().bringUp();
     fillUp(g, 600);

@@ -101,6 +101,12 @@ describe('keys and values', () => {
     ]);
   });
 
+  it('wants virtqueues with which a driver can transmit', () => {
+    expect(problems('vms: [{ name: vm0, nics: [{ name: vnic0, queueSize: 17 }] }]\n')).toEqual([
+      'x.yaml:1:53: found 17, allowed: a power of two from 32 to 32768',
+    ]);
+  });
+
   it('wants powers of two, unicast addresses and prefixes without host bits', () => {
     const text = 'ports:\n  - { name: eth0, rxRing: 500, mac: "01:00:5e:00:00:01", network: 10.0.0.1/24 }\n';
     expect(problems(text)).toEqual([

@@ -53,9 +53,6 @@ test('what cannot work is refused with what can', () => {
     'x.yaml:8:81: found "mrg-rxbuf" with mode direct, allowed: event-idx, indirect-desc, ring-packed; ' +
       'mrg-rxbuf needs mode vhost or vhost-feedback',
   ]);
-  expect(problems(withNic('features: [mrg-rxbuf], queueSize: 8'))).toEqual([
-    'x.yaml:8:79: found 8, allowed: at least 12, for frames of 6 buffers each',
-  ]);
   expect(problems('ports: [{ name: eth0, mtu: 9001 }]\n')).toEqual([
     'x.yaml:1:28: found 9001, allowed: an integer from 68 to 9000',
   ]);
