@@ -31,12 +31,12 @@ export interface CacheLineTask {
 }
 
 export interface WakeTask {
-  readonly kind: 'wake-caller' | 'wake-sleeper';
-  readonly doorbell: Region;
-  /** Word 0 counts wake-ups, word 1 says stop; double 1 is the time of the last wake-up. */
+  readonly kind: 'wake-caller' | 'wake-answerer';
+  /** One's own, and the other's. */
+  readonly doorbells: readonly [Region, Region];
+  /** Word 0 counts calls, word 1 answers; double 1 is the time of the last answer. */
   readonly stamps: Region;
   readonly count: number;
-  readonly gapMs: number;
 }
 
 export interface ActorsTask {

@@ -11,7 +11,7 @@ import { cacheLineFar, cacheLineNear } from './tasks/cache-line-task.ts';
 import { consumeFrames, consumeIds, produceFrames, produceIds } from './tasks/ring-task.ts';
 import { measureTables } from './tasks/tables-task.ts';
 import { virtqueueDevice, virtqueueDriver } from './tasks/virtqueue-task.ts';
-import { wakeCaller, wakeSleeper } from './tasks/wake-task.ts';
+import { wakeCaller, wakeAnswerer } from './tasks/wake-task.ts';
 
 /** What a bench worker is started with. */
 export interface BenchWorkerInput {
@@ -59,8 +59,8 @@ function runJob({ task, buffers, meeting }: BenchJob): BenchReport {
       return cacheLineFar(task, memory, watch);
     case 'wake-caller':
       return wakeCaller(task, memory, watch);
-    case 'wake-sleeper':
-      return wakeSleeper(task, memory, watch);
+    case 'wake-answerer':
+      return wakeAnswerer(task, memory, watch);
     case 'actors':
       return measureActors(task, watch);
     case 'tables':

@@ -17,7 +17,7 @@ const LOADS: readonly (readonly [Mode['name'], number])[] = [
   ['accelerated, dpaa', 1.6e6],
 ];
 const WARM_UP_MS = 1000;
-const PAIRS = 20;
+const PAIRS = 40;
 const PAIRS_QUICK = 4;
 
 const run = promisify(execFile);

@@ -1,15 +1,13 @@
 import { reserveDoorbell } from '../../../src/memory/doorbell.ts';
 import { parkByFutex } from '../../../src/runtime/futex-parking.ts';
-import type { WakeTask } from '../bench-task.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
 import type { NativePeer } from '../native.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, WorkerPair } from '../worker-pair.ts';
 
-const GAP_MS = 0.3;
-const WAKES = 400;
-const WAKES_QUICK = 150;
+const WAKES = 20_000;
+const WAKES_QUICK = 4000;
 
 const FIGURES = [
   { key: 'latencyNsP50', name: 'median', reach: 3 },
@@ -17,10 +15,10 @@ const FIGURES = [
   { key: 'costNsP50', name: 'cost for the caller' },
 ] as const;
 
-/** From just before the ring to the first instruction of a thread that slept; and what the ring costs. */
+/** Two threads wake each other in turn: from just before the ring to the sleeper's first instruction; the ring's cost. */
 export const wakeBench: Bench = {
   name: 'wake',
-  what: 'doorbell wake-up of a sleeping thread, against a C futex',
+  what: 'doorbell wake-up of a sleeping thread, against a ping-pong in C',
   usesBothCores: true,
   run: async (context): Promise<BenchResult> => {
     const native = nativePeer('wake');
@@ -69,14 +67,17 @@ async function measure(
 
 async function ourWake(pair: WorkerPair, count: number): Promise<number[]> {
   const memory = new BenchMemory();
-  const doorbell = reserveDoorbell(memory.arena);
+  const [caller, answerer] = [reserveDoorbell(memory.arena), reserveDoorbell(memory.arena)];
   const stamps = memory.arena.reserve(128);
-  const task = (kind: WakeTask['kind']): WakeTask => ({ kind, doorbell, stamps, count, gapMs: GAP_MS });
-  const [{ values }] = await pair.run(task('wake-caller'), task('wake-sleeper'), memory);
+  const [{ values }] = await pair.run(
+    { kind: 'wake-caller', doorbells: [caller, answerer], stamps, count },
+    { kind: 'wake-answerer', doorbells: [answerer, caller], stamps, count },
+    memory,
+  );
   return FIGURES.map(({ key }) => values[key] / 1000);
 }
 
 async function futexWake(native: NativePeer, count: number, caller: number, sleeper: number): Promise<number[]> {
-  const figuresNs = await native(count, GAP_MS * 1000, caller, sleeper);
+  const figuresNs = await native(count, caller, sleeper);
   return figuresNs.map((ns) => ns / 1000);
 }

@@ -1,10 +1,10 @@
 /*
- * The peer of src/memory/doorbell.ts: one thread sleeps on a futex, another wakes it every GAP_US microseconds.
+ * The peer of src/memory/doorbell.ts: two threads wake each other in turn, each asleep on a futex of its own.
  *
- *   wake COUNT GAP_US CORE_CALLER CORE_SLEEPER
+ *   wake COUNT CORE_CALLER CORE_ANSWERER
  *
- * Prints median and 99th percentile of the time from before the wake to the sleeper's first instruction, and the median
- * cost of the wake for its caller, in ns.
+ * Of the calls that found the other asleep: median and 99th percentile of the time from before the wake to the
+ * sleeper's first instruction, and the median cost of the wake for its caller, in ns.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>
@@ -20,11 +20,15 @@
 
 enum { AWAKE = 0, PARKED = 1 };
 
-static _Alignas(128) _Atomic uint32_t word;
-static _Alignas(128) _Atomic int woken;
-static _Atomic int stop;
-static double woken_ns;
-static int count, gap_us, caller_core, sleeper_core;
+struct bell {
+    _Alignas(128) _Atomic uint32_t word;
+};
+
+static struct bell caller_bell, answerer_bell;
+static _Alignas(128) _Atomic int calls;
+static _Atomic int answers;
+static double answered_ns;
+static int count, caller_core, answerer_core;
 
 static double now_ns(void) {
     struct timespec t;
@@ -39,13 +43,29 @@ static void pin(int core) {
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-static void *sleeper(void *unused) {
-    pin(sleeper_core);
-    while (!atomic_load(&stop)) {
-        atomic_store(&word, PARKED);
-        while (atomic_load(&word) == PARKED) syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, PARKED, NULL, NULL, 0);
-        woken_ns = now_ns();
-        atomic_fetch_add(&woken, 1);
+static int ring(struct bell *bell) {
+    uint32_t parked = PARKED;
+    if (!atomic_compare_exchange_strong(&bell->word, &parked, AWAKE)) return 0;
+    syscall(SYS_futex, &bell->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    return 1;
+}
+
+static void await(struct bell *bell, _Atomic int *counter, int value) {
+    atomic_store(&bell->word, PARKED);
+    while (atomic_load(counter) != value) {
+        syscall(SYS_futex, &bell->word, FUTEX_WAIT_PRIVATE, PARKED, NULL, NULL, 0);
+        atomic_store(&bell->word, PARKED);
+    }
+}
+
+static void *answerer(void *unused) {
+    pin(answerer_core);
+    for (int call = 1; call <= count; call++) {
+        await(&answerer_bell, &calls, call);
+        answered_ns = now_ns();
+        atomic_store(&answerer_bell.word, AWAKE);
+        atomic_store(&answers, call);
+        ring(&caller_bell);
     }
     return unused;
 }
@@ -56,32 +76,30 @@ static int ascending(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 5) return 2;
+    if (argc != 4) return 2;
     count = atoi(argv[1]);
-    gap_us = atoi(argv[2]);
-    caller_core = atoi(argv[3]);
-    sleeper_core = atoi(argv[4]);
+    caller_core = atoi(argv[2]);
+    answerer_core = atoi(argv[3]);
     double *latency = calloc(count, sizeof *latency), *cost = calloc(count, sizeof *cost);
-    struct timespec gap = {0, gap_us * 1000L};
+    int found = 0;
     pthread_t thread;
-    pthread_create(&thread, NULL, sleeper, NULL);
+    pthread_create(&thread, NULL, answerer, NULL);
     pin(caller_core);
-    for (int i = 0; i < count; i++) {
-        do nanosleep(&gap, NULL);
-        while (atomic_load(&word) != PARKED);
-        int expected = atomic_load(&woken) + 1;
-        if (i == count - 1) atomic_store(&stop, 1);
+    for (int call = 1; call <= count; call++) {
         double before = now_ns();
-        atomic_store(&word, AWAKE);
-        syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        atomic_store(&calls, call);
+        int slept = ring(&answerer_bell);
         double after = now_ns();
-        while (atomic_load(&woken) != expected) nanosleep(&gap, NULL);
-        latency[i] = woken_ns - before;
-        cost[i] = after - before;
+        await(&caller_bell, &answers, call);
+        atomic_store(&caller_bell.word, AWAKE);
+        if (!slept) continue;
+        latency[found] = answered_ns - before;
+        cost[found++] = after - before;
     }
     pthread_join(thread, NULL);
-    qsort(latency, count, sizeof *latency, ascending);
-    qsort(cost, count, sizeof *cost, ascending);
-    printf("%.0f %.0f %.0f\n", latency[count / 2], latency[count * 99 / 100], cost[count / 2]);
+    if (found == 0) return 3;
+    qsort(latency, found, sizeof *latency, ascending);
+    qsort(cost, found, sizeof *cost, ascending);
+    printf("%.0f %.0f %.0f\n", latency[found / 2], latency[found * 99 / 100], cost[found / 2]);
     return 0;
 }

@@ -1,4 +1,4 @@
-/** A doorbell between two threads: how soon the sleeper runs, and what ringing costs its caller. */
+/** Two threads that wake each other in turn by their doorbells: how soon a sleeper runs, and what ringing costs. */
 import { quantileSorted } from 'simple-statistics';
 import type { Memory } from '../../../src/memory/arena.ts';
 import { Doorbell, Ringer } from '../../../src/memory/doorbell.ts';
@@ -6,54 +6,62 @@ import { nowNs } from '../../../src/runtime/clock.ts';
 import type { BenchReport, WakeTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 
-const WOKEN_WORD = 0;
-const STOP_WORD = 1;
-const WOKEN_AT_DOUBLE = 1;
-/** Longer than any gap between two rings, and short enough to end a bench whose caller died. */
+const CALLS_WORD = 0;
+const ANSWERS_WORD = 1;
+const ANSWERED_AT_DOUBLE = 1;
 
+/** Calls `count` times and keeps of each call that found the other asleep how long it took to answer. */
 export function wakeCaller(task: WakeTask, memory: Memory, watch: Stopwatch): BenchReport {
-  const ringer = new Ringer(memory, task.doorbell);
+  const [own, other] = task.doorbells;
+  const doorbell = new Doorbell(memory, own);
+  const ringer = new Ringer(memory, other);
   const words = memory.words(task.stamps);
   const doubles = memory.doubles(task.stamps);
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  const latencyNs = new Float64Array(task.count);
-  const costNs = new Float64Array(task.count);
+  const latencyNs: number[] = [];
+  const costNs: number[] = [];
   watch.beginAlone();
-  for (let i = 0; i < task.count; i++) {
-    const woken = Atomics.load(words, WOKEN_WORD) + 1;
-    if (i === task.count - 1) Atomics.store(words, STOP_WORD, 1);
-    let beforeNs = 0;
-    let afterNs = 0;
-    do {
-      // Long enough for the sleeper to be asleep, on this core or the other.
-      Atomics.wait(pause, 0, 0, task.gapMs);
-      beforeNs = nowNs();
-      if (!ringer.ring()) continue;
-      afterNs = nowNs();
-    } while (afterNs === 0);
-    while (Atomics.load(words, WOKEN_WORD) !== woken) Atomics.wait(pause, 0, 0, task.gapMs);
-    latencyNs[i] = doubles[WOKEN_AT_DOUBLE] - beforeNs;
-    costNs[i] = afterNs - beforeNs;
+  for (let call = 1; call <= task.count; call++) {
+    const beforeNs = nowNs();
+    Atomics.store(words, CALLS_WORD, call);
+    const slept = ringer.ring();
+    const afterNs = nowNs();
+    doorbell.park();
+    while (Atomics.load(words, ANSWERS_WORD) !== call) {
+      doorbell.wait();
+      doorbell.park();
+    }
+    doorbell.unpark();
+    if (!slept) continue;
+    latencyNs.push(doubles[ANSWERED_AT_DOUBLE] - beforeNs);
+    costNs.push(afterNs - beforeNs);
   }
-  latencyNs.sort();
-  costNs.sort();
+  latencyNs.sort((a, b) => a - b);
+  costNs.sort((a, b) => a - b);
   return watch.end({
-    latencyNsP50: quantileSorted(Array.from(latencyNs), 0.5),
-    latencyNsP99: quantileSorted(Array.from(latencyNs), 0.99),
-    costNsP50: quantileSorted(Array.from(costNs), 0.5),
+    latencyNsP50: quantileSorted(latencyNs, 0.5),
+    latencyNsP99: quantileSorted(latencyNs, 0.99),
+    costNsP50: quantileSorted(costNs, 0.5),
   });
 }
 
-export function wakeSleeper(task: WakeTask, memory: Memory, watch: Stopwatch): BenchReport {
-  const doorbell = new Doorbell(memory, task.doorbell);
+/** Answers every call. */
+export function wakeAnswerer(task: WakeTask, memory: Memory, watch: Stopwatch): BenchReport {
+  const [own, other] = task.doorbells;
+  const doorbell = new Doorbell(memory, own);
+  const ringer = new Ringer(memory, other);
   const words = memory.words(task.stamps);
   const doubles = memory.doubles(task.stamps);
   watch.beginAlone();
-  while (Atomics.load(words, STOP_WORD) === 0) {
+  for (let call = 1; call <= task.count; call++) {
     doorbell.park();
-    doorbell.wait();
-    doubles[WOKEN_AT_DOUBLE] = nowNs();
-    Atomics.add(words, WOKEN_WORD, 1);
+    while (Atomics.load(words, CALLS_WORD) !== call) {
+      doorbell.wait();
+      doorbell.park();
+    }
+    doubles[ANSWERED_AT_DOUBLE] = nowNs();
+    doorbell.unpark();
+    Atomics.store(words, ANSWERS_WORD, call);
+    ringer.ring();
   }
   return watch.end();
 }
