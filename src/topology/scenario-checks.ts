@@ -11,6 +11,7 @@ import { valueFault } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
 import { checkProvisioning } from './scenario-provisioning.ts';
+import { checkReplay } from './scenario-replay.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
 import type { ParsedScenario } from './scenario-schema.ts';
@@ -234,6 +235,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkPool(scenario, parsed),
     ...checkRates(scenario, parsed),
     ...checkPaths(scenario),
+    ...checkReplay(scenario),
     ...checkConnections(scenario),
     ...checkCores(scenario),
     ...checkProvisioning(scenario, parsed, (name) => actorNames(scenario).includes(name) || isHardwareThread(name)),

@@ -45,6 +45,26 @@ describe('a scenario that replays a capture', () => {
     expect(() => scenarioOf(path)).toThrow(`x.yaml:1:18: ${path}: ${found}, allowed: none, or the path of a capture`);
   });
 
+  it.each([
+    ['{ kind: nat44 }', 'nat44'],
+    ['{ kind: server }', 'server'],
+    ['{ kind: tcp-terminate }', 'tcp-terminate'],
+    ['{ kind: load-balancer, virtual: 198.18.0.100:80, backends: [{ endpoint: 198.18.1.2:80 }] }', 'load-balancer'],
+  ])('refuses a function that changes what frames are known by: %s', (nf, kind) => {
+    const path = captureFile('rewritten.pcap', framesOf(60));
+    const text = `traffic: { pcap: ${path} }\nvms: [{ name: fw, nics: [{ name: a }, { name: b }], nf: ${nf} }]\n`;
+    const sentence =
+      `found a capture, and ${kind} on the way of stream eth0-to-eth1 (VM fw), which changes more than the next hop: ` +
+      'replayed frames are known by their content, allowed: none, or ip-forward, firewall or a module there';
+    expect(() => parseScenario(text, 'x.yaml')).toThrow(`x.yaml:1:18: ${sentence}`);
+  });
+
+  it.each(['{ kind: ip-forward }', '{ kind: firewall, default: allow }'])('goes through %s', (nf) => {
+    const path = captureFile('forwarded.pcap', framesOf(60));
+    const text = `traffic: { pcap: ${path} }\nvms: [{ name: fw, nics: [{ name: a }, { name: b }], nf: ${nf} }]\n`;
+    expect(parseScenario(text, 'x.yaml').traffic.pcap).toBe(path);
+  });
+
   it('plans a source and a sink for each stream, with one set of stamps between them', () => {
     const path = captureFile('plan.pcap', framesOf(60));
     const scenario = scenarioOf(path);
