@@ -27,7 +27,7 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     lines: [
       ...host.header,
       ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
-      ...describeVnics(host),
+      ...describeVnics(scenario, host),
       ...describeCalls(host),
     ],
     parts: parts.filter(({ durationNs }) => durationNs > 0),

@@ -15,6 +15,7 @@ import { createActor } from '../../src/runtime/actor-factory.ts';
 import type { ActorPlan, Plan } from '../../src/runtime/plan.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { parseScenario } from '../../src/topology/scenario-file.ts';
+import type { Scenario } from '../../src/topology/scenario.ts';
 
 /** Two ports, two bridges, one guest with two vCPUs and two vNICs, and no declared costs. */
 const TEST_BED = `
@@ -49,12 +50,14 @@ run:
 type Config = Record<string, unknown>;
 
 export class ActorBed {
+  readonly scenario: Scenario;
   readonly plan: Plan;
   readonly memory: Memory;
 
   /** @param overrides as on the command line: `host.softirq.weight=8`. */
   constructor(overrides: readonly string[] = [], text = TEST_BED) {
-    this.plan = buildPlan(parseScenario(text, 'actor-bed.yaml', { overrides }));
+    this.scenario = parseScenario(text, 'actor-bed.yaml', { overrides });
+    this.plan = buildPlan(this.scenario);
     const buffers = this.plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)] as const);
     this.memory = new Memory('the test', buffers);
     for (const { depot, addresses } of this.plan.guests) fillDepot(this.memory, depot, addresses);
