@@ -22,7 +22,12 @@ const phaseSchema = z.strictObject({
 });
 
 export const runSchema = z.strictObject({
-  warmup: duration().prefault('1s').describe('Traffic at the rate of the first phase before counting. Default 1s.'),
+  warmup: duration()
+    .prefault('3s')
+    .describe(
+      'Traffic at the rate of the first phase before counting. Default 3s: a thread that gets a tenth of its core needs ' +
+        'that long until V8 has compiled what it runs, and loses frames before.',
+    ),
   settle: duration().prefault('500ms').describe('Wait for frames under way when traffic stops. Default 500ms.'),
   phases: z
     .array(phaseSchema)
