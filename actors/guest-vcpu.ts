@@ -155,7 +155,7 @@ export class GuestVcpu implements Actor {
       this.counters.values[NF_FRAMES]++;
       this.send(port, addr, lengthBytes);
     };
-    this.nf = createFunction(new OwnFrames(this.guest, this.buffers, transmit));
+    this.nf = createFunction(new OwnFrames(this.guest, this.buffers, this.frameBytesMax, transmit));
     this.nfCounts = this.nf.counts ?? new Float64Array(0);
     this.nfFirstEvent = NF_FIRST + this.nf.drops.length;
     this.timers = this.nf.timers ?? null;

@@ -44,10 +44,14 @@ export interface FunctionTimers {
 export interface FunctionContext {
   /** The guest's memory. */
   readonly bytes: Uint8Array;
-  /** First byte of a free buffer, where a frame may be written; -1 when the guest has none. It must be sent. */
+  /** Longest frame that a buffer has room for, without FCS. */
+  readonly frameBytesMax: number;
+  /** First byte of a free buffer, where a frame may be written; -1 when the guest has none. It must be sent or released. */
   claim(): number;
-  /** Sends the frame at `at`, as `claim` gave it, out of vNIC `port`. */
+  /** Sends the frame at `at`, as `claim` gave it, out of vNIC `port`; `lengthBytes` is without FCS. */
   send(at: number, lengthBytes: number, port: number): void;
+  /** Gives the buffer at `at` back unsent. */
+  release(at: number): void;
 }
 
 /** The answer "the frame was for me and has done its job": it ends here, and is no loss. */

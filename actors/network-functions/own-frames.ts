@@ -6,6 +6,7 @@ import type { FunctionContext } from './network-function.ts';
 /** Buffers of the guest for frames that a function makes itself. */
 export class OwnFrames implements FunctionContext {
   readonly bytes: Uint8Array;
+  readonly frameBytesMax: number;
   private readonly guest: GuestMemory;
   private readonly buffers: Magazine;
   private readonly transmit: (port: number, addr: number, lengthBytes: number) => void;
@@ -14,11 +15,13 @@ export class OwnFrames implements FunctionContext {
   constructor(
     guest: GuestMemory,
     buffers: Magazine,
+    frameBytesMax: number,
     transmit: (port: number, addr: number, lengthBytes: number) => void,
   ) {
     this.bytes = guest.u8;
     this.guest = guest;
     this.buffers = buffers;
+    this.frameBytesMax = frameBytesMax;
     this.transmit = transmit;
   }
 
@@ -30,5 +33,9 @@ export class OwnFrames implements FunctionContext {
     const addr = at - NET_HEADER_BYTES;
     writeNetHeader(this.guest, addr);
     this.transmit(port, addr, lengthBytes);
+  }
+
+  release(at: number): void {
+    this.buffers.put(at - NET_HEADER_BYTES);
   }
 }

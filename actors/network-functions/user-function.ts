@@ -1,6 +1,14 @@
 import type { RoutingConfig } from './ip-forward.ts';
-import type { DropReason, FunctionCounters, NetworkFunction } from './network-function.ts';
-import { dropped } from './network-function.ts';
+import type {
+  DropReason,
+  FunctionContext,
+  FunctionCounters,
+  FunctionTimers,
+  NetworkFunction,
+} from './network-function.ts';
+import { CONSUMED, dropped } from './network-function.ts';
+import { NO_SUCH_PORT } from './user-frames.ts';
+import type { UserFrames } from './user-frames.ts';
 
 /** What a factory is told of the guest it builds for: its vNICs, its forwarding table, and which vCPU this is. */
 export interface GuestContext extends RoutingConfig {
@@ -8,8 +16,13 @@ export interface GuestContext extends RoutingConfig {
   readonly vcpus: number;
 }
 
-/** The default export of a user's module. */
-export type NetworkFunctionFactory = (guest: GuestContext) => NetworkFunction;
+/**
+ * The default export of a user's module. What it builds handles frames in `process`, and may have `timers`. With `frames`
+ * it sends frames of its own, in either: `claim` a buffer, write the frame there, `send` it out of a vNIC before the call
+ * ends; a claim that is not sent by then is taken back. A module is also built once beforehand, to find out what it
+ * counts: until the first call `claim` answers -1.
+ */
+export type NetworkFunctionFactory = (guest: GuestContext, frames: FunctionContext) => NetworkFunction;
 
 /** A module ready to be evaluated. */
 export interface FunctionModule {
@@ -29,42 +42,84 @@ export interface UserFunctionConfig extends GuestContext {
 }
 
 export const EXCEPTION_REASON: DropReason = { name: 'nf_exceptions', reason: 'exception in the network function' };
-/** A vNIC that is not there: the driver counts the frame as nf_errors. */
-const NO_SUCH_PORT = 0x7fff_ffff;
 
 /**
  * Runs a function of the user's own and takes its faults: a frame on which it throws is dropped and counted, the first
- * exception is kept for the report, and an answer that is none goes to the driver as a vNIC that is not there.
+ * exception is kept for the report, and an answer that is none goes to the driver as a vNIC that is not there. Timers
+ * that throw are stopped: they would be due again at once.
  */
-export class UserFunction implements NetworkFunction {
+export class UserFunction implements NetworkFunction, FunctionTimers {
   readonly name: string;
   readonly drops: readonly DropReason[];
   readonly events: readonly string[];
   readonly counts: Float64Array;
+  readonly timers?: FunctionTimers;
   private readonly inner: NetworkFunction;
+  private readonly frames: UserFrames;
   private readonly describe: (error: unknown) => string;
   private readonly exception: number;
   private firstException: string | null = null;
+  private timersStopped = false;
 
-  /** @param describe message and stack of what was thrown, for people. */
-  constructor(inner: NetworkFunction, describe: (error: unknown) => string) {
+  /**
+   * @param frames what `inner` was built with.
+   * @param describe message and stack of what was thrown, for people.
+   */
+  constructor(inner: NetworkFunction, frames: UserFrames, describe: (error: unknown) => string) {
     this.inner = inner;
+    this.frames = frames;
     this.describe = describe;
     this.name = inner.name;
     this.drops = [...inner.drops, EXCEPTION_REASON];
     this.events = inner.events ?? [];
     this.counts = inner.counts ?? new Float64Array(0);
+    if (inner.timers !== undefined) this.timers = this;
     this.exception = dropped(inner.drops.length);
   }
 
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number {
+    this.frames.beginCall();
     try {
       const verdict = this.inner.process(bytes, offset, length, port, nowNs);
-      return (verdict | 0) === verdict && verdict > this.exception ? verdict : NO_SUCH_PORT;
+      const known = (verdict | 0) === verdict && (verdict > this.exception || verdict === CONSUMED);
+      return known ? verdict : NO_SUCH_PORT;
     } catch (error) {
-      this.firstException ??= this.describe(error);
+      this.note(error);
       return this.exception;
+    } finally {
+      this.frames.endCall();
     }
+  }
+
+  get nextDeadlineNs(): number {
+    if (this.timersStopped) return Infinity;
+    try {
+      const deadlineNs = this.inner.timers!.nextDeadlineNs;
+      return typeof deadlineNs === 'number' && !Number.isNaN(deadlineNs) ? deadlineNs : Infinity;
+    } catch (error) {
+      this.stopTimers(error);
+      return Infinity;
+    }
+  }
+
+  expire(nowNs: number): void {
+    this.frames.beginCall();
+    try {
+      this.inner.timers!.expire(nowNs);
+    } catch (error) {
+      this.stopTimers(error);
+    } finally {
+      this.frames.endCall();
+    }
+  }
+
+  private stopTimers(error: unknown): void {
+    this.note(error);
+    this.timersStopped = true;
+  }
+
+  private note(error: unknown): void {
+    this.firstException ??= this.describe(error);
   }
 
   report(): readonly string[] {

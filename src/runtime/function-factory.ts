@@ -74,6 +74,6 @@ export function createNetworkFunction(
     case 'tcp-terminate':
       return new TcpTerminate(config, context);
     case 'module':
-      return createUserFunction(config);
+      return createUserFunction(config, context);
   }
 }

@@ -6,7 +6,14 @@ import { SourceMap, createRequire } from 'node:module';
 import type { SourceMapPayload } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
-import type { DropReason, FunctionCounters, NetworkFunction } from '../../actors/network-functions/network-function.ts';
+import type {
+  DropReason,
+  FunctionContext,
+  FunctionCounters,
+  FunctionTimers,
+  NetworkFunction,
+} from '../../actors/network-functions/network-function.ts';
+import { NO_FRAMES, UserFrames } from '../../actors/network-functions/user-frames.ts';
 import { EXCEPTION_REASON, UserFunction } from '../../actors/network-functions/user-function.ts';
 import type {
   FunctionModule,
@@ -29,13 +36,17 @@ const TAKEN = ['nf_errors', 'nf_exceptions'];
 
 /** What the function of a module counts, found out by building one. @throws FunctionModuleError. */
 export function userFunctionCounters(module: FunctionModule, guest: GuestContext): FunctionCounters {
-  const { drops, events = [] } = build(module, guest);
+  const { drops, events = [] } = build(module, guest, NO_FRAMES);
   return { drops: [...drops.map(({ name, reason }) => ({ name, reason })), EXCEPTION_REASON], events: [...events] };
 }
 
 /** Builds a vCPU's own. @throws FunctionModuleError. */
-export function createUserFunction({ module, counters, ...guest }: UserFunctionConfig): UserFunction {
-  const built = new UserFunction(build(module, guest), (error) => describeException(error, module));
+export function createUserFunction(
+  { module, counters, ...guest }: UserFunctionConfig,
+  context: FunctionContext,
+): UserFunction {
+  const frames = new UserFrames(context);
+  const built = new UserFunction(build(module, guest, frames), frames, (error) => describeException(error, module));
   const names = ({ drops, events = [] }: FunctionCounters): string =>
     [...drops.map(({ name }) => name), ...events].join(', ');
   if (names(built) !== names(counters)) {
@@ -45,7 +56,7 @@ export function createUserFunction({ module, counters, ...guest }: UserFunctionC
 }
 
 /** Evaluates the module and builds its function. */
-function build(module: FunctionModule, guest: GuestContext): NetworkFunction {
+function build(module: FunctionModule, guest: GuestContext, frames: FunctionContext): NetworkFunction {
   const exported = evaluate(module);
   if (exported === undefined) throw new FunctionModuleError('no default export');
   if (typeof exported !== 'function') {
@@ -53,7 +64,7 @@ function build(module: FunctionModule, guest: GuestContext): NetworkFunction {
   }
   let built: unknown;
   try {
-    built = (exported as NetworkFunctionFactory)(guest);
+    built = (exported as NetworkFunctionFactory)(guest, frames);
   } catch (error) {
     throw new FunctionModuleError(`it throws when it is built: ${describeException(error, module)}`);
   }
@@ -77,10 +88,11 @@ function evaluate(module: FunctionModule): unknown {
 /** A predicate about what a factory returned, or null when that is a network function. */
 function whatIsWrong(built: unknown): string | null {
   if (typeof built !== 'object' || built === null) return 'is no object';
-  const { name, drops, events = [], counts, process, report } = built as Record<string, unknown>;
+  const { name, drops, events = [], counts, timers, process, report } = built as Record<string, unknown>;
   if (typeof name !== 'string') return 'has no name';
   if (typeof process !== 'function') return 'has no method process';
   if (report !== undefined && typeof report !== 'function') return 'has a report that is no method';
+  if (timers !== undefined && !keepTime(timers)) return 'has timers without nextDeadlineNs and method expire';
   if (!Array.isArray(drops)) return 'has no list drops';
   if (!Array.isArray(events)) return 'has events that are no list';
   const names = [...(drops as unknown[]).map(nameOf), ...(events as unknown[])];
@@ -94,6 +106,12 @@ function whatIsWrong(built: unknown): string | null {
     return 'has events, and no counts, a Float64Array of as many';
   }
   return null;
+}
+
+function keepTime(timers: unknown): boolean {
+  if (typeof timers !== 'object' || timers === null) return false;
+  const { nextDeadlineNs, expire } = timers as Partial<FunctionTimers>;
+  return typeof nextDeadlineNs === 'number' && typeof expire === 'function';
 }
 
 function nameOf(drop: unknown): unknown {

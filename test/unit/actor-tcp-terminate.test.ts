@@ -56,8 +56,10 @@ class Bench {
     if (spec.kind !== 'vcpu' || spec.nf.kind !== 'tcp-terminate') throw new Error('a terminating vCPU only');
     const context: FunctionContext = {
       bytes: this.guest,
+      frameBytesMax: 2048,
       claim: () => 2048,
       send: (at, lengthBytes) => this.sent.push(this.guest.slice(at, at + lengthBytes)),
+      release: () => undefined,
     };
     this.server = new TcpTerminate({ ...spec.nf, ...nf }, context);
   }

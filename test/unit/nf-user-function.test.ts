@@ -2,10 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { CONSUMED } from '../../actors/network-functions/network-function.ts';
+import type { FunctionContext } from '../../actors/network-functions/network-function.ts';
+import { NO_FRAMES } from '../../actors/network-functions/user-frames.ts';
 import type { UserFunction } from '../../actors/network-functions/user-function.ts';
+import { runScenario } from '../../src/experiment/run.ts';
 import { createUserFunction, userFunctionCounters } from '../../src/runtime/function-module.ts';
 import { bundleFunctionModule } from '../../src/topology/function-bundle.ts';
-import { parseScenario } from '../../src/topology/scenario-file.ts';
+import { VirtualHost } from '../../src/runtime/virtual-host.ts';
+import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { Packet, ROUTING } from '../support/packets.ts';
 
@@ -19,10 +24,28 @@ function moduleOf(source: string, name = 'own.ts'): string {
   return path;
 }
 
-function functionOf(source: string, vcpu = 0): UserFunction {
+function functionOf(source: string, vcpu = 0, frames = NO_FRAMES): UserFunction {
   const module = bundleFunctionModule(moduleOf(source));
   const guest = { ...ROUTING, vcpu, vcpus: 2 };
-  return createUserFunction({ kind: 'module', ...guest, module, counters: userFunctionCounters(module, guest) });
+  const counters = userFunctionCounters(module, guest);
+  return createUserFunction({ kind: 'module', ...guest, module, counters }, frames);
+}
+
+/** Three buffers of a guest, by the place of their first byte; what was sent is told as `place:length:vNIC`. */
+class Buffers implements FunctionContext {
+  readonly bytes = new Uint8Array(400);
+  readonly frameBytesMax = 100;
+  free = [100, 200, 300];
+  readonly sent: string[] = [];
+  claim(): number {
+    return this.free.shift() ?? -1;
+  }
+  send(at: number, lengthBytes: number, port: number): void {
+    this.sent.push(`${at}:${lengthBytes}:${port}`);
+  }
+  release(at: number): void {
+    this.free.push(at);
+  }
 }
 
 const answering = (body: string, more = '') => `
@@ -63,6 +86,145 @@ describe('a module', () => {
     new Packet().through(nf);
     expect([nf.events, [...nf.counts]]).toEqual([['nf_seen'], [1]]);
   });
+});
+
+describe('frames of its own', () => {
+  const sending = (body: string) => `
+    import type { FunctionContext } from '${ACTORS}/network-function.ts';
+    export default (guest: unknown, frames: FunctionContext) => ({
+      name: 'own', drops: [], process: (bytes: Uint8Array, offset: number, length: number): unknown => { ${body} },
+    });`;
+  const through = (body: string) => {
+    const buffers = new Buffers();
+    const nf = functionOf(sending(body), 0, buffers);
+    const answer = nf.process(buffers.bytes, 0, 60, 0, 0);
+    return { answer, free: buffers.free, sent: buffers.sent, report: nf.report()[0] };
+  };
+
+  test('go out of the vNIC they are sent by, and the one they answer can end with them', () => {
+    const body = 'const at = frames.claim(); frames.send(at, length, 1); return -0x80000000;';
+    expect(through(body)).toMatchObject({ answer: CONSUMED, free: [200, 300], sent: ['100:60:1'] });
+  });
+
+  test('have no buffer when there is none', () => {
+    const body =
+      'for (let i = 0; i < 3; i++) frames.send(frames.claim(), 60, 1); return frames.claim() === -1 ? 1 : 0;';
+    expect(through(body)).toMatchObject({ answer: 1, free: [], sent: ['100:60:1', '200:60:1', '300:60:1'] });
+  });
+
+  test('take no buffer with them that was not sent, whether the call returns or throws', () => {
+    const claims = 'frames.claim(); frames.send(frames.claim(), 14, 0); frames.claim();';
+    for (const end of ['return 0;', "throw new Error('late');"]) {
+      const { free, sent } = through(claims + end);
+      expect([free.sort(), sent]).toEqual([[100, 300], ['200:14:0']]);
+    }
+    const { free, answer } = through('frames.release(frames.claim()); return 1;');
+    expect([free.sort(), answer]).toEqual([[100, 200, 300], 1]);
+  });
+
+  test.each([
+    ['frames.send(64, 60, 0);', 'RangeError: no buffer at 64: it was not claimed in this call, or is gone already'],
+    [
+      'const at = frames.claim(); frames.send(at, 60, 0); frames.send(at, 60, 0);',
+      'RangeError: no buffer at 100: it was not claimed in this call, or is gone already',
+    ],
+    ['frames.release(100);', 'RangeError: no buffer at 100: it was not claimed in this call, or is gone already'],
+    ['frames.send(frames.claim(), 13, 0);', 'RangeError: a frame of 13 bytes, allowed: 14 to 100'],
+    ['frames.send(frames.claim(), 101, 0);', 'RangeError: a frame of 101 bytes, allowed: 14 to 100'],
+    ['frames.send(frames.claim(), 60.5, 0);', 'RangeError: a frame of 60.5 bytes, allowed: 14 to 100'],
+  ])('%s costs the frame that is processed, and no buffer', (body, message) => {
+    const { answer, report, free, sent } = through(`${body} return 0;`);
+    expect([answer, report]).toEqual([-1, message]);
+    expect(free.length + sent.length).toBe(3);
+  });
+
+  test('out of no vNIC are for the driver to refuse', () => {
+    expect(through('frames.send(frames.claim(), 60, -1); return 0;').sent).toEqual([`100:60:${0x7fffffff}`]);
+  });
+
+  test('cannot be had while it is built', () => {
+    const buffers = new Buffers();
+    const early = 'export default (guest: unknown, frames: { claim(): number }) => { const at = frames.claim();';
+    const nf = functionOf(`${early} return { name: 'own', drops: [], process: () => at }; };`, 0, buffers);
+    expect([nf.process(buffers.bytes, 0, 60, 0, 0), buffers.free]).toEqual([0x7fffffff, [100, 200, 300]]);
+  });
+});
+
+describe('timers', () => {
+  const keeping = (expire: string, deadline = '5e6') => `
+    import type { FunctionContext } from '${ACTORS}/network-function.ts';
+    export default (guest: unknown, frames: FunctionContext) => {
+      const timers = { nextDeadlineNs: ${deadline}, expire(nowNs: number) { ${expire} } };
+      return { name: 'own', drops: [], timers, process: () => 0 };
+    };`;
+
+  test('are called when they are due, and may send', () => {
+    const buffers = new Buffers();
+    const nf = functionOf(
+      keeping('this.nextDeadlineNs = nowNs + 1e6; frames.send(frames.claim(), 60, 1);'),
+      0,
+      buffers,
+    );
+    expect(nf.timers!.nextDeadlineNs).toBe(5e6);
+    nf.timers!.expire(7e6);
+    expect([nf.timers!.nextDeadlineNs, buffers.sent]).toEqual([8e6, ['100:60:1']]);
+    expect(functionOf(answering('return 0;')).timers).toBeUndefined();
+  });
+
+  test('that throw are stopped, and say why', () => {
+    const buffers = new Buffers();
+    const nf = functionOf(keeping("frames.claim(); throw new Error('too late');"), 0, buffers);
+    nf.timers!.expire(5e6);
+    expect([nf.timers!.nextDeadlineNs, nf.report()[0]]).toEqual([Infinity, 'Error: too late']);
+    expect(buffers.free.sort()).toEqual([100, 200, 300]);
+  });
+
+  test('without a deadline have none', () => {
+    const nf = functionOf(keeping('this.nextDeadlineNs = NaN;'));
+    nf.timers!.expire(5e6);
+    expect(nf.timers!.nextDeadlineNs).toBe(Infinity);
+  });
+});
+
+test('a function that copies frames and keeps time runs with a ledger that balances', async () => {
+  const source = `
+    import { IpForward } from '${ACTORS}/ip-forward.ts';
+    import type { NetworkFunctionFactory } from '${ACTORS}/user-function.ts';
+    const build: NetworkFunctionFactory = (guest, frames) => {
+      const router = new IpForward(guest);
+      const counts = new Float64Array(2);
+      let last = 0;
+      const timers = {
+        nextDeadlineNs: 1e6,
+        expire(nowNs: number) { counts[1]++; timers.nextDeadlineNs = nowNs + 1e6; frames.claim(); },
+      };
+      return {
+        name: 'copier', drops: router.drops, events: ['nf_copied', 'nf_ticks'], counts, timers,
+        process(bytes, offset, length, port) {
+          const verdict = router.process(bytes, offset, length, port);
+          if (verdict < 0 || ++last % 100 !== 0) return verdict;
+          const at = frames.claim();
+          if (at < 0) return verdict;
+          frames.bytes.copyWithin(at, offset, offset + length);
+          frames.send(at, length, verdict);
+          counts[0]++;
+          return verdict;
+        },
+      };
+    };
+    export default build;`;
+  const overrides = ['expect=[]', 'run.warmup=0s', 'run.phases=[{name: only, rate: 40kpps, duration: 100ms}]'];
+  const scenario = loadScenario('livelock', {
+    overrides: [...overrides, `vms.vm0.nf=${moduleOf(source, 'copier.ts')}`],
+  });
+  const host = new VirtualHost(buildPlan(scenario), { seed: 1 });
+  const result = await runScenario(scenario, host, { signal: new AbortController().signal });
+  const sum = (name: string) => ['vm0/vcpu0', 'vm0/vcpu1'].reduce((n, vcpu) => n + result.counters[vcpu][name], 0);
+  expect(result.ledger.faults).toEqual([]);
+  expect(sum('nf_copied')).toBeGreaterThan(30);
+  expect(result.integrity.duplicateFrames).toBe(sum('nf_copied'));
+  expect(sum('nf_ticks')).toBeGreaterThan(100);
+  expect(result.reports).toEqual([]);
 });
 
 describe('faults of the function', () => {
@@ -146,6 +308,11 @@ describe('a scenario', () => {
     [
       'what it builds counts two things by the same name',
       built("{ name: 'a', drops: [{ name: 'nf_a', reason: 'r' }], events: ['nf_a'], process() {} }"),
+      './own.ts',
+    ],
+    [
+      'what it builds has timers without nextDeadlineNs and method expire',
+      built("{ name: 'a', drops: [], timers: { expire() {} }, process() {} }"),
       './own.ts',
     ],
     [

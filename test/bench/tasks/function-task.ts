@@ -5,7 +5,8 @@
 import { Memory } from '../../../src/memory/arena.ts';
 import { FlowTemplates } from '../../../src/net/flow-templates.ts';
 import { createNetworkFunction } from '../../../src/runtime/function-factory.ts';
-import type { FunctionContext, NetworkFunction } from '../../../actors/network-functions/network-function.ts';
+import type { NetworkFunction } from '../../../actors/network-functions/network-function.ts';
+import { NO_FRAMES } from '../../../actors/network-functions/user-frames.ts';
 import type { ActorSpec } from '../../../src/runtime/plan.ts';
 import type { BenchReport, FunctionTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
@@ -15,9 +16,6 @@ const BATCH = 64;
 const SIZE_BYTES = 64;
 /** Of virtual time between two batches. */
 const BATCH_NS = 16_000;
-
-/** For functions that send nothing of their own. */
-const NO_FRAMES: FunctionContext = { bytes: new Uint8Array(0), claim: () => -1, send: () => undefined };
 
 export function measureFunction({ plan, frames }: FunctionTask, watch: Stopwatch): BenchReport {
   const buffers = plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)] as const);
