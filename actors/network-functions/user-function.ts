@@ -37,8 +37,9 @@ export interface FunctionModule {
 export interface UserFunctionConfig extends GuestContext {
   readonly kind: 'module';
   readonly module: FunctionModule;
-  /** What it counts, as it said when the run was planned. */
+  /** What it counts, and whether it has timers, as it said when the run was planned. */
   readonly counters: FunctionCounters;
+  readonly keepsTime: boolean;
 }
 
 export const EXCEPTION_REASON: DropReason = { name: 'nf_exceptions', reason: 'exception in the network function' };

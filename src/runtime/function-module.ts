@@ -34,15 +34,19 @@ export class FunctionModuleError extends Error {
 const COUNTER_NAME = /^nf_[a-z0-9_]+$/;
 const TAKEN = ['nf_errors', 'nf_exceptions'];
 
-/** What the function of a module counts, found out by building one. @throws FunctionModuleError. */
-export function userFunctionCounters(module: FunctionModule, guest: GuestContext): FunctionCounters {
-  const { drops, events = [] } = build(module, guest, NO_FRAMES);
-  return { drops: [...drops.map(({ name, reason }) => ({ name, reason })), EXCEPTION_REASON], events: [...events] };
+/** What a run is planned for of a module's function, found out by building one. @throws FunctionModuleError. */
+export function surveyUserFunction(
+  module: FunctionModule,
+  guest: GuestContext,
+): Pick<UserFunctionConfig, 'counters' | 'keepsTime'> {
+  const { drops, events = [], timers } = build(module, guest, NO_FRAMES);
+  const counted = [...drops.map(({ name, reason }) => ({ name, reason })), EXCEPTION_REASON];
+  return { counters: { drops: counted, events: [...events] }, keepsTime: timers !== undefined };
 }
 
 /** Builds a vCPU's own. @throws FunctionModuleError. */
 export function createUserFunction(
-  { module, counters, ...guest }: UserFunctionConfig,
+  { module, counters, keepsTime, ...guest }: UserFunctionConfig,
   context: FunctionContext,
 ): UserFunction {
   const frames = new UserFrames(context);
@@ -51,6 +55,9 @@ export function createUserFunction(
     [...drops.map(({ name }) => name), ...events].join(', ');
   if (names(built) !== names(counters)) {
     throw new FunctionModuleError(`it counts ${names(built)} now, and counted ${names(counters)} when it was planned`);
+  }
+  if ((built.timers !== undefined) !== keepsTime) {
+    throw new FunctionModuleError(`it ${keepsTime ? 'has no' : 'has'} timers now, other than when it was planned`);
   }
   return built;
 }

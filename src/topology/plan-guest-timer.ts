@@ -1,13 +1,15 @@
 /** The timers of a VM whose network function keeps time. */
 import { GUEST_TIMER_COUNTERS } from '../../actors/guest-timer.ts';
 import type { GuestTimerLink } from '../../actors/guest-timer.ts';
+import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import type { DraftThread, PlanDraft } from './plan-draft.ts';
 import type { GuestPlan } from './plan-guest.ts';
 import { guestTimerName } from './thread-names.ts';
 
 /** Places them on the hardware's thread, whose clock never stops; one port for each vCPU. */
 export function planGuestTimer(draft: PlanDraft, hardwareThread: DraftThread, { spec, vcpus }: GuestPlan): void {
-  if (spec.nf.kind !== 'tcp-terminate') return;
+  const [first] = vcpus;
+  if (first.spec?.kind !== 'vcpu' || !keepsTime(first.spec.nf)) return;
   const timer = draft.actorOn(hardwareThread, guestTimerName(spec.name), []);
   timer.spec = {
     kind: 'guest-timer',
@@ -18,4 +20,8 @@ export function planGuestTimer(draft: PlanDraft, hardwareThread: DraftThread, { 
     const link: GuestTimerLink = { deadline: vcpu.spec.config.timer, vcpuDoorbell: vcpu.thread.doorbell };
     timer.attachments.push({ port, link });
   });
+}
+
+function keepsTime(nf: NetworkFunctionConfig): boolean {
+  return nf.kind === 'tcp-terminate' || (nf.kind === 'module' && nf.keepsTime);
 }

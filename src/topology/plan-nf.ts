@@ -12,7 +12,7 @@ import type { Arena } from '../memory/arena.ts';
 import { parseCidr, parseEndpoint } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
-import { userFunctionCounters } from '../runtime/function-module.ts';
+import { surveyUserFunction } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
 import { PRE_SHARED_SECRET } from './plan-clients.ts';
@@ -34,7 +34,7 @@ export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[
 function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConfig[] {
   return Array.from({ length: vm.vcpus }, (_, vcpu) => {
     const guest = { ...routingOf(vm), vcpu, vcpus: vm.vcpus };
-    return { kind: 'module', ...guest, module, counters: userFunctionCounters(module, guest) };
+    return { kind: 'module', ...guest, module, ...surveyUserFunction(module, guest) };
   });
 }
 

@@ -6,8 +6,9 @@ import { CONSUMED } from '../../actors/network-functions/network-function.ts';
 import type { FunctionContext } from '../../actors/network-functions/network-function.ts';
 import { NO_FRAMES } from '../../actors/network-functions/user-frames.ts';
 import type { UserFunction } from '../../actors/network-functions/user-function.ts';
+import type { RunResult } from '../../src/experiment/run-result.ts';
 import { runScenario } from '../../src/experiment/run.ts';
-import { createUserFunction, userFunctionCounters } from '../../src/runtime/function-module.ts';
+import { createUserFunction, surveyUserFunction } from '../../src/runtime/function-module.ts';
 import { bundleFunctionModule } from '../../src/topology/function-bundle.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
@@ -27,8 +28,20 @@ function moduleOf(source: string, name = 'own.ts'): string {
 function functionOf(source: string, vcpu = 0, frames = NO_FRAMES): UserFunction {
   const module = bundleFunctionModule(moduleOf(source));
   const guest = { ...ROUTING, vcpu, vcpus: 2 };
-  const counters = userFunctionCounters(module, guest);
-  return createUserFunction({ kind: 'module', ...guest, module, counters }, frames);
+  return createUserFunction({ kind: 'module', ...guest, module, ...surveyUserFunction(module, guest) }, frames);
+}
+
+/** 100 ms of `livelock` with that function. */
+function runVirtually(source: string, rate: string): Promise<RunResult> {
+  const overrides = [
+    'expect=[]',
+    'run.warmup=0s',
+    `run.phases=[{name: only, rate: ${rate}, duration: 100ms}]`,
+    `vms.vm0.nf=${moduleOf(source, 'ran.ts')}`,
+  ];
+  const scenario = loadScenario('livelock', { overrides });
+  const host = new VirtualHost(buildPlan(scenario), { seed: 1 });
+  return runScenario(scenario, host, { signal: new AbortController().signal });
 }
 
 /** Three buffers of a guest, by the place of their first byte; what was sent is told as `place:length:vNIC`. */
@@ -213,18 +226,30 @@ test('a function that copies frames and keeps time runs with a ledger that balan
       };
     };
     export default build;`;
-  const overrides = ['expect=[]', 'run.warmup=0s', 'run.phases=[{name: only, rate: 40kpps, duration: 100ms}]'];
-  const scenario = loadScenario('livelock', {
-    overrides: [...overrides, `vms.vm0.nf=${moduleOf(source, 'copier.ts')}`],
-  });
-  const host = new VirtualHost(buildPlan(scenario), { seed: 1 });
-  const result = await runScenario(scenario, host, { signal: new AbortController().signal });
+  const result = await runVirtually(source, '40kpps');
   const sum = (name: string) => ['vm0/vcpu0', 'vm0/vcpu1'].reduce((n, vcpu) => n + result.counters[vcpu][name], 0);
   expect(result.ledger.faults).toEqual([]);
   expect(sum('nf_copied')).toBeGreaterThan(30);
   expect(result.integrity.duplicateFrames).toBe(sum('nf_copied'));
   expect(sum('nf_ticks')).toBeGreaterThan(100);
   expect(result.reports).toEqual([]);
+});
+
+test('timers wake a guest that halted', async () => {
+  const source = `
+    import type { NetworkFunctionFactory } from '${ACTORS}/user-function.ts';
+    const build: NetworkFunctionFactory = () => {
+      const counts = new Float64Array(1);
+      const timers = {
+        nextDeadlineNs: 1e6,
+        expire(nowNs: number) { counts[0]++; timers.nextDeadlineNs = nowNs + 10e6; },
+      };
+      return { name: 'ticker', drops: [], events: ['nf_ticks'], counts, timers, process: () => 0 };
+    };
+    export default build;`;
+  const { counters, phases } = await runVirtually(source, '2pps');
+  const due = phases[0].elapsedNs / 10e6;
+  for (const vcpu of ['vm0/vcpu0', 'vm0/vcpu1']) expect(counters[vcpu].nf_ticks).toBeGreaterThan(0.8 * due);
 });
 
 describe('faults of the function', () => {
