@@ -15,27 +15,28 @@ export interface GuestTimerConfig {
   readonly counters: Region;
 }
 
-/** One vCPU: where it says when it wants to be woken, and its doorbell. */
+/** One sleeper: where it says when it wants to be woken, and the doorbell of its thread. */
 export interface GuestTimerLink {
   readonly deadline: Region;
-  readonly vcpuDoorbell: Region;
+  readonly doorbell: Region;
 }
 
-interface TimedVcpu {
+interface Sleeper {
   readonly deadline: TimerWord;
-  readonly vcpu: Ringer;
+  readonly ringer: Ringer;
 }
 
 /**
- * The timers of a VM's vCPUs, which wake one that halted before its next deadline (the local APIC timer, for which KVM
- * keeps an hrtimer: arch/x86/kvm/lapic.c). A vCPU that runs sees its deadline by itself.
+ * The host's timers for a VM. They wake a vCPU that halted before its next deadline (the local APIC timer, for which KVM
+ * keeps an hrtimer: arch/x86/kvm/lapic.c), and the VMM's main loop (ppoll with the time of the next QEMUTimer). A thread
+ * that runs sees its deadline by itself.
  */
 export class GuestTimer implements Actor {
   readonly name: string;
   debtNs = 0;
   private readonly memory: Memory;
   private readonly counters: CounterPage;
-  private readonly vcpus: (TimedVcpu | null)[] = [];
+  private readonly sleepers: (Sleeper | null)[] = [];
 
   constructor(memory: Memory, config: GuestTimerConfig) {
     this.memory = memory;
@@ -44,22 +45,22 @@ export class GuestTimer implements Actor {
   }
 
   attach(port: number, link: GuestTimerLink): void {
-    while (this.vcpus.length <= port) this.vcpus.push(null);
-    this.vcpus[port] = {
+    while (this.sleepers.length <= port) this.sleepers.push(null);
+    this.sleepers[port] = {
       deadline: new TimerWord(this.memory, link.deadline),
-      vcpu: new Ringer(this.memory, link.vcpuDoorbell),
+      ringer: new Ringer(this.memory, link.doorbell),
     };
   }
 
   detach(port: number): void {
-    this.vcpus[port] = null;
+    this.sleepers[port] = null;
   }
 
-  /** Moves no frames. A deadline stays due until the vCPU sets another, so that no wake-up is lost. */
+  /** Moves no frames. A deadline stays due until the sleeper sets another, so that no wake-up is lost. */
   poll(_budget: number, nowNs: number): number {
-    for (let i = 0; i < this.vcpus.length; i++) {
-      const timed = this.vcpus[i];
-      if (timed !== null && timed.deadline.due(nowNs) && timed.vcpu.ring()) this.counters.values[TIMER_INTERRUPTS]++;
+    for (let i = 0; i < this.sleepers.length; i++) {
+      const timed = this.sleepers[i];
+      if (timed !== null && timed.deadline.due(nowNs) && timed.ringer.ring()) this.counters.values[TIMER_INTERRUPTS]++;
     }
     return 0;
   }

@@ -1,10 +1,10 @@
 /**
- * The deadline of a sleeper's timer, one word: written by the sleeper, read by the timer that wakes it. Milliseconds of
- * the run's clock, which wrap after 49 days; 0 means off.
+ * The deadline of a sleeper's timer, one word: written by the sleeper, read by the timer that wakes it. Ticks of 2^14 ns,
+ * 16 us, of the run's clock, which wrap: a deadline more than nine hours ahead would count as passed. 0 means off.
  */
 import type { Memory, Region, Arena } from './arena.ts';
 
-const MS_NS = 1e6;
+const TICK_NS = 2 ** 14;
 const OFF = 0;
 
 export function reserveTimerWord(arena: Arena): Region {
@@ -19,17 +19,17 @@ export class TimerWord {
     this.words = memory.words(region);
   }
 
-  /** Sets the deadline, rounded up to a whole millisecond; Infinity turns the timer off. */
+  /** Sets the deadline, rounded up to a whole tick; Infinity turns the timer off. */
   arm(deadlineNs: number): void {
-    const ms = deadlineNs === Infinity ? OFF : Math.ceil(deadlineNs / MS_NS) | 0 || 1;
-    if (ms === this.armed) return;
-    this.armed = ms;
-    Atomics.store(this.words, 0, ms);
+    const tick = deadlineNs === Infinity ? OFF : Math.ceil(deadlineNs / TICK_NS) | 0 || 1;
+    if (tick === this.armed) return;
+    this.armed = tick;
+    Atomics.store(this.words, 0, tick);
   }
 
   /** Whether a deadline is set and has come. */
   due(nowNs: number): boolean {
-    const ms = Atomics.load(this.words, 0);
-    return ms !== OFF && ((Math.floor(nowNs / MS_NS) - ms) | 0) >= 0;
+    const tick = Atomics.load(this.words, 0);
+    return tick !== OFF && ((Math.floor(nowNs / TICK_NS) - tick) | 0) >= 0;
   }
 }

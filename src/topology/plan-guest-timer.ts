@@ -17,7 +17,7 @@ export function planGuestTimer(draft: PlanDraft, hardwareThread: DraftThread, { 
   };
   vcpus.forEach((vcpu, port) => {
     if (vcpu.spec?.kind !== 'vcpu') return;
-    const link: GuestTimerLink = { deadline: vcpu.spec.config.timer, vcpuDoorbell: vcpu.thread.doorbell };
+    const link: GuestTimerLink = { deadline: vcpu.spec.config.timer, doorbell: vcpu.thread.doorbell };
     timer.attachments.push({ port, link });
   });
 }

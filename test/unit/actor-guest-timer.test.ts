@@ -20,17 +20,17 @@ describe('the timer', () => {
   const bench = () => {
     const bed = new ActorBed(TERMINATING);
     const timer = bed.create<GuestTimer>('vm0/timer');
-    const { deadline, vcpuDoorbell } = bed.link<GuestTimerLink>('vm0/timer', 1);
-    return { bed, timer, word: new TimerWord(bed.memory, deadline), bell: new Doorbell(bed.memory, vcpuDoorbell) };
+    const { deadline, doorbell } = bed.link<GuestTimerLink>('vm0/timer', 1);
+    return { bed, timer, word: new TimerWord(bed.memory, deadline), bell: new Doorbell(bed.memory, doorbell) };
   };
 
-  test('wakes a vCPU that sleeps past its deadline, rounded up to a millisecond, and no other', () => {
+  test('wakes a vCPU that sleeps past its deadline, rounded up to a tick of 2^14 ns, and no other', () => {
     const { bed, timer, word, bell } = bench();
     word.arm(5.2 * MS);
     bell.park();
-    timer.poll(64, 5.9 * MS);
+    timer.poll(64, 318 * 2 ** 14 - 1);
     expect(bell.parked).toBe(true);
-    timer.poll(64, 6 * MS);
+    timer.poll(64, 318 * 2 ** 14);
     expect(bell.parked).toBe(false);
     expect(bed.counts(timer)).toEqual({ timer_interrupts: 1 });
   });
@@ -45,7 +45,7 @@ describe('the timer', () => {
     }
     word.arm(Infinity);
     bell.park();
-    timer.poll(64, 1e15);
+    timer.poll(64, 1e12);
     expect(bell.parked).toBe(true);
     expect(bed.counts(timer)).toEqual({ timer_interrupts: 2 });
   });
@@ -86,7 +86,7 @@ describe('the vCPU', () => {
     g.vcpus[0].arm();
     const { deadline } = g.bed.link<GuestTimerLink>('vm0/timer', 0);
     const word = new TimerWord(g.bed.memory, deadline);
-    expect([word.due(999 * MS), word.due(1000 * MS)]).toEqual([false, true]);
+    expect([word.due(999.9 * MS), word.due(1000.1 * MS)]).toEqual([false, true]);
     expect(g.vcpus[0].poll(64, 1000 * MS)).toBe(0);
     expect(g.collect(0).frames.map(flagsOf)).toEqual([TCP_SYN | TCP_ACK]);
     expect(g.counts(0)).toMatchObject({ nf_frames: 2, tcp_retransmissions: 1 });
