@@ -5,6 +5,7 @@ import { copyWords } from '../src/memory/copy-words.ts';
 import { E1000Dma, RX_BAD_BUFFER, RX_DELIVERED, RX_FILTERED, TX_BAD, TX_NOTHING } from '../src/e1000/dma.ts';
 import { E1000Registers } from '../src/e1000/register-file.ts';
 import { REGISTER_BYTES, TDT } from '../src/e1000/registers.ts';
+import { TimerWord } from '../src/memory/timer-word.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { PciTrapHost } from '../src/virtio/pci-trap.ts';
@@ -55,6 +56,8 @@ export const E1000_GUEST_PORT = 1;
 export interface E1000Config {
   readonly name: string;
   readonly counters: Region;
+  /** When its main loop is to be woken for its interrupt mitigation. */
+  readonly timer: Region;
   readonly tap: TapFileConfig;
   /** Frames one callback reads from the tap at most: Infinity in 2013, 50 later (tap_send, net/tap.c). */
   readonly rxBurst: number;
@@ -80,10 +83,11 @@ export interface E1000GuestLink {
 }
 
 /**
- * Full virtualization: the registers and rings of an 82540EM as the VMM emulates them (QEMU, hw/net/e1000.c, without
- * its interrupt mitigation), on QEMU's main loop. Each register access of the guest is an exit, and its vCPU waits for the
- * answer; a TDT write is answered when its frames are sent. KVM handles an exit on the vCPU's own thread, under the
- * global lock; here the vCPU hands it to the thread that would hold the lock, and the hand-over is real.
+ * Full virtualization: the registers and rings of an 82540EM as the VMM emulates them (QEMU, hw/net/e1000.c), on
+ * QEMU's main loop, which a timer wakes when an interrupt may follow the last one. Each register access of the guest
+ * is an exit, and its vCPU waits for the answer; a TDT write is answered when its frames are sent. KVM handles an exit
+ * on the vCPU's own thread, under the global lock; here the vCPU hands it to the thread that would hold the lock, and
+ * the hand-over is real.
  */
 export class E1000 implements Actor {
   readonly name: string;
@@ -92,6 +96,7 @@ export class E1000 implements Actor {
   private readonly config: E1000Config;
   private readonly counters: CounterPage;
   private readonly kernel: KernelEntry;
+  private readonly timer: TimerWord;
   private tap: TapFile | null = null;
   private registers: E1000Registers | null = null;
   private dma!: E1000Dma;
@@ -111,6 +116,7 @@ export class E1000 implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.kernel = new KernelEntry(memory, config.costs.syscallNs);
+    this.timer = new TimerWord(memory, config.timer);
   }
 
   attach(port: number, link: TapFileLink | E1000GuestLink): void {
@@ -139,10 +145,12 @@ export class E1000 implements Actor {
     else this.registers = null;
   }
 
-  poll(budget: number, _nowNs: number): number {
+  poll(budget: number, nowNs: number): number {
     const { registers, tap } = this;
     if (registers === null || tap === null) return 0;
     let moved = 0;
+    registers.nowNs = nowNs;
+    registers.expire();
     for (let i = 0; i < this.traps.length; i++) {
       if (!this.traps[i].serve(registers)) continue;
       this.counters.values[REGISTER_ACCESSES]++;
@@ -259,6 +267,8 @@ export class E1000 implements Actor {
     const { registers, tap } = this;
     if (registers === null || tap === null) return true;
     for (let i = 0; i < this.traps.length; i++) if (this.traps[i].requested) return false;
+    const { quietUntilNs, nowNs } = registers;
+    this.timer.arm(quietUntilNs > nowNs ? quietUntilNs : Infinity);
     return registers.rxDescriptors === 0 || tap.readable(1) === 0;
   }
 

@@ -4,6 +4,7 @@ import { FrameFifo } from '../../src/memory/frame-fifo.ts';
 import type { Magazine } from '../../src/memory/magazine.ts';
 import { E1000RxRing, E1000TxRing, RX_BUFFER_WRITE, TX_STOP_DESCRIPTORS } from '../../src/e1000/driver-rings.ts';
 import type { DriverRingRef, DriverTxRingRef } from '../../src/e1000/driver-rings.ts';
+import { InterruptThrottle } from '../../src/e1000/driver-throttle.ts';
 import { E1000Probe } from '../../src/e1000/probe.ts';
 import * as regs from '../../src/e1000/registers.ts';
 import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
@@ -39,8 +40,10 @@ const MASK_FLUSH = 3;
 const POLLING = 4;
 /** The poll has found no more frames: once they are on their way, interrupts come on again (e1000_irq_enable). */
 const COMPLETING = 5;
-const UNMASK = 6;
-const UNMASK_FLUSH = 7;
+/** Before that their rate may change (e1000_set_itr). */
+const THROTTLE = 6;
+const UNMASK = 7;
+const UNMASK_FLUSH = 8;
 
 /** Frames of one NAPI poll: the weight of netif_napi_add in e1000_probe. */
 const NAPI_WEIGHT = 64;
@@ -70,6 +73,8 @@ export class E1000Driver implements NicDriver {
   private readonly vcpus: readonly Ringer[];
   private state = COMPLETING;
   private pollLeft = NAPI_WEIGHT;
+  private readonly throttle = new InterruptThrottle();
+  private itr = 0;
   /** The access that is with the VMM is a TDT write: the transmit lock is held across it, as netif_tx_lock is. */
   private transmitting = false;
 
@@ -143,8 +148,11 @@ export class E1000Driver implements NicDriver {
       case MASK_FLUSH:
         this.state = POLLING;
         this.pollLeft = NAPI_WEIGHT;
+        this.throttle.begin();
         this.cleanTransmitRing();
         return true;
+      case THROTTLE:
+        return this.enter(UNMASK);
       case UNMASK:
         return this.enter(UNMASK_FLUSH);
       case UNMASK_FLUSH:
@@ -160,6 +168,7 @@ export class E1000Driver implements NicDriver {
     this.state = state;
     if (state === READ_CAUSE) this.read(regs.ICR);
     else if (state === MASK) this.write(regs.IMC, ALL_CAUSES);
+    else if (state === THROTTLE) this.write(regs.ITR, this.itr);
     else if (state === UNMASK) this.write(regs.IMS, regs.CAUSES_ENABLED);
     else this.read(regs.STATUS);
     return false;
@@ -183,7 +192,8 @@ export class E1000Driver implements NicDriver {
       this.endPoll(rx);
       return 0;
     }
-    this.enter(UNMASK);
+    this.itr = this.throttle.next();
+    this.enter(this.itr < 0 ? UNMASK : THROTTLE);
     return 0;
   }
 
@@ -199,7 +209,10 @@ export class E1000Driver implements NicDriver {
   }
 
   take(): number {
-    return this.rx!.take();
+    const addr = this.rx!.take();
+    this.throttle.rxFrames++;
+    this.throttle.rxBytes += this.rx!.frameBytes;
+    return addr;
   }
 
   get frameBytes(): number {
@@ -256,7 +269,12 @@ export class E1000Driver implements NicDriver {
 
   /** By the owner, in its poll: e1000_clean_tx_irq, and netif_wake_queue. */
   private cleanTransmitRing(): void {
-    if (this.tx.clean()) this.wakeVcpus();
+    const { tx, throttle } = this;
+    if (tx.clean()) this.wakeVcpus();
+    throttle.txFrames += tx.cleanedFrames;
+    throttle.txBytes += tx.cleanedBytes;
+    tx.cleanedFrames = 0;
+    tx.cleanedBytes = 0;
   }
 
   private wakeVcpus(): void {

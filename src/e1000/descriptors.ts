@@ -29,6 +29,8 @@ export const COMMAND_EOP = 1 << 24;
 export const COMMAND_IFCS = 1 << 25;
 /** Report status: write DD back. */
 export const COMMAND_RS = 1 << 27;
+/** Its interrupt may be delayed by TIDV and TADV. */
+export const COMMAND_IDE = 0x8000_0000 | 0;
 /** An extended descriptor, which this device does not know. */
 export const COMMAND_DEXT = 1 << 29;
 

@@ -94,6 +94,7 @@ export class E1000Dma {
         Atomics.or(this.guest.i32, word + desc.STATUS_WORD, desc.STATUS_DD);
         this.causes |= CAUSE_TXDW;
       }
+      if ((command & desc.COMMAND_IDE) !== 0) registers.delayTransmit = true;
       tx.head = next(tx);
       if ((command & desc.COMMAND_EOP) === 0) continue;
       const length = this.bad || this.gathered === 0 ? TX_BAD : this.gathered;

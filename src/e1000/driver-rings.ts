@@ -23,7 +23,7 @@ export const TX_STOP_DESCRIPTORS = 19;
 /** Free descriptors at which it goes on: TX_WAKE_THRESHOLD. */
 const TX_WAKE_DESCRIPTORS = 32;
 
-const TX_COMMAND: number = desc.COMMAND_EOP | desc.COMMAND_IFCS | desc.COMMAND_RS;
+const TX_COMMAND: number = desc.COMMAND_EOP | desc.COMMAND_IFCS | desc.COMMAND_RS | desc.COMMAND_IDE;
 
 /** Where one ring lies: its descriptors, and the buffer in each, one word a descriptor. */
 export interface DriverRingRef {
@@ -138,6 +138,9 @@ export class E1000RxRing {
 /** Transmit ring as one vCPU uses it: `put` under the lock, `clean` by the vCPU that owns the vNIC alone. */
 export class E1000TxRing {
   readonly lock: SpinLock;
+  /** Frames and bytes that `clean` has taken back; whoever looks sets them to zero. */
+  cleanedFrames = 0;
+  cleanedBytes = 0;
   private readonly i32: Int32Array;
   private readonly word: number;
   private readonly held: Int32Array;
@@ -198,6 +201,8 @@ export class E1000TxRing {
       if ((Atomics.load(this.i32, this.word + i * WORDS + desc.STATUS_WORD) & desc.STATUS_DD) === 0) break;
       this.buffers.put(this.held[i]);
       this.held[i] = EMPTY;
+      this.cleanedFrames++;
+      this.cleanedBytes += this.i32[this.word + i * WORDS + desc.LENGTH_WORD] & desc.LENGTH_MASK;
       i = i + 1 === this.count ? 0 : i + 1;
     }
     if (i === first) return false;

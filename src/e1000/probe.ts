@@ -5,7 +5,14 @@
 import type { PciTrapGuest } from '../virtio/pci-trap.ts';
 import { DESCRIPTOR_BYTES } from './descriptors.ts';
 import type { DriverRingRef } from './driver-rings.ts';
+import { FIRST_ITR } from './driver-throttle.ts';
 import * as regs from './registers.ts';
+
+/** Defaults of e1000_param.c, in units of 1,024 ns. Zero for RDTR turns RADV off. */
+const TX_INT_DELAY = 8;
+const TX_ABS_INT_DELAY = 32;
+const RX_INT_DELAY = 0;
+const RX_ABS_INT_DELAY = 8;
 
 interface Access {
   readonly offset: number;
@@ -55,7 +62,12 @@ function* probe(rx: DriverRingRef, tx: DriverRingRef): Steps<void> {
   yield* placeRing(tx, regs.TDBAL, regs.TDLEN);
   yield* write(regs.TDT, 0);
   yield* write(regs.TDH, 0);
+  yield* write(regs.TIDV, TX_INT_DELAY);
+  yield* write(regs.TADV, TX_ABS_INT_DELAY);
   yield* write(regs.TCTL, regs.TCTL_EN | regs.TCTL_PSP);
+  yield* write(regs.RDTR, RX_INT_DELAY);
+  yield* write(regs.RADV, RX_ABS_INT_DELAY);
+  yield* write(regs.ITR, FIRST_ITR);
   yield* placeRing(rx, regs.RDBAL, regs.RDLEN);
   yield* write(regs.RDT, 0);
   yield* write(regs.RDH, 0);

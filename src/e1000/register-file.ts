@@ -1,7 +1,7 @@
 /**
  * The registers of the emulated 82540EM and what reading and writing them does (QEMU, hw/net/e1000.c: mac_icr_read,
- * set_ims, set_imc, set_tctl, set_rdt). The guest is not trusted: registers without meaning here keep nothing, and
- * rings that do not lie in guest memory are rings of no descriptors.
+ * set_ims, set_imc, set_tctl, set_rdt, set_interrupt_cause). The guest is not trusted: registers without meaning here
+ * keep nothing, and rings that do not lie in guest memory are rings of no descriptors.
  */
 import { isMulticast } from '../net/ethernet.ts';
 import type { PciRegisterFile } from '../virtio/pci-trap.ts';
@@ -17,6 +17,8 @@ export interface E1000Hooks {
   /** The interrupt pin is to be at this level. */
   interrupt(asserted: boolean): void;
 }
+
+const DELAY_UNIT_NS = 256;
 
 /** One descriptor ring as the registers describe it. */
 export interface DescriptorRing {
@@ -37,6 +39,13 @@ export class E1000Registers implements PciRegisterFile {
   private readonly hooks: E1000Hooks;
   private causes = 0;
   private mask = 0;
+  private asserted = false;
+  /** Time of the access or the frame that is being served; set by the device before either, ns. */
+  nowNs = 0;
+  /** Until then no interrupt follows the last one: QEMU's mit_timer. */
+  quietUntilNs = 0;
+  /** A descriptor was sent whose interrupt may be delayed: QEMU's mit_ide. */
+  delayTransmit = false;
 
   /** @param mac six octets, which a reset brings back into RAL and RAH. */
   constructor(memoryBytes: number, mac: readonly number[], hooks: E1000Hooks) {
@@ -50,6 +59,9 @@ export class E1000Registers implements PciRegisterFile {
     this.words.fill(0);
     this.causes = 0;
     this.mask = 0;
+    this.asserted = false;
+    this.quietUntilNs = 0;
+    this.delayTransmit = false;
     const [a, b, c, d, e, f] = this.mac;
     this.set(regs.RAL, a | (b << 8) | (c << 16) | (d << 24));
     this.set(regs.RAH, e | (f << 8) | regs.RAH_VALID);
@@ -125,7 +137,7 @@ export class E1000Registers implements PciRegisterFile {
         return this.hooks.transmit();
       default:
         if (!isPlain(offset)) return;
-        this.set(offset, value | 0);
+        this.set(offset, isDelay(offset) ? value & 0xffff : value | 0);
         this.placeRings();
         if (offset === regs.TCTL) this.hooks.transmit();
         if (offset === regs.RCTL) this.hooks.receive();
@@ -166,8 +178,33 @@ export class E1000Registers implements PciRegisterFile {
     this.updatePin();
   }
 
+  /** Ends the quiet time after an interrupt if it is over: the causes since then have theirs (e1000_mit_timer). */
+  expire(): void {
+    if (this.nowNs >= this.quietUntilNs) this.updatePin();
+  }
+
+  /** The pin follows what is pending, but rises only if the last interrupt is long enough ago (set_interrupt_cause). */
   private updatePin(): void {
-    this.hooks.interrupt((this.causes & this.mask) !== 0);
+    const pending = this.causes & this.mask;
+    if (pending !== 0 && !this.asserted) {
+      if (this.nowNs < this.quietUntilNs) return;
+      this.quietUntilNs = this.nowNs + this.mitigationNs(pending);
+      this.delayTransmit = false;
+    }
+    this.asserted = pending !== 0;
+    this.hooks.interrupt(this.asserted);
+  }
+
+  /**
+   * The shortest of the delays that apply. As in QEMU 1.7, the first to have them, RDTR only enables RADV and TIDV does
+   * nothing; later versions take 500 units of 256 ns for the least, which is an example in the manual.
+   */
+  private mitigationNs(pending: number): number {
+    let units = this.at(regs.ITR);
+    const transmitted = (pending & (regs.CAUSE_TXDW | regs.CAUSE_TXQE)) !== 0;
+    if (transmitted && this.delayTransmit) units = shorter(units, this.at(regs.TADV) * 4);
+    if ((pending & regs.CAUSE_RXT0) !== 0 && this.at(regs.RDTR) !== 0) units = shorter(units, this.at(regs.RADV) * 4);
+    return units * DELAY_UNIT_NS;
   }
 
   /** Descriptors that frames may be received into: from RDH up to RDT, none while the receiver is off. */
@@ -200,6 +237,24 @@ export class E1000Registers implements PciRegisterFile {
   }
 }
 
+/** Of two delays, of which zero is none (mit_update_delay). */
+function shorter(a: number, b: number): number {
+  return a === 0 || (b !== 0 && b < a) ? b : a;
+}
+
+function isDelay(offset: number): boolean {
+  switch (offset) {
+    case regs.ITR:
+    case regs.RDTR:
+    case regs.RADV:
+    case regs.TIDV:
+    case regs.TADV:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Registers that keep what is written and do nothing else by themselves. */
 function isPlain(offset: number): boolean {
   switch (offset) {
@@ -216,7 +271,7 @@ function isPlain(offset: number): boolean {
     case regs.RAH:
       return true;
     default:
-      return false;
+      return isDelay(offset);
   }
 }
 

@@ -1,8 +1,7 @@
 /**
  * Registers of an 82540EM (Intel, PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual, chapter
  * 13; Linux drivers/net/ethernet/intel/e1000/e1000_hw.h), as byte offsets into its memory BAR. All are 32 bits wide.
- * Left out is what neither QEMU's device nor Linux's driver needs to move plain frames: PHY, EEPROM, offloads, VLANs,
- * interrupt moderation.
+ * Left out is what neither QEMU's device nor Linux's driver needs to move plain frames: PHY, EEPROM, offloads, VLANs.
  */
 
 export const REGISTER_BYTES = 4;
@@ -11,6 +10,8 @@ export const CTRL = 0x0000;
 export const STATUS = 0x0008;
 /** Interrupt cause: reading clears it. */
 export const ICR = 0x00c0;
+/** Least time between two interrupts, in units of 256 ns (section 13.4.18); zero for none. */
+export const ITR = 0x00c4;
 /** Sets causes by software. */
 export const ICS = 0x00c8;
 /** Interrupt mask: writing ones to IMS enables causes, writing ones to IMC disables them. */
@@ -23,11 +24,17 @@ export const RDBAH = 0x2804;
 export const RDLEN = 0x2808;
 export const RDH = 0x2810;
 export const RDT = 0x2818;
+/** Receive delay after the last frame, and the longest, in units of 1,024 ns. */
+export const RDTR = 0x2820;
+export const RADV = 0x282c;
 export const TDBAL = 0x3800;
 export const TDBAH = 0x3804;
 export const TDLEN = 0x3808;
 export const TDH = 0x3810;
 export const TDT = 0x3818;
+/** Transmit delay after the last descriptor that asked for it (IDE), and the longest, in units of 1,024 ns. */
+export const TIDV = 0x3820;
+export const TADV = 0x382c;
 /** Receive address 0: octets 0 to 3, then octets 4 and 5 with the valid bit. */
 export const RAL = 0x5400;
 export const RAH = 0x5404;
@@ -71,6 +78,7 @@ const NAMES: readonly (readonly [number, string])[] = [
   [CTRL, 'CTRL'],
   [STATUS, 'STATUS'],
   [ICR, 'ICR'],
+  [ITR, 'ITR'],
   [ICS, 'ICS'],
   [IMS, 'IMS'],
   [IMC, 'IMC'],
@@ -81,11 +89,15 @@ const NAMES: readonly (readonly [number, string])[] = [
   [RDLEN, 'RDLEN'],
   [RDH, 'RDH'],
   [RDT, 'RDT'],
+  [RDTR, 'RDTR'],
+  [RADV, 'RADV'],
   [TDBAL, 'TDBAL'],
   [TDBAH, 'TDBAH'],
   [TDLEN, 'TDLEN'],
   [TDH, 'TDH'],
   [TDT, 'TDT'],
+  [TIDV, 'TIDV'],
+  [TADV, 'TADV'],
   [RAL, 'RAL0'],
   [RAH, 'RAH0'],
 ];

@@ -100,7 +100,7 @@ export function buildPlan(scenario: Scenario): Plan {
     pools.push(...poolsOfHost(parts));
     while (returnRings.length < pools.length) returnRings.push([]);
     connect(parts, hardware);
-    parts.guests.forEach((guest) => planGuestTimer(draft, hardwareThread, guest));
+    parts.guests.forEach((guest) => planGuestTimer(parts, hardwareThread, guest));
   }
   return draft.finish(
     pools,

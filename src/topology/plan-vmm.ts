@@ -10,6 +10,7 @@ import { reserveDriverRing, reserveDriverTxRing } from '../e1000/driver-rings.ts
 import type { DriverRingRef, DriverTxRingRef } from '../e1000/driver-rings.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
+import { reserveTimerWord } from '../memory/timer-word.ts';
 import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
 import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
 import { poolsOf, waysHome } from './build-plan.ts';
@@ -90,7 +91,9 @@ export function connectVmmDevice(parts: Parts, domain: BridgeDomain, vnic: VnicK
     device.attachments.push({ port: QEMU_TAP_PORT, link: tapLink(parts, vnic) });
     device.attachments.push({ port: QEMU_GUEST_PORT, link: qemuGuestLink(guest, nic) });
   } else {
-    device.spec = { kind: 'e1000', config: { ...config, counters: parts.draft.count(device, E1000_COUNTERS) } };
+    const counters = parts.draft.count(device, E1000_COUNTERS);
+    const timer = reserveTimerWord(parts.draft.signals);
+    device.spec = { kind: 'e1000', config: { ...config, counters, timer } };
     device.attachments.push({ port: E1000_TAP_PORT, link: tapLink(parts, vnic) });
     device.attachments.push({ port: E1000_GUEST_PORT, link: e1000GuestLink(guest, nic) });
   }

@@ -8,11 +8,16 @@ import type { TapFileLink } from '../../actors/qemu/tap-file.ts';
 import * as regs from '../../src/e1000/registers.ts';
 import { depotEntries } from '../../src/memory/magazine.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
+import { TimerWord } from '../../src/memory/timer-word.ts';
 import { buildFrame } from '../../src/net/frame-template.ts';
-import { PciTrapHost } from '../../src/virtio/pci-trap.ts';
+import { PciTrapGuest, PciTrapHost } from '../../src/virtio/pci-trap.ts';
 import { ActorBed, ethernet, sorted } from '../support/actor-bed.ts';
 
 const EMULATED = [0, 1].map((nic) => `vms.vm0.nics.vnic${nic}.mode=emulated`);
+
+const TURN_NS = 2000;
+/** 4,000 interrupts a second are the fewest. */
+const HELD_BACK_NS = 250e3;
 
 /** Both devices, both vCPUs; `accesses` holds every register access made to vNIC 0 by vCPU 0, when it is watched. */
 class E1000Bed {
@@ -21,6 +26,7 @@ class E1000Bed {
   readonly vcpus: readonly GuestVcpu[];
   readonly taps: readonly TapFileLink[];
   private readonly queues: readonly IdRingProducer[];
+  nowNs = 0;
   private nextSlot = 0;
 
   constructor(overrides: readonly string[] = [], config: Partial<E1000Config> = {}) {
@@ -32,12 +38,15 @@ class E1000Bed {
     this.queues = this.taps.map(({ queue }) => new IdRingProducer(bed.memory, queue));
   }
 
-  /** Everybody takes a turn until all could sleep. */
+  /** Everybody takes a turn, and time passes, until all could have slept for longer than an interrupt may be held back. */
   settle(): this {
     const actors = [...this.devices, ...this.vcpus];
+    let quietNs = 0;
     for (let turn = 0; turn < 20_000; turn++) {
-      const moved = actors.reduce((sum, actor) => sum + actor.poll(64, 0), 0);
-      if (moved === 0 && actors.every((actor) => actor.arm())) return this;
+      const moved = actors.reduce((sum, actor) => sum + actor.poll(64, this.nowNs), 0);
+      quietNs = moved === 0 && actors.every((actor) => actor.arm()) ? quietNs + TURN_NS : 0;
+      if (quietNs > HELD_BACK_NS) return this;
+      this.nowNs += TURN_NS;
     }
     throw new Error('it never comes to rest');
   }
@@ -119,12 +128,12 @@ describe('one frame in', () => {
   test('stops the whole vCPU while an access is with the VMM, and lets it sleep until the answer', () => {
     const b = new E1000Bed().settle();
     b.arrive(0, [b.frame(0)]);
-    b.devices[0].poll(64, 0);
+    b.devices[0].poll(64, b.nowNs);
     expect(b.vcpus[0].arm()).toBe(false);
-    b.vcpus[0].poll(64, 0);
-    expect(b.vcpus[0].poll(64, 0)).toBe(0);
+    b.vcpus[0].poll(64, b.nowNs);
+    expect(b.vcpus[0].poll(64, b.nowNs)).toBe(0);
     expect(b.vcpus[0].arm()).toBe(true);
-    b.devices[0].poll(64, 0);
+    b.devices[0].poll(64, b.nowNs);
     expect(b.vcpus[0].arm()).toBe(false);
   });
 });
@@ -148,7 +157,7 @@ test('without descriptors the frames stay in the tap, noted once', () => {
     0,
     Array.from({ length: 300 }, (_, i) => b.frame(0, i)),
   );
-  for (let turn = 0; turn < 20; turn++) b.devices[0].poll(64, 0);
+  for (let turn = 0; turn < 20; turn++) b.devices[0].poll(64, b.nowNs);
   // The tail names the last descriptor that is ready and keeps it: 254 of 255.
   expect(b.counts(b.devices[0])).toMatchObject({ rx_packets: 254, rx_no_buffer_passes: 1 });
   expect(b.bed.ids(b.taps[0].queue)).toHaveLength(46);
@@ -187,13 +196,69 @@ describe('drops', () => {
 test('a frame whose TDT write is with the VMM is in flight, and found once', () => {
   const b = new E1000Bed().settle();
   b.arrive(0, [b.frame(0)]);
-  b.devices[0].poll(64, 0);
+  b.devices[0].poll(64, b.nowNs);
   const before = b.counts(b.vcpus[0])['tx_packets'];
   for (let turn = 0; turn < 100 && b.counts(b.vcpus[0])['tx_packets'] === before; turn++) {
-    b.vcpus[0].poll(64, 0);
-    b.devices[0].poll(64, 0);
+    b.vcpus[0].poll(64, b.nowNs);
+    b.devices[0].poll(64, b.nowNs);
   }
   const inFlight = [...b.devices, ...b.vcpus].reduce((sum, actor) => sum + b.bed.census(actor).frames, 0);
   expect(inFlight).toBe(1);
   expect(b.buffersFound).toBe(true);
+});
+
+describe('interrupt mitigation', () => {
+  /** Frames that take more than bulk has in an interrupt: e1000_update_itr. */
+  const long = (b: E1000Bed, count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, seq) => {
+      const { spec } = b.bed.planOf('generator-eth0');
+      if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
+      return buildFrame(spec.sources[0].flows, 1514, seq, 0);
+    });
+
+  test('the next interrupt waits for 50 us after the last one, and the timer wakes the main loop for it', () => {
+    const b = new E1000Bed().settle();
+    const device = b.devices[0];
+    const interrupts = (): number => b.counts(device)['interrupts'];
+    const before = interrupts();
+    const { timer } = b.bed.config<E1000Config>('e1000-vnic0');
+    const word = new TimerWord(b.bed.memory, timer);
+    const startNs = b.nowNs;
+    // Until the guest has served the first one, which takes no time here.
+    for (const frame of [0, 1]) {
+      b.arrive(0, [b.frame(0, frame)]);
+      for (let turn = 0; turn < 200; turn++) [...b.devices, ...b.vcpus].forEach((each) => each.poll(64, startNs));
+    }
+    expect(interrupts() - before).toBe(1);
+    expect(device.arm()).toBe(true);
+    expect([word.due(startNs + 49_000), word.due(startNs + 50_000 + 2 ** 14)]).toEqual([false, true]);
+    device.poll(64, startNs + 49_000);
+    expect(interrupts() - before).toBe(1);
+    device.poll(64, startNs + 50_000);
+    expect(interrupts() - before).toBe(2);
+    b.nowNs = startNs + 50_000;
+    b.settle();
+    expect(word.due(b.nowNs + 1e9)).toBe(false);
+    expect(b.buffersFound).toBe(true);
+  });
+
+  test('bulk traffic makes the driver ask for fewer interrupts, and light traffic for more again', () => {
+    const b = new E1000Bed().settle();
+    const seen = watch(b);
+    b.arrive(0, long(b, 8));
+    b.settle();
+    expect(seen.slice(-3)).toEqual(['write ITR', 'write IMS', 'read STATUS']);
+    const { traps } = b.bed.link<E1000GuestLink>('e1000-vnic0', E1000_GUEST_PORT);
+    const read = (offset: number): number => {
+      const trap = new PciTrapGuest(b.bed.memory.words(traps[0]), 0);
+      trap.postRead(offset, regs.REGISTER_BYTES);
+      b.devices[0].poll(64, b.nowNs);
+      trap.poll();
+      return trap.value;
+    };
+    expect(read(regs.ITR)).toBe(976);
+    b.arrive(0, [b.frame(0, 8)]);
+    b.settle();
+    expect(read(regs.ITR)).toBe(Math.floor(1e9 / 256 / 9000));
+  });
 });

@@ -85,6 +85,80 @@ describe('interrupts (8254x manual, section 13.4.17 on)', () => {
   });
 });
 
+describe('interrupt mitigation (8254x manual, sections 13.4.18, 13.4.30, 13.4.31 and 13.4.45)', () => {
+  /** Raises a cause at a time, and takes the interrupt if there is one. */
+  function interrupted(r: E1000Registers, pin: () => boolean, causes: number, atNs: number): boolean {
+    r.nowNs = atNs;
+    r.expire();
+    r.raise(causes);
+    const asserted = pin();
+    if (asserted) read(r, regs.ICR);
+    return asserted;
+  }
+
+  test('ITR keeps interrupts apart, and what was held back comes when the time is over', () => {
+    const { r, pin } = device();
+    write(r, regs.IMS, 0xff);
+    write(r, regs.ITR, 195);
+    expect(interrupted(r, pin, regs.CAUSE_RXT0, 1000)).toBe(true);
+    expect(r.quietUntilNs).toBe(1000 + 195 * 256);
+    expect(interrupted(r, pin, regs.CAUSE_RXT0, 2000)).toBe(false);
+    r.nowNs = 1000 + 195 * 256 - 1;
+    r.expire();
+    expect(pin()).toBe(false);
+    r.nowNs++;
+    r.expire();
+    expect([pin(), read(r, regs.ICR)]).toEqual([true, regs.CAUSE_RXT0]);
+    expect(r.quietUntilNs).toBe(1000 + 2 * 195 * 256);
+  });
+
+  test('causes that come unmasked within it wait as well; without ITR nothing does', () => {
+    const { r, pin } = device();
+    write(r, regs.IMS, 0xff);
+    expect(interrupted(r, pin, regs.CAUSE_RXT0, 0)).toBe(true);
+    expect(interrupted(r, pin, regs.CAUSE_RXT0, 0)).toBe(true);
+    write(r, regs.ITR, 976);
+    expect(interrupted(r, pin, regs.CAUSE_LSC, 0)).toBe(true);
+    write(r, regs.IMC, 0xff);
+    r.raise(regs.CAUSE_RXT0);
+    write(r, regs.IMS, regs.CAUSE_RXT0);
+    expect(pin()).toBe(false);
+  });
+
+  test.each([
+    ['TADV for descriptors that asked for it', regs.CAUSE_TXDW, true, 0, 32 * 1024],
+    ['and not for others', regs.CAUSE_TXDW, false, 0, 976 * 256],
+    ['nor for receive', regs.CAUSE_RXT0, true, 0, 976 * 256],
+    ['RADV when RDTR is not zero', regs.CAUSE_RXT0, false, 1, 8 * 1024],
+    ['the shorter of both', regs.CAUSE_RXT0 | regs.CAUSE_TXQE, true, 1, 8 * 1024],
+  ])('a shorter delay counts: %s', (_, causes, asked, rdtr, quietNs) => {
+    const { r, pin } = device();
+    write(r, regs.IMS, 0xff);
+    for (const [offset, value] of [
+      [regs.ITR, 976],
+      [regs.TADV, 32],
+      [regs.RDTR, rdtr],
+      [regs.RADV, 8],
+    ])
+      write(r, offset, value);
+    r.delayTransmit = asked;
+    expect(interrupted(r, pin, causes, 0)).toBe(true);
+    expect([r.quietUntilNs, r.delayTransmit]).toEqual([quietNs, false]);
+  });
+
+  test('the registers keep 16 bits, and a reset ends the quiet time', () => {
+    const { r, pin } = device();
+    for (const offset of [regs.ITR, regs.RDTR, regs.RADV, regs.TIDV, regs.TADV]) {
+      write(r, offset, 0xabc_0123);
+      expect(read(r, offset)).toBe(0x0123);
+    }
+    write(r, regs.IMS, 0xff);
+    expect(interrupted(r, pin, regs.CAUSE_RXT0, 0)).toBe(true);
+    write(r, regs.CTRL, regs.CTRL_RST);
+    expect([r.quietUntilNs, read(r, regs.ITR)]).toEqual([0, 0]);
+  });
+});
+
 describe('rings', () => {
   test('the hardware owns the descriptors from head up to tail, round the end', () => {
     const { r } = device();
