@@ -2,7 +2,7 @@ import type { Memory, Region } from '../src/memory/arena.ts';
 import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { Ringer } from '../src/memory/doorbell.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import {
   FramePool,
   FrameReturns,
@@ -51,8 +51,6 @@ export interface BridgeConfig {
   readonly slots: SlotMemoryRef;
   /** Slots for the copies that flooding makes. */
   readonly pool: PoolRef;
-  readonly poolReturns: readonly RingRef[];
-  readonly returns: readonly ReturnRef[];
   readonly ageingNs: number;
   readonly costs: { readonly bridgeNs: number; readonly nicTxNs: number };
 }
@@ -141,8 +139,8 @@ export class Bridge implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.slots = new SlotMemory(memory, config.slots);
-    this.pool = new FramePool(memory, config.pool, config.poolReturns);
-    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.pool = new FramePool(memory, this.slots, config.pool);
+    this.returns = new FrameReturns(this.slots);
     this.fdb = new Fdb({ ageingNs: config.ageingNs });
     this.costs = config.costs;
   }

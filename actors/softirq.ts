@@ -1,9 +1,8 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
 import { BridgeInput } from '../src/memory/bridge-input.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../src/memory/frame-pool.ts';
-import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { InterruptHandler } from '../src/memory/interrupt-line.ts';
 import { PortMask } from '../src/memory/port-mask.ts';
@@ -79,9 +78,6 @@ export interface SoftirqConfig {
   readonly slots: SlotMemoryRef;
   /** Receive buffers of this CPU's drivers. */
   readonly pool: PoolRef;
-  readonly poolReturns: readonly RingRef[];
-  /** Ways home for slots of other pools, met when a transmit ring is cleaned. */
-  readonly returns: readonly ReturnRef[];
   /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
   readonly weight: number;
   readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
@@ -161,8 +157,8 @@ export class Softirq implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.slots = new SlotMemory(memory, config.slots);
-    this.pool = new FramePool(memory, config.pool, config.poolReturns);
-    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.pool = new FramePool(memory, this.slots, config.pool);
+    this.returns = new FrameReturns(this.slots);
     this.weight = config.weight;
     this.costs = config.costs;
   }

@@ -1,7 +1,7 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
-import type { ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import type { SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import { FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import type { MaskedPortRef } from '../src/memory/port-mask.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
@@ -38,7 +38,6 @@ export interface TapConfig {
   readonly name: string;
   readonly counters: Region;
   readonly slots: SlotMemoryRef;
-  readonly returns: readonly ReturnRef[];
   /** Frames a queue holds: 500 for a tap in v3.13, 1,000 since v4.4 (tun_net_init, ether_setup). */
   readonly queueFrames: number;
   /** What a tap of several queues steers by (IFF_MULTI_QUEUE); none for a tap of one. */
@@ -154,7 +153,7 @@ export class Tap implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.slots = new SlotMemory(memory, config.slots);
-    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.returns = new FrameReturns(this.slots);
     this.queueFrames = config.queueFrames;
     this.costs = config.costs;
     this.steering = config.steering === null ? null : new TapSteering(memory, config.steering);

@@ -1,6 +1,6 @@
 /** What a vhost worker counts, is made of, and is connected to: the tap's side and the guest's side. */
 import type { Region } from '../src/memory/arena.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
+import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import type { CounterSpec } from './actor.ts';
 import type { TapFeedbackConfig } from './tap.ts';
@@ -37,10 +37,8 @@ export interface VhostWorkerConfig {
   readonly slots: SlotMemoryRef;
   /** Host slots for frames the guest sends (the skbs of tun_get_user). */
   readonly pool: PoolRef;
-  readonly poolReturns: readonly RingRef[];
   /** Where the pool's free slots lie while this vNIC's VM is not there; null for one that never leaves. */
   readonly poolHome: RingRef | null;
-  readonly returns: readonly ReturnRef[];
   /** Bytes one pass may carry: VHOST_NET_WEIGHT, drivers/vhost/net.c. */
   readonly byteWeight: number;
   /** Packets one pass may carry: VHOST_NET_PKT_WEIGHT since db688c24eada; Infinity before. */

@@ -93,8 +93,8 @@ export class VhostWorker implements Actor {
     this.name = config.name;
     this.counters = new CounterPage(memory, config.counters);
     this.slots = new SlotMemory(memory, config.slots);
-    this.pool = new FramePool(memory, config.pool, config.poolReturns, config.poolHome);
-    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.pool = new FramePool(memory, this.slots, config.pool, config.poolHome);
+    this.returns = new FrameReturns(this.slots);
   }
 
   attach(port: number, link: VhostTapLink | VhostGuestLink): void {

@@ -1,7 +1,7 @@
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../../src/memory/frame-pool.ts';
+import type { PoolRef, SlotMemoryRef } from '../../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../../src/memory/softirq-line.ts';
@@ -16,8 +16,6 @@ export interface TapFileConfig {
   readonly slots: SlotMemoryRef;
   /** Host slots for frames the guest sends (the skbs of tun_get_user). */
   readonly pool: PoolRef;
-  readonly poolReturns: readonly RingRef[];
-  readonly returns: readonly ReturnRef[];
   /** Frames a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
   readonly backlogFrames: number;
 }
@@ -56,8 +54,8 @@ export class TapFile {
     this.slots = new SlotMemory(memory, config.slots);
     this.words = new Int32Array((config.slots.frameBytesMax + 3) >> 2);
     this.bytes = new Uint8Array(this.words.buffer);
-    this.pool = new FramePool(memory, config.pool, config.poolReturns);
-    this.returns = new FrameReturns(memory, this.slots, config.returns);
+    this.pool = new FramePool(memory, this.slots, config.pool);
+    this.returns = new FrameReturns(this.slots);
     this.queue = new IdRingConsumer(memory, link.queue);
     this.backlog = new IdRingProducer(memory, link.backlog);
     this.backlogFrames = config.backlogFrames;

@@ -6,6 +6,7 @@ import { planLanes } from '../metrics/lanes.ts';
 import type { Lane } from '../metrics/lanes.ts';
 import { takeSnapshot } from '../metrics/snapshot.ts';
 import type { Snapshot } from '../metrics/snapshot.ts';
+import { returnedIds } from '../memory/frame-pool.ts';
 import { ringIds } from '../memory/id-ring.ts';
 import { depotEntries } from '../memory/magazine.ts';
 import type { Host, Stock } from '../runtime/host.ts';
@@ -16,7 +17,7 @@ import type { Ledger } from './run-result.ts';
 
 /** Takes stock of a paused host. What does not balance is named; nothing is thrown for it. */
 export async function takeLedger(host: Host): Promise<Ledger> {
-  // Actors take back what lies in return rings while they count, so the rings are read after them.
+  // Actors take back what was returned to them while they count, so what is left is read after them.
   const stock = await host.takeStock();
   const snapshot = takeSnapshot(host);
   const lanes = planLanes(host.plan);
@@ -169,6 +170,7 @@ function findSlots(host: Host, stock: Stock): { total: number; foundOnce: number
   const holdings: Holding[] = [
     { where: 'held by actors', ids: stock.slots },
     ...plan.rings.map(({ name, ring }) => ({ where: name, ids: ringIds(memory, ring) })),
+    ...plan.slotMemories.map((slots) => ({ where: 'on the way home', ids: returnedIds(memory, slots) })),
   ];
   return { total: ids.length, ...findEachOnce('slot', ids, holdings) };
 }

@@ -10,14 +10,15 @@
  *
  * Slots are numbered through the memories of all hosts of a run, one after the other. Each pool owns whole slabs of
  * 1,024 numbers, so that a table of a few words tells whose slot an id is. Exactly one actor allocates from a pool;
- * every other actor that may end a frame of that pool hands the slot back through a return ring of its own, large
- * enough for the whole pool.
+ * every other actor hands a slot back by adding its id to the shared set of the slab, where the owner finds it: what
+ * that costs depends neither on how many actors end frames nor on how many pools there are.
  */
 import type { Memory, Region } from './arena.ts';
 import type { Arena } from './arena.ts';
 import { FRAME_BYTES_STANDARD, oddStrideBytes } from './frame-room.ts';
 import type { RingRef } from './id-ring.ts';
-import { IdRingConsumer, IdRingProducer, reserveRing } from './id-ring.ts';
+import { IdRingConsumer, IdRingProducer } from './id-ring.ts';
+import { reserveSharedSets, SHARED_SET_NUMBERS, sharedNumbers, SharedSets } from './shared-set.ts';
 
 export const SLOT_LENGTH_WORD = 0;
 /** First word of the frame, from the slot's first word. */
@@ -25,7 +26,7 @@ export const SLOT_FRAME_WORD = 1;
 const SLOT_FRAME_BYTE = 4;
 
 export const SLAB_SHIFT = 10;
-const SLAB_SLOTS = 1 << SLAB_SHIFT;
+const SLAB_SLOTS = SHARED_SET_NUMBERS;
 
 /** A pool as the plan describes it: slots [firstId, firstId + slots) of the host's slot memory. */
 export interface PoolRef {
@@ -49,6 +50,8 @@ export interface SlotMemoryRef {
   /** The largest frame a slot holds, without FCS. */
   readonly frameBytesMax: number;
   readonly strideBytes: number;
+  /** Slots handed back that their pools have not taken yet: a shared set for each slab of this host. */
+  readonly returned: Region;
 }
 
 /** Plans the slot memories of a run's hosts, host by host and pool by pool. */
@@ -77,9 +80,15 @@ export class SlotMemoryPlanner {
     this.reservedSlabs = this.poolOfSlab.length;
     const { frameBytesMax } = this;
     const strideBytes = oddStrideBytes(SLOT_FRAME_BYTE + frameBytesMax);
-    const region = arena.reserve((this.reservedSlabs - firstSlab) * SLAB_SLOTS * strideBytes);
-    const poolOfSlab = [...this.poolOfSlab];
-    return { region, firstId: firstSlab * SLAB_SLOTS, poolOfSlab, frameBytesMax, strideBytes };
+    const slabs = this.reservedSlabs - firstSlab;
+    return {
+      region: arena.reserve(slabs * SLAB_SLOTS * strideBytes),
+      firstId: firstSlab * SLAB_SLOTS,
+      poolOfSlab: [...this.poolOfSlab],
+      frameBytesMax,
+      strideBytes,
+      returned: reserveSharedSets(arena, slabs),
+    };
   }
 }
 
@@ -90,6 +99,9 @@ export class SlotMemory {
   readonly poolOfSlab: Int32Array;
   /** The largest frame a slot holds, without FCS. */
   readonly frameBytesMax: number;
+  /** By id from `firstId` on. */
+  readonly returned: SharedSets;
+  readonly firstId: number;
   private readonly strideBytes: number;
   /** Where slot 0 would lie; below zero where another host's memory has the first ids. */
   private readonly baseByte: number;
@@ -100,6 +112,8 @@ export class SlotMemory {
     this.bytes = new Uint8Array(buffer);
     this.poolOfSlab = Int32Array.from(ref.poolOfSlab);
     this.frameBytesMax = ref.frameBytesMax;
+    this.returned = new SharedSets(memory, ref.returned);
+    this.firstId = ref.firstId;
     this.strideBytes = ref.strideBytes;
     this.baseByte = ref.region.offsetBytes - ref.firstId * ref.strideBytes;
   }
@@ -115,23 +129,28 @@ export class SlotMemory {
   }
 }
 
-/** The allocating actor's end: a private stack of free ids, topped up from the return rings. */
+/** The allocating actor's end: a private stack of free ids, topped up with what the other actors hand back. */
 export class FramePool {
   readonly ref: PoolRef;
   private readonly free: Int32Array;
   private freeCount: number;
-  private readonly returns: IdRingConsumer[];
+  private readonly returned: SharedSets;
+  /** Of the pool's slabs among those of its host. */
+  private readonly firstSlab: number;
+  private readonly slabs: number;
 
   /**
    * @param home where the free slots lie while no actor has the pool, for an actor that comes and goes; without one,
    * all slots are free now.
    */
-  constructor(memory: Memory, ref: PoolRef, returns: readonly RingRef[], home: RingRef | null = null) {
+  constructor(memory: Memory, slots: SlotMemory, ref: PoolRef, home: RingRef | null = null) {
     this.ref = ref;
     this.free = new Int32Array(ref.slots);
     for (let i = 0; i < ref.slots; i++) this.free[i] = ref.firstId + ref.slots - 1 - i;
     this.freeCount = home === null ? ref.slots : this.takeHome(new IdRingConsumer(memory, home));
-    this.returns = returns.map((ring) => new IdRingConsumer(memory, ring));
+    this.returned = slots.returned;
+    this.firstSlab = (ref.firstId - slots.firstId) >> SLAB_SHIFT;
+    this.slabs = ref.slots >> SLAB_SHIFT;
   }
 
   private takeHome(home: IdRingConsumer): number {
@@ -141,7 +160,7 @@ export class FramePool {
     return count;
   }
 
-  /** Lays every free slot down for the pool's next actor; what is under way comes back through the return rings. */
+  /** Lays every free slot down for the pool's next actor; what is under way is handed back later. */
   retire(memory: Memory, home: RingRef): void {
     this.reclaim();
     const ring = new IdRingProducer(memory, home);
@@ -167,12 +186,11 @@ export class FramePool {
 
   /** Takes back everything the other actors returned. */
   reclaim(): void {
-    for (let r = 0; r < this.returns.length; r++) {
-      const ring = this.returns[r];
-      const n = ring.readable(1);
-      for (let i = 0; i < n; i++) this.free[this.freeCount++] = ring.take();
-      if (n > 0) ring.release();
+    let count = this.freeCount;
+    for (let slab = 0; slab < this.slabs; slab++) {
+      count = this.returned.take(this.firstSlab + slab, this.free, count, this.ref.firstId + (slab << SLAB_SHIFT));
     }
+    this.freeCount = count;
   }
 
   /** Free ids, for stock-taking. */
@@ -181,15 +199,9 @@ export class FramePool {
   }
 }
 
-/** The way home for slots of one pool, from one actor that may end its frames. */
-export interface ReturnRef {
-  readonly pool: number;
-  readonly ring: RingRef;
-}
-
-/** Reserves a return ring for a pool: it can hold the whole pool, so handing back never fails. */
-export function reserveReturn(arena: Arena, pool: PoolRef): ReturnRef {
-  return { pool: pool.index, ring: reserveRing(arena, pool.slots) };
+/** Slots of a host that were handed back and not taken by their pools yet, for stock-taking. */
+export function returnedIds(memory: Memory, { returned, firstId }: SlotMemoryRef): number[] {
+  return sharedNumbers(memory, returned).map((number) => firstId + number);
 }
 
 /** Lays a whole pool down in its home, before the run. */
@@ -199,33 +211,25 @@ export function fillHome(memory: Memory, { pool, ring }: PoolHome): void {
   producer.publish();
 }
 
+/** Ids collected before they are handed back all the same. */
+export const RETURN_BATCH = 64;
+
 /** Ends frames of other actors' pools. `free` per frame, `flush` once a batch. */
 export class FrameReturns {
-  private readonly slots: SlotMemory;
-  private readonly memory: Memory;
-  private rings: (IdRingProducer | null)[] = [];
-  private dirty: Int32Array = new Int32Array(0);
+  private readonly returned: SharedSets;
+  private readonly firstId: number;
+  private readonly freed = new Int32Array(RETURN_BATCH);
+  private count = 0;
 
-  constructor(memory: Memory, slots: SlotMemory, ways: readonly ReturnRef[]) {
-    this.memory = memory;
-    this.slots = slots;
-    for (const way of ways) this.add(way);
+  constructor({ returned, firstId }: SlotMemory) {
+    this.returned = returned;
+    this.firstId = firstId;
   }
 
-  /** Opens the way home to one more pool. */
-  add(way: ReturnRef): void {
-    while (this.rings.length <= way.pool) this.rings.push(null);
-    this.rings[way.pool] = new IdRingProducer(this.memory, way.ring);
-    this.dirty = new Int32Array(this.rings.length);
-  }
-
-  /** Hands one slot back to the pool it belongs to; the pool sees it after `flush`. */
+  /** Hands one slot back to the pool it belongs to; the pool sees it after `flush` at the latest. */
   free(id: number): void {
-    const pool = this.slots.poolOfSlab[id >> SLAB_SHIFT];
-    const ring = this.rings[pool];
-    if (ring === null || ring === undefined) throw new Error(`no way home for slot ${id} of pool ${pool}`);
-    ring.put(id);
-    this.dirty[pool] = 1;
+    if (this.count === RETURN_BATCH) this.flush();
+    this.freed[this.count++] = id - this.firstId;
   }
 
   /** Ends every frame in a ring that nobody fills any more. @returns how many. */
@@ -239,11 +243,8 @@ export class FrameReturns {
 
   /** Publishes what was freed since the last flush. */
   flush(): void {
-    const dirty = this.dirty;
-    for (let pool = 0; pool < dirty.length; pool++) {
-      if (dirty[pool] === 0) continue;
-      dirty[pool] = 0;
-      this.rings[pool]!.publish();
-    }
+    if (this.count === 0) return;
+    this.returned.addAll(this.freed, this.count);
+    this.count = 0;
   }
 }

@@ -20,7 +20,7 @@ import type { VhostControlConfig } from '../../actors/vhost-control.ts';
 import type { VhostWorkerConfig } from '../../actors/vhost-links.ts';
 import type { VmmConfig } from '../../actors/vmm.ts';
 import type { Region } from '../memory/arena.ts';
-import type { PoolHome, PoolRef } from '../memory/frame-pool.ts';
+import type { PoolHome, PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import type { FlowSpec } from '../net/flow-templates.ts';
@@ -188,6 +188,8 @@ export interface Plan {
   readonly rings: readonly RingPlan[];
   readonly wires: readonly WirePlan[];
   readonly pools: readonly PoolRef[];
+  /** One for each host. */
+  readonly slotMemories: readonly SlotMemoryRef[];
   /** Pools of actors that come and go with their VM. */
   readonly homes: readonly PoolHome[];
   /** VMs that are not there when the run begins: their threads do not run, and nothing is connected to them. */

@@ -1,8 +1,7 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
 import type { FeedbackTimer } from '../../actors/nic-links.ts';
 import type { TapFeedbackConfig } from '../../actors/tap.ts';
-import type { PoolRef, ReturnRef, SlotMemoryRef } from '../memory/frame-pool.ts';
-import { reserveReturn } from '../memory/frame-pool.ts';
+import type { PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { Plan } from '../runtime/plan.ts';
@@ -80,8 +79,6 @@ export interface Parts {
   readonly domains: readonly BridgeDomain[];
   readonly crossings: readonly Crossing[];
   readonly guests: readonly GuestPlan[];
-  /** By pool index: the return rings made so far, to be read by the pool's owner. */
-  readonly returnRings: RingRef[][];
 }
 
 /** Lays a scenario out. The same scenario gives the same plan. */
@@ -94,11 +91,9 @@ export function buildPlan(scenario: Scenario): Plan {
   });
   const hardware = planHardware(draft, scenario, hardwareThread, hosts);
   const pools: PoolRef[] = [];
-  const returnRings: RingRef[][] = [];
   for (const host of hosts) {
-    const parts = layOut(draft, scenario, host, hardware, returnRings);
+    const parts = layOut(draft, scenario, host, hardware);
     pools.push(...poolsOfHost(parts));
-    while (returnRings.length < pools.length) returnRings.push([]);
     connect(parts, hardware);
     parts.guests.forEach((guest) => planGuestTimer(parts, hardwareThread, guest));
   }
@@ -109,13 +104,7 @@ export function buildPlan(scenario: Scenario): Plan {
 }
 
 /** Decides what one host holds, and reserves its slots. */
-function layOut(
-  draft: PlanDraft,
-  scenario: Scenario,
-  host: HostDraft,
-  hardware: readonly PortHardware[],
-  returnRings: RingRef[][],
-): Parts {
+function layOut(draft: PlanDraft, scenario: Scenario, host: HostDraft, hardware: readonly PortHardware[]): Parts {
   const { name, poolFrames } = host.spec;
   const cpuPools = host.softirqs.map(() => draft.slots.addPool(poolFrames));
   const domains = scenario.bridges
@@ -124,9 +113,9 @@ function layOut(
   // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
   for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
   const crossings = planCrossings(draft, host, domains);
-  const slots = draft.slots.reserve(host.arena);
+  const slots = draft.slotMemory(host.arena);
   const guests = scenario.vms.filter((vm) => vm.host === name).map((vm) => planGuest(draft, host, vm, domains));
-  return { draft, host, slots, cpuPools, domains, crossings, guests, returnRings };
+  return { draft, host, slots, cpuPools, domains, crossings, guests };
 }
 
 function poolsOfHost({ cpuPools, domains }: Parts): PoolRef[] {
@@ -144,9 +133,9 @@ function connect(parts: Parts, hardware: readonly PortHardware[]): void {
   for (const domain of domains) {
     planBridge(parts, domain);
     for (const vnic of domain.vnics) {
-      planTap(parts, domain, vnic);
-      if (isVmmDevice(vnic.nic)) connectVmmDevice(parts, domain, vnic);
-      else planVhosts(parts, domain, vnic);
+      planTap(parts, vnic);
+      if (isVmmDevice(vnic.nic)) connectVmmDevice(parts, vnic);
+      else planVhosts(parts, vnic);
     }
     domain.hardwareVnics.forEach((vnic) => connectHardwareVnic(parts, domain, vnic));
   }
@@ -254,24 +243,7 @@ function moveToEnd(actor: DraftActor): void {
   actors.push(actor);
 }
 
-/** A way home for each of `pools`, from one actor that may end their frames. */
-export function waysHome(parts: Parts, pools: readonly PoolRef[]): ReturnRef[] {
-  return pools.map((pool) => {
-    const way = reserveReturn(parts.host.arena, pool);
-    parts.draft.rings.push({ name: `return.${pool.index}`, ring: way.ring, carries: 'buffers', limit: pool.slots });
-    parts.returnRings[pool.index].push(way.ring);
-    return way;
-  });
-}
-
-/** Pools whose slots may turn up behind one bridge: those of the CPUs that its ports interrupt, and its own. */
-export function poolsOf({ cpuPools }: Parts, { ports, clonePool, vnics }: BridgeDomain): PoolRef[] {
-  const cpus = ports.flatMap(({ rxQueues }) => rxQueues.map(({ cpu }) => cpu));
-  const received = cpuPools.filter((_, cpu) => cpus.includes(cpu));
-  return [...received, clonePool, ...vhostPools(vnics)];
-}
-
 /** Slots for what guests send, by worker. */
-export function vhostPools(vnics: readonly VnicKernel[]): PoolRef[] {
+function vhostPools(vnics: readonly VnicKernel[]): PoolRef[] {
   return vnics.flatMap(({ pairs }) => pairs.map(({ vhostPool }) => vhostPool));
 }

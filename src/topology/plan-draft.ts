@@ -6,7 +6,7 @@ import { reserveCounters } from '../memory/counter-page.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveSoftirqLine } from '../memory/softirq-line.ts';
 import { SlotMemoryPlanner } from '../memory/frame-pool.ts';
-import type { PoolHome, PoolRef } from '../memory/frame-pool.ts';
+import type { PoolHome, PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveRing } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
@@ -80,6 +80,7 @@ export class PlanDraft {
   readonly slots: SlotMemoryPlanner;
   readonly rings: RingPlan[] = [];
   readonly homes: PoolHome[] = [];
+  private readonly slotMemories: SlotMemoryRef[] = [];
   readonly wires: WirePlan[] = [];
   readonly guests: GuestBuffersPlan[] = [];
   readonly ports: PortPlan[] = [];
@@ -170,6 +171,13 @@ export class PlanDraft {
     return ring;
   }
 
+  /** The slots of one host, in its memory: those of the pools added since the last call. */
+  slotMemory(host: Arena): SlotMemoryRef {
+    const slots = this.slots.reserve(host);
+    this.slotMemories.push(slots);
+    return slots;
+  }
+
   /** Where the slots of a pool lie while its actor is not there. */
   home(host: Arena, name: string, pool: PoolRef): RingRef {
     const ring = this.ring(host, name, pool.slots, 'buffers');
@@ -192,6 +200,7 @@ export class PlanDraft {
       rings: this.rings,
       wires: this.wires,
       pools,
+      slotMemories: this.slotMemories,
       homes: this.homes,
       absent,
       guests: this.guests,

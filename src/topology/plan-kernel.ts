@@ -11,7 +11,6 @@ import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveTapFlows } from '../net/tap-flows.ts';
 import type { ActorSpec } from '../runtime/plan.ts';
 import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
-import { poolsOf, waysHome } from './build-plan.ts';
 import { backlogsOf } from './plan-softirq.ts';
 import { frameBytesOfMtu } from './frame-lengths.ts';
 import type { DraftActor } from './plan-draft.ts';
@@ -35,11 +34,6 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       counters: draft.count(bridge, BRIDGE_COUNTERS),
       slots,
       pool: clonePool,
-      poolReturns: parts.returnRings[clonePool.index],
-      returns: waysHome(
-        parts,
-        poolsOf(parts, domain).filter((pool) => pool !== clonePool),
-      ),
       ageingNs: spec.ageingNs,
       costs: { bridgeNs: table.bridge, nicTxNs: table.nicTx },
     },
@@ -70,7 +64,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
   }
 }
 
-export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+export function planTap(parts: Parts, vnic: VnicKernel): void {
   const { tap, nic, bridgeToTap } = vnic;
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;
@@ -81,7 +75,6 @@ export function planTap(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): v
       name: tap.name,
       counters: draft.count(tap, TAP_COUNTERS),
       slots,
-      returns: waysHome(parts, poolsOf(parts, domain)),
       queueFrames: nic.tap.queueFrames,
       steering: nic.queues === 1 ? null : { activePairs, flows: reserveTapFlows(host.arena) },
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
@@ -95,7 +88,7 @@ function guestNicOf({ guests }: Parts, { vm, nic }: VnicKernel): GuestNicPlan {
 }
 
 /** The vhost workers of a vNIC, each with a queue of the tap and a queue pair of the guest. */
-export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+export function planVhosts(parts: Parts, vnic: VnicKernel): void {
   const { tap, nic, pairs } = vnic;
   const { host, draft } = parts;
   const { steering } = (tap.spec as Extract<ActorSpec, { kind: 'tap' }>).config;
@@ -105,7 +98,7 @@ export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel)
     const { vhost, feedback } = pair;
     const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell, feedback };
     tap.attachments.push({ port: TAP_READER_PORT + index, link: reader, vm: vnic.vm.name });
-    configureVhost(parts, domain, nic, pair);
+    configureVhost(parts, nic, pair);
     const flows = steering === null ? null : { table: steering.flows, queue: index };
     const tapLink: VhostTapLink = {
       queue,
@@ -121,12 +114,7 @@ export function planVhosts(parts: Parts, domain: BridgeDomain, vnic: VnicKernel)
   });
 }
 
-function configureVhost(
-  parts: Parts,
-  domain: BridgeDomain,
-  nic: VnicSpec,
-  { vhost, vhostPool, poolHome }: PairKernel,
-): void {
+function configureVhost(parts: Parts, nic: VnicSpec, { vhost, vhostPool, poolHome }: PairKernel): void {
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;
   vhost.spec = {
@@ -136,12 +124,7 @@ function configureVhost(
       counters: draft.count(vhost, VHOST_COUNTERS),
       slots,
       pool: vhostPool,
-      poolReturns: parts.returnRings[vhostPool.index],
       poolHome,
-      returns: waysHome(
-        parts,
-        poolsOf(parts, domain).filter((pool) => pool !== vhostPool),
-      ),
       byteWeight: nic.vhost.byteWeight,
       packetWeight: nic.vhost.packetWeight === 'none' ? Infinity : nic.vhost.packetWeight,
       batch: nic.vhost.batch,

@@ -5,7 +5,6 @@ import type { Region } from '../memory/arena.ts';
 import type { BridgeInputRef, SteeringRef } from '../memory/bridge-input.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
-import { poolsOf, waysHome } from './build-plan.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
 import { queueName } from './thread-names.ts';
@@ -64,9 +63,6 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
   const { draft, host, slots, domains } = parts;
   const { costs, softirq: limits, tunReceive } = host.spec;
   const pool = parts.cpuPools[cpu];
-  const polled = domains.filter(({ ports }) => ports.some(({ rxQueues }) => rxQueues.some((each) => each.cpu === cpu)));
-  const others = new Set(polled.flatMap((domain) => poolsOf(parts, domain)));
-  others.delete(pool);
   softirq.spec = {
     kind: 'softirq',
     config: {
@@ -74,8 +70,6 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
       counters: draft.count(softirq, SOFTIRQ_COUNTERS),
       slots,
       pool,
-      poolReturns: parts.returnRings[pool.index],
-      returns: waysHome(parts, [...others]),
       weight: limits.weight,
       // netif_receive_skb in tun_get_user takes the frame on at once; there is no process_backlog to pay for.
       costs: {

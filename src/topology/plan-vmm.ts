@@ -12,8 +12,7 @@ import type { Arena, Region } from '../memory/arena.ts';
 import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveTimerWord } from '../memory/timer-word.ts';
 import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
-import type { BridgeDomain, Parts, VnicKernel } from './build-plan.ts';
-import { poolsOf, waysHome } from './build-plan.ts';
+import type { Parts, VnicKernel } from './build-plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
 import { backlogsOf } from './plan-softirq.ts';
@@ -68,14 +67,14 @@ export function planEmulatedNic(
 }
 
 /** Connects the device of one vNIC to its tap and its guest. */
-export function connectVmmDevice(parts: Parts, domain: BridgeDomain, vnic: VnicKernel): void {
+export function connectVmmDevice(parts: Parts, vnic: VnicKernel): void {
   const { nic, vm } = vnic;
   const [{ vhost: device }] = vnic.pairs;
   const { table } = parts.host.spec.costs;
   const guest = parts.guests.find(({ spec }) => spec === vm)!;
   const config = {
     name: device.name,
-    tap: tapConfig(parts, domain, vnic),
+    tap: tapConfig(parts, vnic),
     rxBurst: nic.qemu.rxBurst === 'none' ? Infinity : nic.qemu.rxBurst,
     costs: {
       readNs: table.vhostRx + table.qemuNet,
@@ -128,16 +127,11 @@ function e1000GuestLink(guest: GuestPlan, nic: VnicSpec): E1000GuestLink {
   };
 }
 
-function tapConfig(parts: Parts, domain: BridgeDomain, { pairs }: VnicKernel): TapFileConfig {
+function tapConfig(parts: Parts, { pairs }: VnicKernel): TapFileConfig {
   const [{ vhostPool }] = pairs;
   return {
     slots: parts.slots,
     pool: vhostPool,
-    poolReturns: parts.returnRings[vhostPool.index],
-    returns: waysHome(
-      parts,
-      poolsOf(parts, domain).filter((pool) => pool !== vhostPool),
-    ),
     backlogFrames: parts.host.spec.softirq.backlogFrames,
   };
 }

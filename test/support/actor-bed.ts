@@ -6,8 +6,8 @@ import type { Actor, Census } from '../../actors/actor.ts';
 import type { NicHostLink, NicWireLink } from '../../actors/nic-links.ts';
 import { Memory } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
-import { SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
-import type { PoolRef, ReturnRef } from '../../src/memory/frame-pool.ts';
+import { returnedIds, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
+import type { PoolRef } from '../../src/memory/frame-pool.ts';
 import { IdRingConsumer, ringIds } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { fillDepot } from '../../src/memory/magazine.ts';
@@ -135,9 +135,10 @@ export class ActorBed {
     return ringIds(this.memory, ring);
   }
 
-  /** What an actor handed back to a pool. */
-  returned(ways: readonly ReturnRef[], pool: number): number[] {
-    return this.ids(ways.find((way) => way.pool === pool)!.ring);
+  /** What was handed back to a pool. */
+  returned(pool: number): number[] {
+    const [slots] = this.plan.slotMemories;
+    return returnedIds(this.memory, slots).filter((id) => slots.poolOfSlab[id >> SLAB_SHIFT] === pool);
   }
 
   census(actor: Actor): Census {

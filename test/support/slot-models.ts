@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { Arena, Memory } from '../../src/memory/arena.ts';
-import { FramePool, FrameReturns, reserveReturn, SlotMemory, SlotMemoryPlanner } from '../../src/memory/frame-pool.ts';
+import { FramePool, FrameReturns, RETURN_BATCH, SlotMemory, SlotMemoryPlanner } from '../../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingProducer, reserveRing, ringDepth, ringIds } from '../../src/memory/id-ring.ts';
 import { depotEntries, fillDepot, Magazine, reserveDepot } from '../../src/memory/magazine.ts';
 import { reserveWire, wireDepth, WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
@@ -183,17 +183,10 @@ export class PoolBed {
     const planner = new SlotMemoryPlanner();
     const refs = [planner.addPool(1), planner.addPool(1025)];
     const slots = planner.reserve(arena);
-    const ways = [0, 1].map(() => refs.map((ref) => reserveReturn(arena, ref)));
     this.memory = memoryOf(arena);
-    this.pools = refs.map(
-      (ref, p) =>
-        new FramePool(
-          this.memory,
-          ref,
-          ways.map((way) => way[p].ring),
-        ),
-    );
-    this.enders = ways.map((way) => new FrameReturns(this.memory, new SlotMemory(this.memory, slots), way));
+    const slotMemory = (): SlotMemory => new SlotMemory(this.memory, slots);
+    this.pools = refs.map((ref) => new FramePool(this.memory, slotMemory(), ref));
+    this.enders = [0, 1].map(() => new FrameReturns(slotMemory()));
     this.ids = refs.map(({ firstId, slots: n }) => Array.from({ length: n }, (_, i) => firstId + i));
   }
 
@@ -222,6 +215,7 @@ export const POOL_STEPS: fc.Arbitrary<Step<PoolBed>>[] = [
   fc.tuple(fc.nat(1), many).map(([e, n]) =>
     step(`ender ${e} frees ${n}`, (b) => {
       for (const id of b.held.splice(0, n)) {
+        if (b.unflushed[e].length === RETURN_BATCH) b.unflushed[e].length = 0;
         b.enders[e].free(id);
         b.unflushed[e].push(id);
       }

@@ -33,7 +33,7 @@ function bench(config: Partial<BridgeConfig> = {}, overrides: readonly string[] 
       return id;
     },
     /** Slots that came back to the pool of the frames offered here. */
-    freed: () => bed.returned(bed.config<BridgeConfig>('br0').returns, 0),
+    freed: () => bed.returned(0),
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import type { Softirq, SoftirqConfig } from '../../actors/softirq.ts';
 import { IdRingConsumer, IdRingProducer, ringDepth } from '../../src/memory/id-ring.ts';
+import { FrameReturns, SLAB_SHIFT } from '../../src/memory/frame-pool.ts';
 import { InterruptSource } from '../../src/memory/interrupt-line.ts';
 import { TapFeedback } from '../../src/memory/port-mask.ts';
 import { ActorBed, poolIds, sorted } from '../support/actor-bed.ts';
@@ -144,9 +145,9 @@ describe('NAPI', () => {
 
   test('sent frames are freed: own slots to the pool, others home to theirs', () => {
     const { bed, softirq, cards } = bench();
-    const { pool, returns } = bed.config<SoftirqConfig>('softirq0');
-    const [other] = returns;
-    const foreign = bed.plan.pools[other.pool].firstId;
+    const { pool } = bed.config<SoftirqConfig>('softirq0');
+    const other = bed.plan.pools.find(({ index }) => index !== pool.index)!;
+    const foreign = other.firstId;
     const [own] = cards[0].receive(1);
     cards[0].raise();
     softirq.poll(64, 0);
@@ -155,7 +156,7 @@ describe('NAPI', () => {
     cards[1].raise();
     softirq.poll(64, 0);
     expect(bed.counts(softirq)['tx_cleaned']).toBe(2);
-    expect(bed.returned(returns, other.pool)).toEqual([foreign]);
+    expect(bed.returned(other.index)).toEqual([foreign]);
     const everywhere = [...bed.census(softirq).slots, ...cards.flatMap(({ link }) => bed.ids(link.rxFree))];
     expect(sorted(everywhere)).toEqual(poolIds(pool));
   });
@@ -186,11 +187,10 @@ describe('receive buffers', () => {
     expect(card.posted).toBe(0);
     expect(card.unmasked).toBe(false);
     expect(bed.counts(softirq)['rx_no_buffer']).toBeGreaterThan(0);
-    // The bridge drops them all: they come home by its return ring, and polling finds them.
-    const { poolReturns } = bed.config<SoftirqConfig>('softirq0');
-    const home = new IdRingProducer(bed.memory, poolReturns[0]);
-    bed.take(card.link.toBridge).forEach((id) => home.put(id));
-    home.publish();
+    // The bridge drops them all: they come home, and polling finds them.
+    const bridge = new FrameReturns(bed.slots());
+    bed.take(card.link.toBridge).forEach((id) => bridge.free(id));
+    bridge.flush();
     softirq.poll(64, 0);
     expect([card.posted, card.unmasked]).toEqual([512, true]);
     expect(bed.held(softirq)).toBe(0);
@@ -302,9 +302,18 @@ test('a detached card is polled no more; attached again it gets its buffers back
   expect(card.posted).toBe(card.link.rxRing);
 });
 
-test('slots without a way home are a fault in the plan, said so', () => {
-  const { softirq, cards } = bench({ returns: [] });
-  cards[0].transmitted([12_500]);
+test('a slot that is none of this host, or that comes home twice, is a fault', () => {
+  const { bed, softirq, cards } = bench();
+  const { slotMemories, pools } = bed.plan;
+  const foreign = pools.find(({ index }) => index !== bed.config<SoftirqConfig>('softirq0').pool.index)!.firstId;
+  cards[0].transmitted([slotMemories[0].poolOfSlab.length << SLAB_SHIFT]);
   cards[0].raise();
-  expect(() => softirq.poll(64, 0)).toThrow(/no way home for slot/);
+  expect(() => softirq.poll(64, 0)).toThrow(RangeError);
+  const twice = bench();
+  twice.cards[0].transmitted([foreign, foreign + 1]);
+  twice.cards[0].raise();
+  twice.softirq.poll(64, 0);
+  twice.cards[0].transmitted([foreign + 1]);
+  twice.cards[0].raise();
+  expect(() => twice.softirq.poll(64, 0)).toThrow(/in the set already/);
 });

@@ -14,6 +14,7 @@ import {
   ringModel,
   softirqLineModel,
 } from '../support/memory-models.ts';
+import { pollListModel, returnsModel } from '../support/shared-set-model.ts';
 
 describe('holds in every order', () => {
   test.each([0, 0x7fff_fffe, -2])('id ring, indices from %i', (start) => {
@@ -40,6 +41,16 @@ describe('holds in every order', () => {
   test('magazines over one depot', () => {
     expect(explore(magazineModel({ threads: 2, entries: 3 })).states).toBeGreaterThan(100);
   });
+  test.each([[[1, 2]], [[1, 40]]])('poll list of sources %j', (numbers) => {
+    expect(explore(pollListModel({ numbers, events: 1 })).states).toBeGreaterThan(100);
+  });
+  test('slots on their way home', () => {
+    const batches = [
+      [0, 1, 40],
+      [2, 41],
+    ];
+    expect(explore(returnsModel({ batches, takes: 2 })).states).toBeGreaterThan(100);
+  });
 });
 
 describe('a planted fault is found', () => {
@@ -65,6 +76,13 @@ describe('a planted fault is found', () => {
     const model = feedbackModel({ frames: 2, highMark: 1, fault: 'signal before mask' });
     expect(() => explore(model)).toThrow('port masked by: 1, not 0');
   });
+  test.each(['members before summary', 'no second look', 'added before published'] as const)(
+    'poll list: %s',
+    (fault) => {
+      const model = pollListModel({ numbers: [1], events: 2, fault });
+      expect(() => explore(model)).toThrow('waiting for ever: poller');
+    },
+  );
   test('no lock', () => {
     expect(() => explore(lockModel({ threads: 2, rounds: 1, fault: 'no lock' }))).toThrow('sum: 1, not 2');
   });
