@@ -12,8 +12,9 @@ import { PciTrapHost } from '../src/virtio/pci-trap.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import { KernelEntry } from './qemu/kernel-entry.ts';
-import { TapFile, WRITE_BACKLOG_FULL } from './qemu/tap-file.ts';
+import { TapFile } from './qemu/tap-file.ts';
 import type { TapFileConfig, TapFileLink } from './qemu/tap-file.ts';
+import { BACKLOG_FULL } from './tap/stack-entry.ts';
 
 export const E1000_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -235,7 +236,7 @@ export class E1000 implements Actor {
     }
     const id = tap.allocate(length);
     if (id < 0) {
-      counts[id === WRITE_BACKLOG_FULL ? BACKLOG_DROPPED : TX_NO_BUFFER]++;
+      counts[id === BACKLOG_FULL ? BACKLOG_DROPPED : TX_NO_BUFFER]++;
       return;
     }
     const { slots } = tap;

@@ -12,8 +12,9 @@ import { VMM_DEVICE_FEATURES, VmmVirtioDevice } from '../src/virtio/vmm-device.t
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
 import { KernelEntry } from './qemu/kernel-entry.ts';
-import { TapFile, WRITE_BACKLOG_FULL } from './qemu/tap-file.ts';
+import { TapFile } from './qemu/tap-file.ts';
 import type { TapFileConfig, TapFileLink } from './qemu/tap-file.ts';
+import { BACKLOG_FULL } from './tap/stack-entry.ts';
 
 export const QEMU_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
@@ -283,7 +284,7 @@ export class QemuBackend implements Actor {
     }
     const id = tap.allocate(length);
     if (id < 0) {
-      counts[id === WRITE_BACKLOG_FULL ? BACKLOG_DROPPED : TX_NO_BUFFER]++;
+      counts[id === BACKLOG_FULL ? BACKLOG_DROPPED : TX_NO_BUFFER]++;
       return;
     }
     readFrameFromChain(this.guest, queue, tap.slots.words, tap.slots.bytes, tap.slots.byteOf(id), length);

@@ -3,6 +3,7 @@ import type { Region } from '../src/memory/arena.ts';
 import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import type { CounterSpec } from './actor.ts';
+import type { StackEntryLink } from './tap/stack-entry.ts';
 import type { TapFeedbackConfig } from './tap.ts';
 
 export const VHOST_COUNTERS = [
@@ -58,18 +59,13 @@ export interface VhostWorkerConfig {
 }
 
 /** The tap: its queue to read, and the backlog that takes what the guest sends. */
-export interface VhostTapLink {
+export interface VhostTapLink extends StackEntryLink {
   readonly queue: RingRef;
   readonly event: Region;
   /** The table in which a tap of several queues finds where a flow came from, and the number of this queue. */
   readonly flows: { readonly table: Region; readonly queue: number } | null;
   /** Mode vhost-feedback: what to unmask at the low mark. */
   readonly feedback: TapFeedbackConfig | null;
-  readonly backlog: RingRef;
-  /** Backlogs of the same CPU's other taps: netdev_max_backlog counts all of them. */
-  readonly otherBacklogs: readonly RingRef[];
-  /** Softirq line of the CPU this worker runs on. */
-  readonly softirqLine: Region;
 }
 
 /** The guest's side: its memory, the ioctl mailbox, kick eventfds in, call eventfds out (by vring index). */

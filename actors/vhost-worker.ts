@@ -2,12 +2,11 @@ import type { Memory } from '../src/memory/arena.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../src/memory/doorbell.ts';
 import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
-import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
+import { IdRingConsumer } from '../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../src/net/ethernet.ts';
 import { flowHash } from '../src/net/flow-hash.ts';
 import { nowMs, TapFlows } from '../src/net/tap-flows.ts';
 import { TapFeedback } from '../src/memory/port-mask.ts';
-import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../src/memory/softirq-line.ts';
 import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../src/virtio/net-header.ts';
 import type { DeviceQueue } from '../src/virtio/ring-format.ts';
@@ -17,6 +16,7 @@ import { VhostWorkList } from '../src/virtio/vhost-work-list.ts';
 import { VhostBackend } from '../src/virtio/vhost-backend.ts';
 import type { Actor, Census } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import { BACKLOG_FULL, StackEntry } from './tap/stack-entry.ts';
 import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from './vhost-links.ts';
 import { VHOST_COUNTERS, VHOST_TAP_PORT } from './vhost-links.ts';
 
@@ -69,9 +69,7 @@ export class VhostWorker implements Actor {
   private lowMark = 0;
   private flows: TapFlows | null = null;
   private tapQueueIndex = 0;
-  private backlog!: IdRingProducer;
-  private otherBacklogs: readonly IdRingGauge[] = [];
-  private softirq!: SoftirqRaiser;
+  private stack!: StackEntry;
 
   private guest: GuestMemory | null = null;
   private rxBuffers: RxBuffers | null = null;
@@ -106,9 +104,7 @@ export class VhostWorker implements Actor {
       this.lowMark = tap.feedback?.lowMark ?? 0;
       this.flows = tap.flows === null ? null : new TapFlows(this.memory, tap.flows.table);
       this.tapQueueIndex = tap.flows?.queue ?? 0;
-      this.backlog = new IdRingProducer(this.memory, tap.backlog);
-      this.otherBacklogs = tap.otherBacklogs.map((ring) => new IdRingGauge(this.memory, ring));
-      this.softirq = new SoftirqRaiser(this.memory, tap.softirqLine);
+      this.stack = new StackEntry(this.memory, this.slots, this.pool, this.config.backlogFrames, tap);
       this.workList.enqueue(RX);
       this.workList.enqueue(TX);
       return;
@@ -286,29 +282,27 @@ export class VhostWorker implements Actor {
     }
     const { byteWeight, packetWeight, batch } = this.config;
     const n = Math.min(budget, found);
-    this.pool.reclaim();
-    let room = this.backlogRoom();
+    this.stack.begin();
     let moved = 0;
     let unsignalled = 0;
     let spent = false;
     for (; moved < n && !spent; moved++) {
       const head = queue.pop();
       if (head < 0) break;
-      const length = queue.readableBytes - NET_HEADER_BYTES;
-      if (this.transmit(queue, length, room)) room--;
+      this.transmit(queue, queue.readableBytes - NET_HEADER_BYTES);
       queue.pushUsed(head, 0);
       if (++unsignalled === batch) {
         this.signal(queue);
         unsignalled = 0;
         // Softirq work that ksoftirqd holds runs here, on this thread's time, after every packet or batch handed over.
-        if (this.softirq.deferred) this.enterStack();
+        if (this.stack.deferred) this.stack.enter();
       }
       this.passBytes += queue.readableBytes;
       this.passPackets++;
       spent = this.passBytes >= byteWeight || this.passPackets >= packetWeight;
     }
     if (unsignalled > 0) this.signal(queue);
-    this.enterStack();
+    this.stack.enter();
     this.counters.values[TX_PACKETS] += moved;
     this.debtNs += moved * this.config.costs.vhostTxNs;
     if (queue.broken !== 0) return this.breakDown(moved);
@@ -316,45 +310,22 @@ export class VhostWorker implements Actor {
     return moved;
   }
 
-  /** enqueue_to_backlog tests `qlen <= netdev_max_backlog`, and all taps of the CPU share the one queue. */
-  private backlogRoom(): number {
-    let room = this.config.backlogFrames + 1 - this.backlog.depth();
-    for (let i = 0; i < this.otherBacklogs.length; i++) room -= this.otherBacklogs[i].depth();
-    return room;
-  }
-
-  /**
-   * Frames into this CPU's backlog, then whatever softirq is pending: netif_rx_ni, or BH-enable after
-   * netif_receive_skb.
-   */
-  private enterStack(): void {
-    this.backlog.publish();
-    this.softirq.raise(CONTEXT_BH_ENABLE);
-  }
-
-  /** One frame from the popped chain into a host slot and onto the backlog; false when it was dropped. */
-  private transmit(queue: DeviceQueue, length: number, room: number): boolean {
+  /** One frame from the popped chain into a host slot and onto the backlog, or dropped. */
+  private transmit(queue: DeviceQueue, length: number): void {
     const counts = this.counters.values;
     if (length < ETH_HEADER_BYTES || length > this.slots.frameBytesMax) {
       counts[TX_ERRORS]++;
-      return false;
+      return;
     }
-    if (room <= 0) {
-      counts[BACKLOG_DROPPED]++;
-      return false;
+    const id = this.stack.allocate(length);
+    if (id < 0) {
+      counts[id === BACKLOG_FULL ? BACKLOG_DROPPED : TX_NO_BUFFER]++;
+      return;
     }
-    if (this.pool.available(1) === 0) {
-      counts[TX_NO_BUFFER]++;
-      return false;
-    }
-    const id = this.pool.acquire();
-    const header = this.slots.wordOf(id);
-    this.slots.words[header + SLOT_LENGTH_WORD] = length;
     readFrameFromChain(this.guest!, queue, this.slots.words, this.slots.bytes, this.slots.byteOf(id), length);
     if (this.flows !== null) this.noteFlow(this.flows, id, length);
-    this.backlog.put(id);
+    this.stack.put(id);
     counts[TX_TO_STACK]++;
-    return true;
   }
 
   /** tun_flow_update: frames of this flow for the guest come back by the same queue. */

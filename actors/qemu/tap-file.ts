@@ -1,16 +1,13 @@
-import type { Memory, Region } from '../../src/memory/arena.ts';
+import type { Memory } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
 import type { PoolRef, SlotMemoryRef } from '../../src/memory/frame-pool.ts';
-import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../../src/memory/id-ring.ts';
+import { IdRingConsumer } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
-import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../../src/memory/softirq-line.ts';
 import type { Census } from '../actor.ts';
+import { StackEntry } from '../tap/stack-entry.ts';
+import type { StackEntryLink } from '../tap/stack-entry.ts';
 import type { KernelEntry } from './kernel-entry.ts';
-
-/** Why the kernel did not take a frame that was written. */
-export const WRITE_BACKLOG_FULL = -1;
-export const WRITE_NO_BUFFER = -2;
 
 export interface TapFileConfig {
   readonly slots: SlotMemoryRef;
@@ -21,13 +18,8 @@ export interface TapFileConfig {
 }
 
 /** The tap behind the file descriptor: its queue to read, and the backlog that takes what is written. */
-export interface TapFileLink {
+export interface TapFileLink extends StackEntryLink {
   readonly queue: RingRef;
-  readonly backlog: RingRef;
-  /** Backlogs of the same CPU's other taps: netdev_max_backlog counts all of them. */
-  readonly otherBacklogs: readonly RingRef[];
-  /** Softirq line of the CPU this thread runs on. */
-  readonly softirqLine: Region;
 }
 
 /**
@@ -43,11 +35,7 @@ export class TapFile {
   private readonly pool: FramePool;
   private readonly returns: FrameReturns;
   private readonly queue: IdRingConsumer;
-  private readonly backlog: IdRingProducer;
-  private readonly backlogFrames: number;
-  private readonly otherBacklogs: readonly IdRingGauge[];
-  private readonly softirq: SoftirqRaiser;
-  private room = 0;
+  private readonly stack: StackEntry;
 
   constructor(memory: Memory, kernel: KernelEntry, config: TapFileConfig, link: TapFileLink) {
     this.kernel = kernel;
@@ -57,10 +45,7 @@ export class TapFile {
     this.pool = new FramePool(memory, this.slots, config.pool);
     this.returns = new FrameReturns(this.slots);
     this.queue = new IdRingConsumer(memory, link.queue);
-    this.backlog = new IdRingProducer(memory, link.backlog);
-    this.backlogFrames = config.backlogFrames;
-    this.otherBacklogs = link.otherBacklogs.map((ring) => new IdRingGauge(memory, ring));
-    this.softirq = new SoftirqRaiser(memory, link.softirqLine);
+    this.stack = new StackEntry(memory, this.slots, this.pool, config.backlogFrames, link);
   }
 
   /** Frames ready to be read, at least `wanted` if there are that many: the descriptor is readable. */
@@ -90,39 +75,30 @@ export class TapFile {
     this.returns.flush();
   }
 
-  /** Before the writes of one poll. enqueue_to_backlog tests `qlen <= netdev_max_backlog`, over all taps of the CPU. */
+  /** Before the writes of one poll. */
   beginWrites(): void {
-    this.pool.reclaim();
-    let room = this.backlogFrames + 1 - this.backlog.depth();
-    for (let i = 0; i < this.otherBacklogs.length; i++) room -= this.otherBacklogs[i].depth();
-    this.room = room;
+    this.stack.begin();
   }
 
   /**
    * The first half of a writev() of `length` bytes: the kernel finds an skb for it.
-   * @returns the slot to copy the frame into, before `write`; or WRITE_BACKLOG_FULL or WRITE_NO_BUFFER, a lost frame.
+   * @returns the slot to copy the frame into, before `write`; or BACKLOG_FULL or NO_SLOT, a lost frame.
    */
   allocate(length: number): number {
     this.kernel.call();
-    if (this.room <= 0) return WRITE_BACKLOG_FULL;
-    if (this.pool.available(1) === 0) return WRITE_NO_BUFFER;
-    const id = this.pool.acquire();
-    this.slots.words[this.slots.wordOf(id) + SLOT_LENGTH_WORD] = length;
-    return id;
+    return this.stack.allocate(length);
   }
 
   /** The second half: the frame is in the backlog (netif_rx_ni). */
   write(id: number): void {
-    this.backlog.put(id);
-    this.room--;
+    this.stack.put(id);
     // Softirq work that ksoftirqd holds runs here, on this thread's time, after every frame handed over.
-    if (this.softirq.deferred) this.endWrites();
+    if (this.stack.deferred) this.stack.enter();
   }
 
   /** The kernel runs what softirq work is pending when bottom halves go on again. */
   endWrites(): void {
-    this.backlog.publish();
-    this.softirq.raise(CONTEXT_BH_ENABLE);
+    this.stack.enter();
   }
 
   census(out: Census): void {
