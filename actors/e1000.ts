@@ -11,9 +11,10 @@ import { GuestMemory } from '../src/virtio/guest-memory.ts';
 import { PciTrapHost } from '../src/virtio/pci-trap.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import type { DeviceConfig } from './qemu/device-config.ts';
 import { KernelEntry } from './qemu/kernel-entry.ts';
 import { TapFile } from './qemu/tap-file.ts';
-import type { TapFileConfig, TapFileLink } from './qemu/tap-file.ts';
+import type { TapFileLink } from './qemu/tap-file.ts';
 import { BACKLOG_FULL } from './tap/stack-entry.ts';
 
 export const E1000_COUNTERS = [
@@ -54,22 +55,9 @@ const {
 export const E1000_TAP_PORT = 0;
 export const E1000_GUEST_PORT = 1;
 
-export interface E1000Config {
-  readonly name: string;
-  readonly counters: Region;
+export interface E1000Config extends DeviceConfig {
   /** When its main loop is to be woken for its interrupt mitigation. */
   readonly timer: Region;
-  readonly tap: TapFileConfig;
-  /** Frames one callback reads from the tap at most: Infinity in 2013, 50 later (tap_send, net/tap.c). */
-  readonly rxBurst: number;
-  readonly costs: {
-    /** A frame out of the tap, and into it: the kernel's work and the VMM's. */
-    readonly readNs: number;
-    readonly writeNs: number;
-    readonly syscallNs: number;
-    readonly callInjectNs: number;
-    readonly wakeupNs: number;
-  };
 }
 
 export interface E1000GuestLink {
@@ -106,8 +94,6 @@ export class E1000 implements Actor {
   private pin!: EventWord;
   private interrupted!: Ringer;
   private asserted = false;
-  /** Frames read in the callback that runs, -1 between callbacks. */
-  private readCount = -1;
   /** Frames wait in the tap and there is no descriptor: noted once, until the driver gives some. */
   private starved = false;
 
@@ -167,36 +153,22 @@ export class E1000 implements Actor {
 
   /** tap_send and e1000_receive_iov: from the tap into the receive ring, frame by frame. */
   private handleRx(budget: number, tap: TapFile, registers: E1000Registers): number {
-    const waiting = tap.readable(budget);
-    if (waiting === 0 && this.readCount < 0) return 0;
     const counts = this.counters.values;
-    if (registers.rxDescriptors === 0) return this.noDescriptors();
-    if (this.readCount < 0) {
-      this.kernel.call(); // The ppoll() that found the descriptor readable.
-      counts[RX_PASSES]++;
-      this.readCount = 0;
-    }
-    const { rxBurst, costs } = this.config;
-    const n = Math.min(budget, waiting, rxBurst - this.readCount);
+    if (registers.rxDescriptors === 0) return this.noDescriptors(tap);
+    if (tap.beginCallback()) counts[RX_PASSES]++;
+    const n = tap.readsNow(budget);
     let moved = 0;
     for (; moved < n && registers.rxDescriptors > 0; moved++) this.receive(tap);
-    if (moved > 0) tap.endReads();
+    tap.endReads(moved);
     counts[RX_PACKETS] += moved;
-    this.debtNs += moved * costs.readNs;
-    this.readCount += moved;
-    if (this.readCount >= rxBurst) {
-      this.readCount = -1;
-    } else if (tap.readable(1) === 0) {
-      tap.readNothing();
-      this.readCount = -1;
-    }
+    this.debtNs += moved * this.config.costs.readNs;
     return moved;
   }
 
   /** e1000_can_receive says no: the frames stay in the tap, and the tap is not polled. */
-  private noDescriptors(): number {
-    this.readCount = -1;
-    if (this.starved) return 0;
+  private noDescriptors(tap: TapFile): number {
+    tap.leaveCallback();
+    if (this.starved || tap.readable(1) === 0) return 0;
     this.starved = true;
     this.counters.values[RX_NO_BUFFER_PASSES]++;
     return 0;

@@ -11,9 +11,10 @@ import type { DeviceQueue } from '../src/virtio/ring-format.ts';
 import { VMM_DEVICE_FEATURES, VmmVirtioDevice } from '../src/virtio/vmm-device.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
+import type { DeviceConfig } from './qemu/device-config.ts';
 import { KernelEntry } from './qemu/kernel-entry.ts';
 import { TapFile } from './qemu/tap-file.ts';
-import type { TapFileConfig, TapFileLink } from './qemu/tap-file.ts';
+import type { TapFileLink } from './qemu/tap-file.ts';
 import { BACKLOG_FULL } from './tap/stack-entry.ts';
 
 export const QEMU_COUNTERS = [
@@ -59,22 +60,9 @@ export const QEMU_GUEST_PORT = 1;
 const RX = 0;
 const TX = 1;
 
-export interface QemuBackendConfig {
-  readonly name: string;
-  readonly counters: Region;
-  readonly tap: TapFileConfig;
-  /** Frames one callback reads from the tap at most: Infinity in 2013, 50 later (tap_send, net/tap.c). */
-  readonly rxBurst: number;
+export interface QemuBackendConfig extends DeviceConfig {
   /** Frames one flush of the transmit queue sends: TX_BURST, hw/net/virtio-net.c. */
   readonly txBurst: number;
-  readonly costs: {
-    /** A frame out of the tap, and into it: the kernel's work and the VMM's. */
-    readonly readNs: number;
-    readonly writeNs: number;
-    readonly syscallNs: number;
-    readonly callInjectNs: number;
-    readonly wakeupNs: number;
-  };
 }
 
 export interface QemuGuestLink {
@@ -116,8 +104,6 @@ export class QemuBackend implements Actor {
 
   /** The main loop polls the tap for reading; off while the guest has no buffers (tap_read_poll). */
   private reading = true;
-  /** Frames read in the callback that runs, -1 between callbacks. */
-  private readCount = -1;
   /** The bottom half is scheduled (virtio_net_tx_bh). */
   private txScheduled = false;
   /** Frames sent in the flush that runs. */
@@ -190,15 +176,8 @@ export class QemuBackend implements Actor {
   /** tap_send: from the tap to the receive virtqueue, frame by frame. */
   private handleRx(budget: number, tap: TapFile, device: VmmVirtioDevice, queue: DeviceQueue): number {
     const counts = this.counters.values;
-    const { rxBurst, costs } = this.config;
-    const waiting = tap.readable(budget);
-    if (this.readCount < 0) {
-      if (waiting === 0) return 0;
-      this.kernel.call(); // The ppoll() that found the descriptor readable.
-      counts[RX_PASSES]++;
-      this.readCount = 0;
-    }
-    const n = Math.min(budget, waiting, rxBurst - this.readCount);
+    if (tap.beginCallback()) counts[RX_PASSES]++;
+    const n = tap.readsNow(budget);
     let moved = 0;
     for (; moved < n && this.hasBuffers(queue); moved++) {
       const head = queue.pop();
@@ -214,16 +193,10 @@ export class QemuBackend implements Actor {
       counts[RX_TO_GUEST]++;
       this.notify(queue, RX);
     }
-    if (moved > 0) tap.endReads();
-    counts[RX_PACKETS] += moved;
-    this.debtNs += moved * costs.readNs;
-    this.readCount += moved;
     if (queue.broken !== 0) this.breakDown(device, RX);
-    else if (this.readCount >= rxBurst) this.readCount = -1;
-    else if (this.reading && tap.readable(1) === 0) {
-      tap.readNothing();
-      this.readCount = -1;
-    }
+    tap.endReads(moved);
+    counts[RX_PACKETS] += moved;
+    this.debtNs += moved * this.config.costs.readNs;
     return moved;
   }
 
@@ -238,7 +211,7 @@ export class QemuBackend implements Actor {
     if (found < 0) return false;
     this.counters.values[RX_NO_BUFFER_PASSES]++;
     this.reading = false;
-    this.readCount = -1;
+    this.tap!.leaveCallback();
     return false;
   }
 
@@ -312,7 +285,7 @@ export class QemuBackend implements Actor {
     this.counters.values[VIRTQUEUE_ERRORS]++;
     device.stopQueue(index);
     if (index === RX) {
-      this.readCount = -1;
+      this.tap!.leaveCallback();
       return;
     }
     this.txScheduled = false;

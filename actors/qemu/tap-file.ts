@@ -9,12 +9,16 @@ import { StackEntry } from '../tap/stack-entry.ts';
 import type { StackEntryLink } from '../tap/stack-entry.ts';
 import type { KernelEntry } from './kernel-entry.ts';
 
+const NO_CALLBACK = -1;
+
 export interface TapFileConfig {
   readonly slots: SlotMemoryRef;
   /** Host slots for frames the guest sends (the skbs of tun_get_user). */
   readonly pool: PoolRef;
   /** Frames a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
   readonly backlogFrames: number;
+  /** Frames one callback reads at most: Infinity in 2013, 50 later (tap_send, net/tap.c). */
+  readonly rxBurst: number;
 }
 
 /** The tap behind the file descriptor: its queue to read, and the backlog that takes what is written. */
@@ -36,6 +40,9 @@ export class TapFile {
   private readonly returns: FrameReturns;
   private readonly queue: IdRingConsumer;
   private readonly stack: StackEntry;
+  private readonly rxBurst: number;
+  /** Frames read in the callback that runs, NO_CALLBACK between callbacks. */
+  private readCount = NO_CALLBACK;
 
   constructor(memory: Memory, kernel: KernelEntry, config: TapFileConfig, link: TapFileLink) {
     this.kernel = kernel;
@@ -45,6 +52,7 @@ export class TapFile {
     this.pool = new FramePool(memory, this.slots, config.pool);
     this.returns = new FrameReturns(this.slots);
     this.queue = new IdRingConsumer(memory, link.queue);
+    this.rxBurst = config.rxBurst;
     this.stack = new StackEntry(memory, this.slots, this.pool, config.backlogFrames, link);
   }
 
@@ -53,7 +61,21 @@ export class TapFile {
     return this.queue.readable(wanted);
   }
 
-  /** read(): the next frame into `bytes`; the caller has checked `readable`. @returns its length in bytes. */
+  /** The main loop calls tap_send when its ppoll() finds the descriptor readable. @returns whether one begins. */
+  beginCallback(): boolean {
+    if (this.readCount !== NO_CALLBACK || this.queue.readable(1) === 0) return false;
+    this.kernel.call();
+    this.readCount = 0;
+    return true;
+  }
+
+  /** Frames that the callback may read now, at most `budget`; 0 without one. */
+  readsNow(budget: number): number {
+    if (this.readCount === NO_CALLBACK) return 0;
+    return Math.min(budget, this.queue.readable(budget), this.rxBurst - this.readCount);
+  }
+
+  /** read(): the next frame into `bytes`; the caller has asked `readsNow`. @returns its length in bytes. */
   read(): number {
     this.kernel.call();
     const { slots } = this;
@@ -64,15 +86,28 @@ export class TapFile {
     return length;
   }
 
-  /** The read() that finds nothing: EAGAIN. */
-  readNothing(): void {
-    this.kernel.call();
+  /**
+   * Gives the kernel back what the `count` reads of one poll took. The callback ends at its burst, or with a read() that
+   * finds nothing: EAGAIN.
+   */
+  endReads(count: number): void {
+    if (count > 0) {
+      this.queue.release();
+      this.returns.flush();
+    }
+    if (this.readCount === NO_CALLBACK) return;
+    this.readCount += count;
+    if (this.readCount >= this.rxBurst) {
+      this.readCount = NO_CALLBACK;
+    } else if (this.queue.readable(1) === 0) {
+      this.kernel.call();
+      this.readCount = NO_CALLBACK;
+    }
   }
 
-  /** Gives the kernel back what the reads of one poll took. */
-  endReads(): void {
-    this.queue.release();
-    this.returns.flush();
+  /** The callback returns early: the guest has no room for another frame. */
+  leaveCallback(): void {
+    this.readCount = NO_CALLBACK;
   }
 
   /** Before the writes of one poll. */

@@ -75,7 +75,6 @@ export function connectVmmDevice(parts: Parts, vnic: VnicKernel): void {
   const config = {
     name: device.name,
     tap: tapConfig(parts, vnic),
-    rxBurst: nic.qemu.rxBurst === 'none' ? Infinity : nic.qemu.rxBurst,
     costs: {
       readNs: table.vhostRx + table.qemuNet,
       writeNs: table.vhostTx + table.qemuNet,
@@ -127,12 +126,13 @@ function e1000GuestLink(guest: GuestPlan, nic: VnicSpec): E1000GuestLink {
   };
 }
 
-function tapConfig(parts: Parts, { pairs }: VnicKernel): TapFileConfig {
+function tapConfig(parts: Parts, { nic, pairs }: VnicKernel): TapFileConfig {
   const [{ vhostPool }] = pairs;
   return {
     slots: parts.slots,
     pool: vhostPool,
     backlogFrames: parts.host.spec.softirq.backlogFrames,
+    rxBurst: nic.qemu.rxBurst === 'none' ? Infinity : nic.qemu.rxBurst,
   };
 }
 

@@ -33,8 +33,13 @@ export class QemuBed {
   private readonly kicks: EventWord[];
   private nextSlot = 0;
 
-  constructor(config: Partial<QemuBackendConfig> = {}, wanted: FeatureSet = WITH_EVENT_IDX, realCalls = false) {
-    this.bed = new ActorBed(['vms.vm0.nics.vnic0.mode=qemu']);
+  constructor(
+    config: Partial<QemuBackendConfig> = {},
+    wanted: FeatureSet = WITH_EVENT_IDX,
+    realCalls = false,
+    overrides: readonly string[] = [],
+  ) {
+    this.bed = new ActorBed(['vms.vm0.nics.vnic0.mode=qemu', ...overrides]);
     const { bed } = this;
     if (realCalls) bed.memory.enterKernel = () => void this.enteredKernel++;
     this.backend = bed.create<QemuBackend>(QEMU, { ...config });
