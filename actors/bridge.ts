@@ -13,6 +13,7 @@ import {
 } from '../src/memory/frame-pool.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingGauge, IdRingProducer } from '../src/memory/id-ring.ts';
+import { PendingQueue } from '../src/memory/pending-queue.ts';
 import { ETH_DST_BYTE, ETH_SRC_BYTE, isMulticast, macHigh, macLow } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
@@ -51,6 +52,8 @@ export interface BridgeConfig {
   readonly slots: SlotMemoryRef;
   /** Slots for the copies that flooding makes. */
   readonly pool: PoolRef;
+  /** Where the inputs of its ports announce themselves, each by the number of its port. */
+  readonly pending: Region;
   readonly ageingNs: number;
   readonly costs: { readonly bridgeNs: number; readonly nicTxNs: number };
 }
@@ -82,7 +85,8 @@ class BridgePort {
   private readonly doorbell: Ringer | null;
   /** Frames `tx` may take before the limit, by the last look; counted down per frame. */
   room = 0;
-  private sent = 0;
+  /** Since the last flush. */
+  sent = 0;
 
   constructor(memory: Memory, link: BridgePortLink) {
     this.rx = link.rx.map((ring) => new IdRingConsumer(memory, ring));
@@ -109,8 +113,7 @@ class BridgePort {
 
   /** Publishes what was sent since the last flush; returns how many. */
   flush(): number {
-    const sent = this.sent;
-    if (sent === 0) return 0;
+    const { sent } = this;
     this.sent = 0;
     this.tx.publish();
     if (this.doorbell !== null) this.doorbell.ring();
@@ -133,6 +136,9 @@ export class Bridge implements Actor {
   private readonly fdb: Fdb;
   private readonly costs: BridgeConfig['costs'];
   private readonly ports: (BridgePort | null)[] = [];
+  private readonly pending: PendingQueue;
+  /** Ports sent to in this poll. */
+  private readonly used: BridgePort[] = [];
 
   constructor(memory: Memory, config: BridgeConfig) {
     this.memory = memory;
@@ -142,12 +148,15 @@ export class Bridge implements Actor {
     this.pool = new FramePool(memory, this.slots, config.pool);
     this.returns = new FrameReturns(this.slots);
     this.fdb = new Fdb({ ageingNs: config.ageingNs });
+    this.pending = new PendingQueue(memory, config.pending);
     this.costs = config.costs;
   }
 
   attach(port: number, link: BridgePortLink): void {
     while (this.ports.length <= port) this.ports.push(null);
-    this.ports[port] = new BridgePort(this.memory, link);
+    const opened = new BridgePort(this.memory, link);
+    this.ports[port] = opened;
+    if (opened.rx.some((ring) => ring.readable(1) > 0)) this.pending.push(port);
   }
 
   /** The port is gone: its addresses are forgotten (br_fdb_delete_by_port), frames for it find no port. */
@@ -158,32 +167,44 @@ export class Bridge implements Actor {
 
   poll(budget: number, nowNs: number): number {
     let moved = 0;
-    const ports = this.ports;
-    for (let p = 0; p < ports.length; p++) {
-      const port = ports[p];
-      if (port === null) continue;
-      for (let q = 0; q < port.rx.length; q++) {
-        const rx = port.rx[q];
-        const n = Math.min(budget, rx.readable(budget));
-        if (n === 0) continue;
-        for (let i = 0; i < n; i++) this.handleFrame(rx.take(), p, nowNs);
-        rx.release();
-        moved += n;
-      }
+    for (let turns = this.pending.collect(); turns > 0; turns--) {
+      const number = this.pending.shift();
+      const port = this.ports[number];
+      if (port !== null) moved += this.receive(port, number, budget, nowNs);
     }
     if (moved === 0) return 0;
     this.counters.values[RX_PACKETS] += moved;
     this.debtNs += moved * this.costs.bridgeNs;
-    for (let p = 0; p < ports.length; p++) {
-      const port = ports[p];
-      if (port === null) continue;
-      const sent = port.flush();
-      this.counters.values[TX_PACKETS] += sent;
-      if (port.nic) this.debtNs += sent * this.costs.nicTxNs;
-    }
+    this.flush();
     this.returns.flush();
     this.fdb.age(nowNs, AGE_SLOTS_PER_POLL);
     return moved;
+  }
+
+  /** Up to `budget` frames of each queue of a port, which stands in line again where there may be more. */
+  private receive(port: BridgePort, number: number, budget: number, nowNs: number): number {
+    let moved = 0;
+    for (let q = 0; q < port.rx.length; q++) {
+      const rx = port.rx[q];
+      const n = Math.min(budget, rx.readable(budget));
+      if (n === 0) continue;
+      for (let i = 0; i < n; i++) this.handleFrame(rx.take(), number, nowNs);
+      rx.release();
+      moved += n;
+      if (n === budget) this.pending.push(number);
+    }
+    return moved;
+  }
+
+  /** Publishes what was sent in this poll. */
+  private flush(): void {
+    const { used } = this;
+    for (let i = 0; i < used.length; i++) {
+      const sent = used[i].flush();
+      this.counters.values[TX_PACKETS] += sent;
+      if (used[i].nic) this.debtNs += sent * this.costs.nicTxNs;
+    }
+    used.length = 0;
   }
 
   /** br_handle_frame and br_handle_frame_finish, net/bridge/br_input.c. */
@@ -242,8 +263,9 @@ export class Bridge implements Actor {
   private forward(id: number, port: BridgePort): void {
     const { slots } = this;
     if (slots.words[slots.wordOf(id) + SLOT_LENGTH_WORD] > port.frameBytesMax) return this.drop(id, DROP_MTU);
-    if (port.hasRoom()) port.send(id);
-    else this.drop(id, DROP_TX_QUEUE_FULL);
+    if (!port.hasRoom()) return this.drop(id, DROP_TX_QUEUE_FULL);
+    if (port.sent === 0) this.used.push(port);
+    port.send(id);
   }
 
   private drop(id: number, reason: number): void {
@@ -253,13 +275,7 @@ export class Bridge implements Actor {
   }
 
   arm(): boolean {
-    const ports = this.ports;
-    for (let p = 0; p < ports.length; p++) {
-      const port = ports[p];
-      if (port === null) continue;
-      for (let q = 0; q < port.rx.length; q++) if (port.rx[q].readable(1) > 0) return false;
-    }
-    return true;
+    return this.pending.empty;
   }
 
   commit(): void {

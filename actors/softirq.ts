@@ -5,6 +5,7 @@ import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
 import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
 import { InterruptHandler } from '../src/memory/interrupt-line.ts';
+import { PendingQueue } from '../src/memory/pending-queue.ts';
 import { PortMask } from '../src/memory/port-mask.ts';
 import type { Actor, Census, CounterSpec } from './actor.ts';
 import { indexCounters } from './actor.ts';
@@ -78,6 +79,8 @@ export interface SoftirqConfig {
   readonly slots: SlotMemoryRef;
   /** Receive buffers of this CPU's drivers. */
   readonly pool: PoolRef;
+  /** Where the sources of the backlog announce themselves. */
+  readonly backlogPending: Region;
   /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
   readonly weight: number;
   readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
@@ -111,10 +114,13 @@ class NicInstance {
 
 /** One source of the per-CPU backlog. */
 class BacklogSource {
+  /** By which it announces itself. */
+  readonly number: number;
   readonly from: IdRingConsumer;
   readonly out: BridgeInput;
 
   constructor(memory: Memory, link: SoftirqBacklogLink) {
+    this.number = link.from.announced!.number;
     this.from = new IdRingConsumer(memory, link.from);
     this.out = new BridgeInput(memory, link);
   }
@@ -138,9 +144,13 @@ export class Softirq implements Actor {
   private readonly weight: number;
   private readonly costs: SoftirqConfig['costs'];
   private readonly nics: (NicInstance | null)[] = [];
+  /** Ports at which there are NICs. */
+  private readonly nicPorts: number[] = [];
   private readonly backlog: (BacklogSource | null)[] = [];
+  /** The same by their numbers, and those in which frames wait. */
+  private readonly sources: (BacklogSource | null)[] = [];
+  private readonly backlogPending: PendingQueue;
   private backlogScheduled = false;
-  private backlogNext = 0;
   /** Keeps the prefetching loads from being left out. */
   private touched = 0;
   /** The poll list: NAPI instances by port, BACKLOG for the backlog's. FIFO. */
@@ -159,6 +169,7 @@ export class Softirq implements Actor {
     this.slots = new SlotMemory(memory, config.slots);
     this.pool = new FramePool(memory, this.slots, config.pool);
     this.returns = new FrameReturns(this.slots);
+    this.backlogPending = new PendingQueue(memory, config.backlogPending);
     this.weight = config.weight;
     this.costs = config.costs;
   }
@@ -168,17 +179,25 @@ export class Softirq implements Actor {
       this.nics.push(null);
       this.backlog.push(null);
     }
-    if (link.kind === 'backlog') {
-      this.backlog[port] = new BacklogSource(this.memory, link);
-      return;
-    }
+    if (link.kind === 'backlog') return this.attachSource(port, new BacklogSource(this.memory, link));
     const nic = new NicInstance(this.memory, link);
     this.refill(nic);
     this.nics[port] = nic;
+    this.nicPorts.push(port);
     nic.interrupt.unmask();
   }
 
+  private attachSource(port: number, source: BacklogSource): void {
+    this.backlog[port] = source;
+    while (this.sources.length <= source.number) this.sources.push(null);
+    this.sources[source.number] = source;
+    if (source.from.readable(1) > 0) this.backlogPending.push(source.number);
+  }
+
   detach(port: number): void {
+    const source = this.backlog[port];
+    if (source !== null) this.sources[source.number] = null;
+    if (this.nics[port] !== null) this.nicPorts.splice(this.nicPorts.indexOf(port), 1);
     this.nics[port] = null;
     this.backlog[port] = null;
     const at = this.pollList.indexOf(port);
@@ -204,22 +223,19 @@ export class Softirq implements Actor {
 
   /** The hard interrupt handlers: each masks its device (the line does) and schedules its NAPI instance. */
   private takeInterrupts(): void {
-    for (let port = 0; port < this.nics.length; port++) {
-      const nic = this.nics[port];
-      if (nic !== null && nic.interrupt.take()) {
-        this.counters.values[INTERRUPTS]++;
-        this.debtNs += this.costs.irqNs;
-        if (!nic.scheduled) {
-          nic.scheduled = true;
-          this.pollList.push(port);
-        }
-      }
-      const source = this.backlog[port];
-      if (source !== null && !this.backlogScheduled && source.from.readable(1) > 0) {
-        this.backlogScheduled = true;
-        this.pollList.push(BACKLOG);
-      }
+    for (let i = 0; i < this.nicPorts.length; i++) {
+      const port = this.nicPorts[i];
+      const nic = this.nics[port]!;
+      if (!nic.interrupt.take()) continue;
+      this.counters.values[INTERRUPTS]++;
+      this.debtNs += this.costs.irqNs;
+      if (nic.scheduled) continue;
+      nic.scheduled = true;
+      this.pollList.push(port);
     }
+    if (this.backlogScheduled || this.backlogPending.empty) return;
+    this.backlogScheduled = true;
+    this.pollList.push(BACKLOG);
   }
 
   /** napi_complete_done: off the poll list, interrupt unmasked. */
@@ -289,9 +305,9 @@ export class Softirq implements Actor {
 
   /** The mask is for reception: a masked port still sends, and nobody polls it to clean its transmit ring. */
   private cleanMaskedRings(): void {
-    for (let port = 0; port < this.nics.length; port++) {
-      const nic = this.nics[port];
-      if (nic !== null && nic.mask.masked) this.cleanTransmitRing(nic);
+    for (let i = 0; i < this.nicPorts.length; i++) {
+      const nic = this.nics[this.nicPorts[i]]!;
+      if (nic.mask.masked) this.cleanTransmitRing(nic);
     }
   }
 
@@ -313,15 +329,16 @@ export class Softirq implements Actor {
 
   /** process_backlog: up to `weight` frames, the sources in turn. */
   private pollBacklog(weight: number): number {
-    const sources = this.backlog;
+    const pending = this.backlogPending;
     let work = 0;
-    for (let turn = 0; turn < sources.length && work < weight; turn++) {
-      const source = sources[this.backlogNext];
-      this.backlogNext = this.backlogNext + 1 === sources.length ? 0 : this.backlogNext + 1;
+    for (let turns = pending.collect(); turns > 0 && work < weight; turns--) {
+      const source = this.sources[pending.shift()];
       if (source === null) continue;
+      const wanted = weight - work;
+      const ready = Math.min(wanted, source.from.readable(wanted));
       // A bridge on its own thread may be behind: then frames wait here, in the backlog, which has its own limit.
-      const ready = Math.min(weight - work, source.from.readable(weight - work));
       const n = source.out.room(ready);
+      if (n < ready || ready === wanted) pending.push(source.number);
       if (n === 0) continue;
       for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
       source.from.release();

@@ -7,11 +7,13 @@
  *                            to the consumer until head passes it
  *
  * Head and tail run freely modulo 2^32; capacity is a power of two. Slots are written plainly before the atomic store
- * of tail and read plainly after the atomic load of it. Each method does at most one atomic operation, so that the
- * model test can run both sides through every interleaving.
+ * of tail and read plainly after the atomic load of it. Each method does at most one atomic operation on the ring, so
+ * that the model test can run both sides through every interleaving.
  */
 import type { Memory, Region } from './arena.ts';
 import type { Arena } from './arena.ts';
+import type { Announcement } from './pending-queue.ts';
+import { Announcer } from './pending-queue.ts';
 
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;
@@ -21,13 +23,15 @@ const SLOTS_WORD = 64;
 export interface RingRef {
   readonly region: Region;
   readonly capacity: number;
+  /** Where publishing announces the ring to a reader of many; set while the plan is made. */
+  announced: Announcement | null;
 }
 
 /** Reserves a ring for at least `ids` ids. */
 export function reserveRing(arena: Arena, ids: number): RingRef {
   let capacity = 2;
   while (capacity < ids) capacity *= 2;
-  return { region: arena.reserve((SLOTS_WORD + capacity) * 4), capacity };
+  return { region: arena.reserve((SLOTS_WORD + capacity) * 4), capacity, announced: null };
 }
 
 /** The writing end. Owned by exactly one thread. */
@@ -38,8 +42,10 @@ export class IdRingProducer {
   private tail: number;
   /** Lags the consumer's head, never leads it. */
   private headSeen: number;
+  private readonly announcer: Announcer | null;
 
   constructor(memory: Memory, ring: RingRef) {
+    this.announcer = ring.announced === null ? null : new Announcer(memory, ring.announced);
     this.words = memory.words(ring.region);
     this.capacity = ring.capacity;
     this.mask = ring.capacity - 1;
@@ -67,9 +73,10 @@ export class IdRingProducer {
     this.tail = (this.tail + 1) | 0;
   }
 
-  /** Makes everything put so far visible. Once a batch. */
+  /** Makes everything put so far visible, and then known to a reader of many rings. Once a batch. */
   publish(): void {
     Atomics.store(this.words, TAIL_WORD, this.tail);
+    if (this.announcer !== null) this.announcer.announce();
   }
 }
 

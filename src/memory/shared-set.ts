@@ -33,16 +33,6 @@ export class SharedSets {
     this.words = memory.words(region);
   }
 
-  /** Adds a number that may be there already; then it costs two loads. */
-  add(number: number): void {
-    const { words } = this;
-    const set = (number >> 10) * SET_WORDS;
-    const at = set + MEMBERS_WORD + ((number >> 5) & 31);
-    const bit = 1 << (number & 31);
-    if ((Atomics.load(words, at) & bit) === 0) Atomics.or(words, at, bit);
-    this.summarize(set, number);
-  }
-
   /**
    * Adds the numbers of `list[0]` to `list[count - 1]`, none of which is there; fewest accesses where neighbours follow
    * one another.
@@ -63,15 +53,9 @@ export class SharedSets {
     }
   }
 
-  /** Looked at even where the member was there: whoever added that may not have come here yet. */
   private summarize(set: number, number: number): void {
     const bit = 1 << ((number >> 5) & 31);
     if ((Atomics.load(this.words, set + SUMMARY_WORD) & bit) === 0) Atomics.or(this.words, set + SUMMARY_WORD, bit);
-  }
-
-  /** True when `take` would find something in this set, or somebody is about to. */
-  pending(set: number): boolean {
-    return Atomics.load(this.words, set * SET_WORDS + SUMMARY_WORD) !== 0;
   }
 
   /**

@@ -1,9 +1,11 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
 import type { FeedbackTimer } from '../../actors/nic-links.ts';
 import type { TapFeedbackConfig } from '../../actors/tap.ts';
+import type { Arena, Region } from '../memory/arena.ts';
 import type { PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
+import { reservePending } from '../memory/pending-queue.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { largestFrameBytes } from './frame-lengths.ts';
 import { planGuest } from './plan-guest.ts';
@@ -15,7 +17,7 @@ import type { PortHardware } from './plan-hardware.ts';
 import { planHosts, workerCpu } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
 import { planBridge, planTap, planVhosts } from './plan-kernel.ts';
-import { planCrossings, planSoftirqs } from './plan-softirq.ts';
+import { backlogsOf, planCrossings, planSoftirqs } from './plan-softirq.ts';
 import type { Crossing } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
 import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
@@ -64,6 +66,8 @@ export interface BridgeDomain {
   readonly spec: BridgeSpec;
   readonly bridge: DraftActor;
   readonly clonePool: PoolRef;
+  /** Where the inputs of its ports announce themselves. */
+  readonly pending: Region;
   readonly ports: readonly PortHardware[];
   readonly vnics: readonly VnicKernel[];
   readonly hardwareVnics: readonly HardwareVnic[];
@@ -78,6 +82,8 @@ export interface Parts {
   readonly cpuPools: readonly PoolRef[];
   readonly domains: readonly BridgeDomain[];
   readonly crossings: readonly Crossing[];
+  /** By CPU: where the sources of its backlog announce themselves. */
+  readonly backlogsPending: readonly Region[];
   readonly guests: readonly GuestPlan[];
 }
 
@@ -113,9 +119,15 @@ function layOut(draft: PlanDraft, scenario: Scenario, host: HostDraft, hardware:
   // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
   for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
   const crossings = planCrossings(draft, host, domains);
+  const backlogsPending = host.softirqs.map((_, cpu) =>
+    announceRings(
+      draft.signals,
+      backlogsOf({ domains, crossings }, cpu).map((ring) => [ring]),
+    ),
+  );
   const slots = draft.slotMemory(host.arena);
   const guests = scenario.vms.filter((vm) => vm.host === name).map((vm) => planGuest(draft, host, vm, domains));
-  return { draft, host, slots, cpuPools, domains, crossings, guests };
+  return { draft, host, slots, cpuPools, domains, crossings, backlogsPending, guests };
 }
 
 function poolsOfHost({ cpuPools, domains }: Parts): PoolRef[] {
@@ -162,7 +174,21 @@ function planDomain(
   const hardwareVnics = here
     .filter(([, nic]) => bypassesHost(nic))
     .map(([vm, nic]) => planHardwareVnic(draft, host, vm, nic));
-  return { spec, bridge, clonePool, ports, vnics, hardwareVnics };
+  const inputs = [
+    ...ports.map(({ rxQueues }) => rxQueues.map(({ toBridge }) => toBridge)),
+    ...vnics.map(({ pairs }) => pairs.map(({ backlogToBridge }) => backlogToBridge)),
+  ];
+  const pending = announceRings(draft.signals, inputs);
+  return { spec, bridge, clonePool, pending, ports, vnics, hardwareVnics };
+}
+
+/** Has rings announce themselves to one reader: those of `inputs[n]` as n. @returns where. */
+function announceRings(arena: Arena, inputs: readonly (readonly RingRef[])[]): Region {
+  const pending = reservePending(arena, inputs.length);
+  inputs.forEach((rings, number) => {
+    for (const ring of rings) ring.announced = { pending, number };
+  });
+  return pending;
 }
 
 function feedbackTimer({ nic, pairs }: VnicKernel): FeedbackTimer[] {

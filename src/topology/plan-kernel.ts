@@ -34,6 +34,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       counters: draft.count(bridge, BRIDGE_COUNTERS),
       slots,
       pool: clonePool,
+      pending: domain.pending,
       ageingNs: spec.ageingNs,
       costs: { bridgeNs: table.bridge, nicTxNs: table.nicTx },
     },

@@ -43,7 +43,7 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
 }
 
 /** Every ring of one CPU's backlog: netdev_max_backlog counts what is in all of them. */
-export function backlogsOf({ domains, crossings }: Parts, cpu: number): RingRef[] {
+export function backlogsOf({ domains, crossings }: Pick<Parts, 'domains' | 'crossings'>, cpu: number): RingRef[] {
   return [
     ...domains.flatMap(({ vnics }) => pairsOn(vnics, cpu).map(({ backlog }) => backlog)),
     ...crossings.filter(({ to }) => to === cpu).map(({ ring }) => ring),
@@ -70,6 +70,7 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
       counters: draft.count(softirq, SOFTIRQ_COUNTERS),
       slots,
       pool,
+      backlogPending: parts.backlogsPending[cpu],
       weight: limits.weight,
       // netif_receive_skb in tun_get_user takes the frame on at once; there is no process_backlog to pay for.
       costs: {

@@ -14,7 +14,8 @@ import {
   ringModel,
   softirqLineModel,
 } from '../support/memory-models.ts';
-import { pollListModel, returnsModel } from '../support/shared-set-model.ts';
+import { pollListModel } from '../support/pending-queue-model.ts';
+import { returnsModel } from '../support/shared-set-model.ts';
 
 describe('holds in every order', () => {
   test.each([0, 0x7fff_fffe, -2])('id ring, indices from %i', (start) => {
@@ -41,8 +42,8 @@ describe('holds in every order', () => {
   test('magazines over one depot', () => {
     expect(explore(magazineModel({ threads: 2, entries: 3 })).states).toBeGreaterThan(100);
   });
-  test.each([[[1, 2]], [[1, 40]]])('poll list of sources %j', (numbers) => {
-    expect(explore(pollListModel({ numbers, events: 1 })).states).toBeGreaterThan(100);
+  test.each([[[1, 2]], [[1, 40]]])('poll list of rings %j', (numbers) => {
+    expect(explore(pollListModel({ numbers, frames: 1 })).states).toBeGreaterThan(100);
   });
   test('slots on their way home', () => {
     const batches = [
@@ -76,11 +77,11 @@ describe('a planted fault is found', () => {
     const model = feedbackModel({ frames: 2, highMark: 1, fault: 'signal before mask' });
     expect(() => explore(model)).toThrow('port masked by: 1, not 0');
   });
-  test.each(['members before summary', 'no second look', 'added before published'] as const)(
+  test.each(['look before clearing', 'no second look', 'announced before published'] as const)(
     'poll list: %s',
     (fault) => {
-      const model = pollListModel({ numbers: [1], events: 2, fault });
-      expect(() => explore(model)).toThrow('waiting for ever: poller');
+      const model = pollListModel({ numbers: [1], frames: 2, fault });
+      expect(() => explore(model)).toThrow('waiting for ever: reader');
     },
   );
   test('no lock', () => {
