@@ -87,6 +87,8 @@ export interface ActorPlan {
   readonly counters: readonly CounterSpec[];
   readonly counterRegion: Region | null;
   readonly attachments: readonly Attachment[];
+  /** The number by which its input announces frames to its thread; null for one that is polled in every round. */
+  readonly announced: number | null;
 }
 
 /** What makes a thread a softirq CPU. */
@@ -113,6 +115,8 @@ export interface ThreadPlan {
   readonly buffers: readonly string[];
   /** For a softirq thread, its softirq line. */
   readonly doorbell: Region;
+  /** Where the inputs of its actors announce themselves; null where none does. */
+  readonly pending: Region | null;
   readonly softirq: SoftirqThreadPlan | null;
   /** One for each host whose CPUs it ticks for. */
   readonly ticks: readonly TickPlan[];

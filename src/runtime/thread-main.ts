@@ -12,6 +12,7 @@ import { parkByFutex } from './futex-parking.ts';
 import type { Stock } from './host.ts';
 import { openLibc } from './libc.ts';
 import { currentTid, nameThread } from './os-threads.ts';
+import { PollList } from './poll-list.ts';
 import { SelfPolicy } from './self-policy.ts';
 import { SoftirqLoop } from './softirq-loop.ts';
 import { SoftirqPolicy } from './softirq-policy.ts';
@@ -33,6 +34,7 @@ class RunThread implements ThreadCalls {
   private readonly task: ThreadTask;
   private readonly memory: Memory;
   private readonly actors = new Map<string, Actor>();
+  private pollList: PollList | null = null;
   private loop: ThreadLoop | null = null;
   private resume: (() => void) | null = null;
   private ended = false;
@@ -64,7 +66,9 @@ class RunThread implements ThreadCalls {
     }
     if (plan.kind === 'vmm') this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
-    this.loop = this.createLoop(role, new ThreadRound([...this.actors.values()], new CpuBurner(burnIterationsPerNs)));
+    this.pollList = new PollList(this.memory, plan);
+    const round = new ThreadRound([...this.actors.values()], this.pollList, new CpuBurner(burnIterationsPerNs));
+    this.loop = this.createLoop(role, round);
   }
 
   private createLoop(role: ThreadRole, round: ThreadRound): ThreadLoop {
@@ -115,6 +119,7 @@ class RunThread implements ThreadCalls {
 
   attach(actor: string, port: number, link: object): void {
     this.named(actor).attach(port, link);
+    this.pollList?.addAll();
   }
 
   detach(actor: string, port: number): void {

@@ -229,6 +229,9 @@ export class VirtualHost implements Host {
       if (thread === undefined) throw new Error(`no actor "${name}" in this run`);
       if (thread.actors.length === 0) throw new Error(`actor "${name}" is of a VM that is not there`);
       const result = act(thread, thread.plan.actors.findIndex(called));
+      thread.pollList.addAll();
+      // What it counted by letting go of a port.
+      thread.commit();
       machine.rouse(thread);
       return result;
     });

@@ -5,6 +5,7 @@ import { Doorbell } from '../memory/doorbell.ts';
 import { CONTEXT_BH_ENABLE, SoftirqLine } from '../memory/softirq-line.ts';
 import type { ThreadPolicy } from './os-threads.ts';
 import type { SoftirqThreadPlan, ThreadPlan } from './plan.ts';
+import { PollList } from './poll-list.ts';
 import { SoftirqPolicy } from './softirq-policy.ts';
 import type { SoftirqVerdict } from './softirq-policy.ts';
 import { costOf } from './virtual-costs.ts';
@@ -90,6 +91,7 @@ export class VirtualThread {
   readonly cpu: number;
   readonly policy: ThreadPolicy;
   readonly softirq: SoftirqRole | null;
+  readonly pollList: PollList;
 
   state: ThreadState = 'asleep';
   /** Real-time class: above every fair thread. A softirq thread is in it while it is parked or inline. */
@@ -138,6 +140,7 @@ export class VirtualThread {
     this.cpu = role.cpu;
     this.policy = role.policy;
     this.softirq = softirqRole(index, plan, memory, actors);
+    this.pollList = new PollList(memory, plan);
     this.realtime = role.policy.class === 'fifo';
     this.idleClass = role.policy.class === 'idle';
     this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
@@ -163,22 +166,33 @@ export class VirtualThread {
     return costNs;
   }
 
-  /** Polls every actor once, in order; returns own and declared cost, ns, and leaves the frames in `moved`. */
+  /** Polls every actor that may have work, in order; returns own and declared cost, ns; leaves the frames in `moved`. */
   pollAll(nowNs: number): number {
-    const actors = this.actors;
+    const { actors, pollList } = this;
+    const { always } = pollList;
+    this.moved = 0;
+    if (actors.length === 0) return 0;
     let moved = 0;
     let costNs = 0;
-    let i = 0;
+    let at = 0;
     try {
-      for (; i < actors.length; i++) {
-        const actor = actors[i];
-        const n = actor.poll(POLL_BUDGET, nowNs);
-        costNs += this.pollNs[i] + n * this.frameNs[i];
+      for (let i = 0; i < always.length; i++) {
+        at = always[i];
+        const n = actors[at].poll(POLL_BUDGET, nowNs);
+        costNs += this.pollNs[at] + n * this.frameNs[at];
         moved += n;
-        if (i === this.softirqAt) this.napiFrames = n;
+        if (at === this.softirqAt) this.napiFrames = n;
+      }
+      for (let turns = pollList.collect(); turns > 0; turns--) {
+        at = pollList.next();
+        const n = actors[at].poll(POLL_BUDGET, nowNs);
+        costNs += this.pollNs[at] + n * this.frameNs[at] + actors[at].debtNs;
+        actors[at].debtNs = 0;
+        moved += n;
+        if (n >= POLL_BUDGET) pollList.leftOver(at);
       }
     } catch (error) {
-      throw this.failure(i, error);
+      throw this.failure(at, error);
     }
     this.moved = moved;
     // Hardware has no CPU to declare the cost of.
@@ -187,13 +201,15 @@ export class VirtualThread {
 
   /** Turns every actor's notifications on; true when all of them may sleep. */
   armAll(): boolean {
-    const actors = this.actors;
-    let quiet = true;
+    const { actors, pollList } = this;
+    if (actors.length === 0) return true;
+    const { always } = pollList;
+    let { quiet } = pollList;
     let i = 0;
     try {
-      for (; i < actors.length; i++) if (!actors[i].arm()) quiet = false;
+      for (; i < always.length; i++) if (!actors[always[i]].arm()) quiet = false;
     } catch (error) {
-      throw this.failure(i, error);
+      throw this.failure(always[i], error);
     }
     return quiet;
   }
@@ -207,11 +223,13 @@ export class VirtualThread {
     for (const actor of this.actors) actor.commit();
   }
 
+  /** What actors declared that are polled in every round. */
   private takeDebtNs(): number {
-    const actors = this.actors;
+    const { actors } = this;
+    const { always } = this.pollList;
     let debtNs = 0;
-    for (let i = 0; i < actors.length; i++) {
-      const actor = actors[i];
+    for (let i = 0; i < always.length && actors.length > 0; i++) {
+      const actor = actors[always[i]];
       if (actor.debtNs === 0) continue;
       debtNs += actor.debtNs;
       actor.debtNs = 0;

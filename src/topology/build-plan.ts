@@ -117,7 +117,9 @@ function layOut(draft: PlanDraft, scenario: Scenario, host: HostDraft, hardware:
     .filter((spec) => spec.host === name)
     .map((spec) => planDomain(draft, scenario, host, spec, hardware));
   // Taps after every bridge: one pass through the softirq thread's actors takes a frame as far as it goes.
-  for (const { vnics } of domains) for (const { tap } of vnics) moveToEnd(tap);
+  const behindTaps = domains.flatMap(({ vnics }) => vnics);
+  for (const { tap } of behindTaps) moveToEnd(tap);
+  announceTaps(draft, behindTaps);
   const crossings = planCrossings(draft, host, domains);
   const backlogsPending = host.softirqs.map((_, cpu) =>
     announceRings(
@@ -189,6 +191,18 @@ function announceRings(arena: Arena, inputs: readonly (readonly RingRef[])[]): R
     for (const ring of rings) ring.announced = { pending, number };
   });
   return pending;
+}
+
+/** Taps are many and most have nothing to do: a frame for one announces it to its thread. */
+function announceTaps({ signals }: PlanDraft, vnics: readonly VnicKernel[]): void {
+  for (const thread of new Set(vnics.map(({ tap }) => tap.thread))) {
+    const here = vnics.filter(({ tap }) => tap.thread === thread);
+    thread.pending = announceRings(
+      signals,
+      here.map(({ bridgeToTap }) => [bridgeToTap]),
+    );
+    here.forEach(({ tap }, number) => (tap.announced = number));
+  }
 }
 
 function feedbackTimer({ nic, pairs }: VnicKernel): FeedbackTimer[] {

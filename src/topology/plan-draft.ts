@@ -50,6 +50,7 @@ export interface DraftThread {
   readonly kind: ThreadKind;
   readonly vm: string | null;
   readonly doorbell: Region;
+  pending: Region | null;
   softirq: SoftirqThreadPlan | null;
   ticks: readonly TickPlan[];
   readonly seat: CpuSeat;
@@ -68,6 +69,7 @@ export interface DraftActor {
   spec: ActorSpec | null;
   counters: readonly CounterSpec[];
   counterRegion: Region | null;
+  announced: number | null;
 }
 
 export class PlanDraft {
@@ -118,6 +120,7 @@ export class PlanDraft {
       kind,
       vm,
       doorbell: kind === 'softirq' ? reserveSoftirqLine(this.signals) : reserveDoorbell(this.signals),
+      pending: null,
       softirq: null,
       ticks: [],
       seat,
@@ -151,7 +154,8 @@ export class PlanDraft {
 
   /** Places an actor on a given thread. */
   actorOn(thread: DraftThread, name: string, buffers: readonly string[]): DraftActor {
-    const actor: DraftActor = { name, thread, attachments: [], spec: null, counters: [], counterRegion: null };
+    const blank = { attachments: [], spec: null, counters: [], counterRegion: null, announced: null };
+    const actor: DraftActor = { name, thread, ...blank };
     for (const buffer of buffers) thread.buffers.add(buffer);
     thread.actors.push(actor);
     return actor;
@@ -216,9 +220,9 @@ function finishThread({ seat, ...thread }: DraftThread): ThreadPlan {
 }
 
 function finishActor(actor: DraftActor): ActorPlan {
-  const { name, spec, counters, counterRegion, attachments } = actor;
+  const { name, spec, counters, counterRegion, attachments, announced } = actor;
   if (spec === null) throw new Error(`actor ${name} was never configured`);
-  return { name, spec, counters, counterRegion, attachments };
+  return { name, spec, counters, counterRegion, attachments, announced };
 }
 
 function policyOf({ policy, nice }: Omit<ThreadSpec, 'match'>): ThreadPolicy | null {
