@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import type { Remote } from 'comlink';
 import { Piscina } from 'piscina';
 import { Memory } from '../memory/arena.ts';
@@ -14,6 +13,7 @@ import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
+import { setEngineFlags } from './engine-flags.ts';
 import { HostedThread } from './hosted-thread.ts';
 import type { CpuUse } from './hosted-thread.ts';
 import { openLibc } from './libc.ts';
@@ -31,18 +31,6 @@ import type { WorkerBundleOptions } from './worker-bundle.ts';
 
 /** Memory a worker's heap may take, in MiB: actors allocate at start only, so more than this is a leak. */
 const OLD_SPACE_MIB = 256;
-/**
- * A thread compiles and collects its young garbage on its own time: V8's helpers, for which it would wait, share the
- * modelled host's cores and get no time while softirq has them. These flags may be set while V8 runs.
- */
-const WITHOUT_HELPERS = ['--no-concurrent-recompilation', '--no-parallel-scavenge'];
-/**
- * An actor's poll is one loop over small methods, about twice as much bytecode as V8 inlines into one function by
- * default (920, and 460 for a callee). What is left out costs a call a frame, and a heap number for each time it is
- * handed.
- */
-const INLINED_WHOLE = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-bytecode-size=1000'];
-
 /**
  * What the machine allows and how fast it burns: found out once a process, before a first host pins the main thread, so
  * that several hosts are placed and charged alike.
@@ -103,7 +91,7 @@ export class ThreadHost implements Host {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
     for (const home of plan.homes) fillHome(this.memory, home);
-    for (const flag of [...WITHOUT_HELPERS, ...INLINED_WHOLE]) setFlagsFromString(flag);
+    setEngineFlags();
     this.pool = new Piscina({
       filename: bundle.href,
       minThreads: plan.threads.length,
