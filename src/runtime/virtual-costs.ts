@@ -15,20 +15,20 @@ export type VirtualCosts = Readonly<Record<ActorSpec['kind'], ActorCost>>;
  * charges it in place of the time that it cannot let pass.
  */
 export const MEASURED_COSTS: VirtualCosts = {
-  generator: { pollNs: 68, frameNs: 46 },
+  generator: { pollNs: 57, frameNs: 40 },
   client: { pollNs: 70, frameNs: 2300 },
-  sink: { pollNs: 60, frameNs: 125 },
-  nic: { pollNs: 81, frameNs: 44 },
-  softirq: { pollNs: 129, frameNs: 18 },
-  bridge: { pollNs: 67, frameNs: 36 },
-  tap: { pollNs: 46, frameNs: 5 },
-  vhost: { pollNs: 152, frameNs: 91 },
-  'vhost-accelerated': { pollNs: 120, frameNs: 40 },
+  sink: { pollNs: 56, frameNs: 57 },
+  nic: { pollNs: 78, frameNs: 34 },
+  softirq: { pollNs: 121, frameNs: 19 },
+  bridge: { pollNs: 60, frameNs: 35 },
+  tap: { pollNs: 33, frameNs: 6 },
+  vhost: { pollNs: 121, frameNs: 74 },
+  'vhost-accelerated': { pollNs: 200, frameNs: 21 },
   'vhost-control': { pollNs: 60, frameNs: 1000 },
   // Not part of the bench: each polled alone, 64 frames at a time; an e1000's register access counts as a frame.
   qemu: { pollNs: 65, frameNs: 115 },
   e1000: { pollNs: 75, frameNs: 300 },
-  vcpu: { pollNs: 110, frameNs: 110 },
+  vcpu: { pollNs: 106, frameNs: 105 },
   'guest-timer': { pollNs: 15, frameNs: 0 },
   vmm: { pollNs: 100, frameNs: 1000 },
 };
