@@ -58,6 +58,7 @@ export async function describePhase(
   return {
     name: spec.name,
     rate: formatRate(spec.rate),
+    durationNs: spec.durationNs,
     elapsedNs: after.atNs - before.atNs,
     complete,
     streams,

@@ -93,6 +93,8 @@ export interface PhaseResult {
   readonly name: string;
   /** As the scenario writes it. */
   readonly rate: string;
+  /** What was asked, and what passed between its two snapshots. */
+  readonly durationNs: number;
   readonly elapsedNs: number;
   /** False when the run was interrupted in this phase. */
   readonly complete: boolean;

@@ -6,12 +6,16 @@ import type { PhaseResult, Validity } from './run-result.ts';
 const SENT_RATIO_MIN = 0.999;
 /** Most of a core that may have been taken by others. */
 const FOREIGN_RATIO_MAX = 0.02;
+/** Most that a phase may last beyond what was asked, as a share of that. */
+const OVERRUN_RATIO_MAX = 0.05;
+/** And that a busy main thread may take to end it. */
+const OVERRUN_NS = 5e7;
 /** /proc/stat counts in ticks of 10 ms, and a core's accounts may each be a tick or two apart. */
 const CORE_CLOCK_ERROR_NS = 3e7;
 
 /** Judges the phases; an oversubscribed run is not judged, whatever else is wrong with it is still said. */
 export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: readonly string[]): Validity {
-  const faults = phases.flatMap((phase) => [...behind(phase), ...late(phase), ...disturbed(phase)]);
+  const faults = phases.flatMap((phase) => [...behind(phase), ...late(phase), ...overrun(phase), ...disturbed(phase)]);
   if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
   return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };
 }
@@ -49,6 +53,17 @@ function late({ name, lateness }: PhaseResult): string[] {
         `lasts ${formatTime(limitNs)} at this rate`,
     ];
   });
+}
+
+/**
+ * The main thread goes before all others on the modelled host's core. When it was to end a phase and could not, the
+ * core stood still: a hypervisor that waits for memory or a disk on a virtual CPU's behalf accounts for no time stolen.
+ */
+function overrun({ name, durationNs, elapsedNs }: PhaseResult): string[] {
+  if (elapsedNs <= durationNs * (1 + OVERRUN_RATIO_MAX) + OVERRUN_NS) return [];
+  return [
+    `${name}: lasted ${formatTime(elapsedNs)} instead of ${formatTime(durationNs)}: the main thread's core stood still`,
+  ];
 }
 
 function disturbed({ name, elapsedNs, cores }: PhaseResult): string[] {

@@ -22,6 +22,7 @@ export function resultOf(phases: readonly PhaseResult[]): Pick<RunResult, 'scena
 export interface PhaseChanges {
   readonly name?: string;
   readonly complete?: boolean;
+  readonly elapsedNs?: number;
   readonly sentFrames?: number;
   readonly offeredFrames?: number;
   readonly drops?: readonly DropCount[];
@@ -49,7 +50,8 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
   return {
     name,
     rate: '100%',
-    elapsedNs: 10e9,
+    durationNs: 10e9,
+    elapsedNs: changes.elapsedNs ?? 10e9,
     complete: changes.complete ?? true,
     streams: [stream('eth0', 'eth1'), stream('eth1', 'eth0')],
     connections: [],

@@ -30,6 +30,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
   const phase: PhaseResult = {
     name: 'trial',
     rate: '',
+    durationNs: 1e9,
     elapsedNs: 1e9,
     complete: true,
     streams,

@@ -23,6 +23,11 @@ describe('validity', () => {
       reason: /flood: generator-eth0 was 345 us late with one frame in a thousand, and the receive ring lasts 344 us/,
     },
     {
+      fault: 'a phase that the main thread could not end',
+      phase: phaseOf({ elapsedNs: 11e9 }),
+      reason: /flood: lasted 11 s instead of 10 s: the main thread's core stood still/,
+    },
+    {
       fault: 'a core taken by others',
       phase: phaseOf({ cores: [{ core: 0, foreignRatio: 0.03 }] }),
       reason: /flood: something else took 3\.0 % of core 0/,
@@ -34,7 +39,7 @@ describe('validity', () => {
   });
 
   it('allows for the steps in which /proc/stat counts', () => {
-    const short = { ...phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }] }), elapsedNs: 1e9 };
+    const short = phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }], elapsedNs: 1e9 });
     expect(judgeValidity([short], []).status).toBe('valid');
   });
 
