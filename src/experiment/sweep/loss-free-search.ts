@@ -18,7 +18,9 @@ export interface LossProbe {
 
 /**
  * Looks for the highest loss-free rate: doubling or halving until it is bracketed, then bisecting on a logarithmic
- * scale. `measure` gives the loss at a rate, or null to end the search.
+ * scale. The rate that lost frames just above the answer is measured once more before that is believed, and the search
+ * goes on above it when it loses none now: threads get faster while they are searched, since V8 compiles what they run.
+ * `measure` gives the loss at a rate, or null to end the search.
  * @returns null when the search was ended, or when even the least rate loses frames.
  */
 export async function searchLossFreeFps(
@@ -26,6 +28,7 @@ export async function searchLossFreeFps(
   measure: (fps: number) => Promise<number | null>,
 ): Promise<number | null> {
   let [good, bad] = [0, Infinity];
+  let believed = 0;
   let fps = Math.min(maxFps, Math.max(minFps, startFps));
   for (;;) {
     const lossRatio = await measure(fps);
@@ -33,8 +36,13 @@ export async function searchLossFreeFps(
     if (lossRatio <= LOSS_FREE_RATIO_MAX) good = Math.max(good, fps);
     else bad = Math.min(bad, fps);
     if (good >= maxFps || bad <= minFps) break;
-    if (good > 0 && bad / good <= precision) break;
-    fps = nextFps(good, bad, minFps, maxFps);
+    if (good > 0 && bad / good <= precision) {
+      if (bad === believed) break;
+      believed = fps = bad;
+      bad = Infinity;
+    } else {
+      fps = nextFps(good, bad, minFps, maxFps);
+    }
   }
   return good > 0 ? good : null;
 }
