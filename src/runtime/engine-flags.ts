@@ -8,9 +8,10 @@ const WITHOUT_HELPERS = ['--no-concurrent-recompilation', '--no-parallel-scaveng
 /**
  * An actor's poll is one loop over small methods, about twice as much bytecode as V8 inlines into one function by
  * default (920, and 460 for a callee). What is left out costs a call a frame, and a heap number for each time it is
- * handed.
+ * handed. Twice as much again makes the hardware thread a little faster still, but what the host's threads compile then
+ * takes so long that they lose frames for seconds.
  */
-const INLINED_WHOLE = ['--max-inlined-bytecode-size-cumulative=4000', '--max-inlined-bytecode-size=1000'];
+const INLINED_WHOLE = ['--max-inlined-bytecode-size-cumulative=2000', '--max-inlined-bytecode-size=1000'];
 
 /** Sets V8 up for threads of actors. Holds for the whole process, for what is compiled from then on. */
 export function setEngineFlags(): void {

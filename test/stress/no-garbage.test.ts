@@ -14,6 +14,8 @@ const WARM_UP_MS = 2000;
 const LOAD_MS = 2000;
 /** The least that can be allocated, a number that is no small integer, takes 16 bytes. */
 const BYTES_A_FRAME_MAX = 8;
+/** The hardware thread hands times about: V8 boxes one wherever it does not inline the call, which it decides anew. */
+const HARDWARE_BYTES_A_FRAME_MAX = 40;
 
 const run = promisify(execFile);
 
@@ -36,7 +38,8 @@ async function growing(overrides: readonly string[], litter: boolean): Promise<s
   return Object.entries(many.threads).flatMap(([thread, functions]) =>
     Object.entries(functions).flatMap(([name, bytes]) => {
       const perFrame = (bytes - (few.threads[thread][name] ?? 0)) / frames;
-      return perFrame > BYTES_A_FRAME_MAX ? [`${thread}: ${name}: ${perFrame.toFixed(1)} bytes a frame`] : [];
+      const most = thread.startsWith('hardware') ? HARDWARE_BYTES_A_FRAME_MAX : BYTES_A_FRAME_MAX;
+      return perFrame > most ? [`${thread}: ${name}: ${perFrame.toFixed(1)} bytes a frame`] : [];
     }),
   );
 }
