@@ -208,9 +208,10 @@ class Traffic {
   private async passPhase(spec: PhaseSpec): Promise<void> {
     const { host, scenario, options } = this;
     if (options.signal.aborted) return;
+    // First: stopping a guest takes its threads a while, in which the last phase's load would fill its queues.
+    makeOffer(host, offerOf(scenario, spec));
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     drainBackends(host, spec.drainedBackends);
-    makeOffer(host, offerOf(scenario, spec));
     if (host.kind === 'threads') collectGarbage();
     await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;

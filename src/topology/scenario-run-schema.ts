@@ -23,10 +23,10 @@ const phaseSchema = z.strictObject({
 
 export const runSchema = z.strictObject({
   warmup: duration()
-    .prefault('3s')
+    .prefault('5s')
     .describe(
-      'Traffic at the rate of the first phase before counting. Default 3s: a thread that gets a tenth of its core needs ' +
-        'that long until V8 has compiled what it runs, and loses frames before.',
+      'Traffic at the rate of the first phase before counting. Default 5s: threads that share a core need that ' +
+        'long until V8 has compiled what they run, and lose frames before.',
     ),
   settle: duration().prefault('500ms').describe('Wait for frames under way when traffic stops. Default 500ms.'),
   phases: z

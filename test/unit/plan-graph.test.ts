@@ -125,6 +125,6 @@ describe('the index of scenarios', () => {
       command: 'npm run vhostlab -- run ksoftirqd-guard',
     });
     expect(describeScenario(loadScenario('own-cores')).coresNeeded).toBe(6);
-    expect(describeScenario(loadScenario('slow-guest'))).toMatchObject({ coresNeeded: 5, durationNs: 10.5e9 });
+    expect(describeScenario(loadScenario('slow-guest'))).toMatchObject({ coresNeeded: 5, durationNs: 12.5e9 });
   });
 });
