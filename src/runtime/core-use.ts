@@ -5,10 +5,12 @@ import type { ThreadSchedule } from './sched-stats.ts';
 /** Time one core has spent since boot, in ns but counted in 10 ms steps (/proc/stat, proc_stat(5)). */
 export interface CoreTimes {
   readonly core: number;
-  /** In threads, interrupts and softirqs. */
-  readonly busyNs: number;
-  /** Of that, in hardware interrupts and softirqs; zero where the kernel does not account them apart. */
-  readonly interruptNs: number;
+  /**
+   * With nothing to run. The one account the kernel keeps by the clock where it stops the tick of an idle core
+   * (get_idle_time, fs/proc/stat.c): user and system time are what ticks happened to find running, and traffic that
+   * beats in step with the tick makes a core look three times as busy as it is, or a third.
+   */
+  readonly idleNs: number;
   /** Wanted by this machine but given to another one by the hypervisor. */
   readonly stealNs: number;
 }
@@ -24,6 +26,7 @@ export interface CoreSample {
 export interface CoreUse {
   readonly core: number;
   readonly elapsedNs: number;
+  /** Neither idle nor stolen. */
   readonly busyNs: number;
   /** Run time of this process's threads that are pinned to this core. */
   readonly ownNs: number;
@@ -39,17 +42,12 @@ export function sampleCores(threads: readonly ThreadSchedule[]): CoreSample {
   return { atNs: nowNs(), cores: parseCoreTimes(readFileSync('/proc/stat', 'latin1')), threads };
 }
 
-/** The `cpuN` lines of /proc/stat. Guest time is part of user time there, and is not added again. */
+/** The `cpuN` lines of /proc/stat. */
 export function parseCoreTimes(text: string): CoreTimes[] {
   const cores: CoreTimes[] = [];
   for (const [, core, numbers] of text.matchAll(/^cpu(\d+) +(.+)$/gm)) {
-    const [user, nice, system, , , irq, softirq, steal] = numbers.split(' ').map(Number);
-    cores.push({
-      core: Number(core),
-      busyNs: (user + nice + system + irq + softirq) * USER_TICK_NS,
-      interruptNs: (irq + softirq) * USER_TICK_NS,
-      stealNs: steal * USER_TICK_NS,
-    });
+    const [, , , idle, ioWait, , , steal] = numbers.split(' ').map(Number);
+    cores.push({ core: Number(core), idleNs: (idle + ioWait) * USER_TICK_NS, stealNs: steal * USER_TICK_NS });
   }
   return cores;
 }
@@ -75,15 +73,17 @@ export function coreUse(
   return after.cores.flatMap((end) => {
     const start = before.cores.find(({ core }) => core === end.core);
     if (start === undefined) return []; // Brought online in between.
-    const busyNs = end.busyNs - start.busyNs;
+    const elapsedNs = after.atNs - before.atNs;
+    const stealNs = end.stealNs - start.stealNs;
+    const busyNs = Math.max(0, elapsedNs - (end.idleNs - start.idleNs) - stealNs);
     const ownNs = ownByCore.get(end.core) ?? 0;
     return {
       core: end.core,
-      elapsedNs: after.atNs - before.atNs,
+      elapsedNs,
       busyNs,
       ownNs,
       foreignNs: Math.max(0, busyNs - ownNs),
-      stealNs: end.stealNs - start.stealNs,
+      stealNs,
     };
   });
 }

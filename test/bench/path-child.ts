@@ -79,10 +79,11 @@ function offer(ratePps: number): void {
 
 /** What the cores did beyond this process's threads. */
 function foreignShareOf(before: CoreSample, after: CoreSample): number {
-  const busyNs = ({ cores }: CoreSample): number => cores.reduce((sum, core) => sum + core.busyNs + core.stealNs, 0);
+  const idleNs = ({ cores }: CoreSample): number => cores.reduce((sum, core) => sum + core.idleNs, 0);
   const ownNs = ({ threads }: CoreSample): number => threads.reduce((sum, { runNs }) => sum + runNs, 0);
-  const foreignNs = busyNs(after) - busyNs(before) - (ownNs(after) - ownNs(before));
-  return Math.max(0, foreignNs) / ((after.atNs - before.atNs) * after.cores.length);
+  const elapsedNs = (after.atNs - before.atNs) * after.cores.length;
+  const foreignNs = elapsedNs - (idleNs(after) - idleNs(before)) - (ownNs(after) - ownNs(before));
+  return Math.max(0, foreignNs) / elapsedNs;
 }
 
 function pointOf(running: Host, ratePps: number, before: Snapshot, after: Snapshot): Omit<PathPoint, 'foreignShare'> {

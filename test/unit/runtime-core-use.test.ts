@@ -14,10 +14,10 @@ function schedule(tid: number, runNs: number): ThreadSchedule {
 }
 
 describe('core times', () => {
-  it('reads user, nice, system and interrupts as busy, in ns, and counts guest time once', () => {
+  it('reads what was idle, waiting for a disk included, and what was stolen, in ns', () => {
     expect(parseCoreTimes(PROC_STAT)).toEqual([
-      { core: 0, busyNs: 2.38e9, interruptNs: 3e7, stealNs: 4e7 },
-      { core: 1, busyNs: 1.12e9, interruptNs: 2e7, stealNs: 7e7 },
+      { core: 0, idleNs: 40.07e9, stealNs: 4e7 },
+      { core: 1, idleNs: 50e9, stealNs: 7e7 },
     ]);
   });
 
@@ -25,12 +25,12 @@ describe('core times', () => {
     const { cores, atNs } = sampleCores([]);
     expect(cores.length).toBeGreaterThan(0);
     expect(atNs).toBeGreaterThan(0);
-    expect(Math.max(...cores.map(({ busyNs }) => busyNs))).toBeGreaterThan(0);
+    expect(Math.max(...cores.map(({ idleNs }) => idleNs))).toBeGreaterThan(0);
   });
 });
 
 describe('use of a core', () => {
-  const core = (number: number, busyNs: number, stealNs = 0) => ({ core: number, busyNs, interruptNs: 0, stealNs });
+  const core = (number: number, idleNs: number, stealNs = 0) => ({ core: number, idleNs, stealNs });
   const before: CoreSample = {
     atNs: 0,
     cores: [core(0, 5e9), core(1, 7e9)],
@@ -40,7 +40,7 @@ describe('use of a core', () => {
   it('takes what our pinned threads ran from what the core was busy with', () => {
     const after: CoreSample = {
       atNs: 1e9,
-      cores: [core(0, 5.9e9, 5e7), core(1, 7.4e9)],
+      cores: [core(0, 5.05e9, 5e7), core(1, 7.6e9)],
       // Thread 12 was born in between, so all its time counts; 13 is pinned nowhere.
       threads: [schedule(10, 1.5e9), schedule(11, 2.4e9), schedule(12, 1e8), schedule(13, 3e8)],
     };
@@ -56,8 +56,15 @@ describe('use of a core', () => {
     ]);
   });
 
+  it('believes no tick: what is not idle is busy, whatever was found running', () => {
+    const ticks = (user: number, idle: number) => parseCoreTimes(`cpu0 ${user} 0 0 ${idle} 0 0 0 0 0 0\n`);
+    const start: CoreSample = { atNs: 0, cores: ticks(0, 0), threads: [schedule(10, 0)] };
+    const end: CoreSample = { atNs: 2e9, cores: ticks(190, 100), threads: [schedule(10, 1e9)] };
+    expect(coreUse(start, end, () => 0)[0]).toMatchObject({ busyNs: 1e9, foreignNs: 0 });
+  });
+
   it('never reports less than no foreign use, although ticks are coarse', () => {
-    const after: CoreSample = { atNs: 1e8, cores: [core(0, 5.09e9)], threads: [schedule(10, 1.1e9)] };
+    const after: CoreSample = { atNs: 1e8, cores: [core(0, 5.01e9)], threads: [schedule(10, 1.1e9)] };
     expect(coreUse(before, after, () => 0)[0].foreignNs).toBe(0);
   });
 });
