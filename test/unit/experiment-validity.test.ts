@@ -29,8 +29,8 @@ describe('validity', () => {
     },
     {
       fault: 'a core taken by others',
-      phase: phaseOf({ cores: [{ core: 0, foreignRatio: 0.03 }] }),
-      reason: /flood: something else took 3\.0 % of core 0/,
+      phase: phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }] }),
+      reason: /flood: something else took 4\.0 % of core 0/,
     },
   ])('refuses $fault', ({ phase, reason }) => {
     const { status, reasons } = judgeValidity([phase], []);
