@@ -13,8 +13,6 @@ import {
   ringModel,
   softirqLineModel,
 } from '../support/memory-models.ts';
-import { pollListModel } from '../support/pending-queue-model.ts';
-import { returnsModel } from '../support/shared-set-model.ts';
 import { virtqueueSleepModel } from '../support/virtqueue-sleep-model.ts';
 
 const EVENT_IDX = featureSet(VIRTIO_F_EVENT_IDX);
@@ -33,9 +31,6 @@ const models: [string, () => Model][] = [
   ['tap feedback, three frames', () => feedbackModel({ frames: 3, highMark: 2 })],
   ['spin lock, three threads', () => lockModel({ threads: 3, rounds: 1 })],
   ['magazines, two threads', () => magazineModel({ threads: 2, entries: 4 })],
-  ['poll list, one word, two frames each', () => pollListModel({ numbers: [1, 2], frames: 2 })],
-  ['poll list, two words, two frames each', () => pollListModel({ numbers: [1, 40], frames: 2 })],
-  ['slots on their way home', () => returnsModel({ batches: [[0, 1, 40], [2, 41, 80], [3]], takes: 3 })],
   ['virtqueue, flags', () => virtqueueSleepModel({ ...TIGHT, features: NO_FEATURES })],
   ['virtqueue, EVENT_IDX', () => virtqueueSleepModel({ ...TIGHT, features: EVENT_IDX })],
   ['virtqueue, delayed callback', () => virtqueueSleepModel({ ...TIGHT, features: EVENT_IDX, delayed: true })],
