@@ -41,9 +41,9 @@ const {
 
 /**
  * A network interface card. Frames for a vNIC that has queues of its own here are classified by VLAN and destination
- * address and go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each flow to one of
- * them. Receiving costs the host nothing but the memory traffic: a frame that finds no descriptor or buffer is dropped
- * here, in hardware. Transmission leaves at line rate.
+ * address and go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each
+ * flow to one of them. Receiving costs the host nothing but the memory traffic: a frame that finds no descriptor or
+ * buffer is dropped here, in hardware. Transmission leaves at line rate.
  *
  * Between vNICs it is a switch, a virtual Ethernet bridge (VEB, IEEE 802.1Qbg) as SR-IOV cards have one: what a vNIC or
  * the host sends to the address of another vNIC goes to that one's queues and never to the wire. It knows these

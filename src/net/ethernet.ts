@@ -20,17 +20,19 @@ export const ETH_GAP_BYTES = 20;
 /** Smallest frame including the FCS (minFrameSize, IEEE 802.3 clause 4.4.2); shorter ones are padded by the sender. */
 export const ETH_FRAME_MIN_BYTES = 64;
 
+/** An 802.1Q tag, control information and the type of what follows: VLAN_HLEN, include/linux/if_vlan.h. */
+export const VLAN_TAG_BYTES = 4;
+
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
-/** An 802.1Q tag: control information and the type of what follows. */
-const VLAN_TAG_BYTES = 4;
 const IPV4_BYTES_MIN = 20;
 const HEADER_BYTES = ETH_HEADER_BYTES;
 const TYPE_BYTE = ETH_TYPE_BYTE;
 const VLAN = ETHERTYPE_VLAN;
+const TAG_BYTES = VLAN_TAG_BYTES;
 const IPV4 = ETHERTYPE_IPV4;
 
 /** A MAC address as two numbers: its first 16 bits (0..65535) and its last 32 bits as a signed int32. */
@@ -53,7 +55,7 @@ export function ipv4HeaderByte(bytes: Uint8Array, offset: number, frameBytes: nu
   let type = readU16(bytes, offset + TYPE_BYTE);
   if (type === VLAN) {
     type = readU16(bytes, at + 2);
-    at += VLAN_TAG_BYTES;
+    at += TAG_BYTES;
   }
   return type === IPV4 && at + IPV4_BYTES_MIN <= offset + frameBytes ? at : -1;
 }

@@ -1,10 +1,11 @@
 import { FRAME_CORRUPT, FRAME_FOREIGN } from './traffic-check.ts';
 import type { TrafficCheck } from './traffic-check.ts';
-import { VLAN_NONE, VLAN_TAG_BYTES, insertTag, removeTag, vlanOf } from './vlan.ts';
+import { VLAN_TAG_BYTES } from './ethernet.ts';
+import { VLAN_NONE, insertTag, removeTag, vlanOf } from './vlan.ts';
 
 /**
- * Checks the VLAN of each frame, and by another check what is inside. A frame in a VLAN that none of its stream's is to
- * arrive in is corrupt.
+ * Checks the VLAN of each frame, and by another check what is inside. A frame that arrives in a VLAN which is not one
+ * of its stream's is corrupt.
  */
 export class TaggedCheck implements TrafficCheck {
   sentNs = 0;

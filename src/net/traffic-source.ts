@@ -1,6 +1,7 @@
 import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
 import { inTurn } from './in-turn.ts';
-import { VLAN_TAG_BYTES, insertTag } from './vlan.ts';
+import { VLAN_TAG_BYTES } from './ethernet.ts';
+import { insertTag } from './vlan.ts';
 
 /** Where a stream's frames come from. `write` puts frame `seq` at byte `offset` and returns its length without FCS. */
 export interface TrafficSource {

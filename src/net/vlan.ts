@@ -5,11 +5,9 @@
 //
 // A whole word, and the addresses before it are three: where a frame lies at a multiple of four, a tag goes in or out
 // by moving three words.
-import { ETH_TYPE_BYTE, ETHERTYPE_VLAN, etherType } from './ethernet.ts';
+import { ETH_TYPE_BYTE, ETHERTYPE_VLAN, etherType, VLAN_TAG_BYTES } from './ethernet.ts';
 import { readU16 } from './network-order.ts';
 
-/** VLAN_HLEN (include/linux/if_vlan.h). */
-export const VLAN_TAG_BYTES = 4;
 /** VIDs that name a VLAN; 0 is for priority tags and 4095 is reserved (IEEE 802.1Q table 9-2). */
 export const VLAN_MIN = 1;
 export const VLAN_MAX = 4094;

@@ -1,7 +1,6 @@
 /** How long frames may be: what a device's MTU allows, what a run has to have room for, and rules between the two. */
 import { FRAME_BYTES_STANDARD } from '../memory/frame-room.ts';
-import { ETH_FCS_BYTES, ETH_HEADER_BYTES } from '../net/ethernet.ts';
-import { VLAN_TAG_BYTES } from '../net/vlan.ts';
+import { ETH_FCS_BYTES, ETH_HEADER_BYTES, VLAN_TAG_BYTES } from '../net/ethernet.ts';
 import { NET_HEADER_BYTES } from '../virtio/net-header.ts';
 import type { KeyPath } from './scenario-document.ts';
 import type { Fault } from './scenario-issues.ts';

@@ -1,4 +1,5 @@
-import { VLAN_NONE, VLAN_TAG_BYTES } from '../net/vlan.ts';
+import { VLAN_TAG_BYTES } from '../net/ethernet.ts';
+import { VLAN_NONE } from '../net/vlan.ts';
 import { meanFrameBytes, rateFps } from './quantities.ts';
 import type { Rate } from './quantities.ts';
 import type { PortSpec, StreamSpec } from './scenario.ts';
