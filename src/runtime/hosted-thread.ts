@@ -6,7 +6,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Memory } from '../memory/arena.ts';
 import { Ringer } from '../memory/doorbell.ts';
 import type { ThreadPlan } from './plan.ts';
-import { ThreadControl } from './thread-control.ts';
+import { ThreadCaller } from './thread-control.ts';
 import type { ThreadCalls, ThreadTask } from './thread-protocol.ts';
 
 /** How long a thread may take to come out of its loop or answer a call. */
@@ -37,7 +37,7 @@ export class HostedThread {
   readonly plan: ThreadPlan;
   /** The kernel's number of the worker that executes it, or did last. */
   tid = 0;
-  private readonly control: ThreadControl;
+  private readonly caller: ThreadCaller;
   private readonly bell: Ringer;
   private task: OpenTask | null = null;
   /** Use of the worker's thread when the task began, and of this thread's tasks before. */
@@ -46,7 +46,7 @@ export class HostedThread {
 
   constructor(plan: ThreadPlan, memory: Memory) {
     this.plan = plan;
-    this.control = new ThreadControl(memory, plan.control);
+    this.caller = new ThreadCaller(memory, plan.control);
     this.bell = new Ringer(memory, plan.doorbell);
   }
 
@@ -57,7 +57,7 @@ export class HostedThread {
 
   /** True while it is in its loop, or on its way out. */
   get looping(): boolean {
-    return this.control.running;
+    return this.caller.running;
   }
 
   open(buffers: ThreadTask['buffers'], burnIterationsPerNs: number, run: RunTask): void {
@@ -103,13 +103,13 @@ export class HostedThread {
 
   /** Tells it to come out of its loop. It has when it answers the next call. */
   callOut(): void {
-    this.control.running = false;
+    this.caller.callOut();
     this.bell.ring();
   }
 
   async enterLoop(): Promise<void> {
-    this.control.running = true;
-    await this.answer((calls) => calls.enterLoop());
+    const stay = this.caller.callIn();
+    await this.answer((calls) => calls.enterLoop(stay));
   }
 
   /** Ends the task; the worker stays for another. @param use of the worker's thread so far. */

@@ -33,6 +33,7 @@ export default async function runThread(task: ThreadTask): Promise<void> {
 class RunThread implements ThreadCalls {
   private readonly task: ThreadTask;
   private readonly memory: Memory;
+  private readonly control: ThreadControl;
   private readonly actors = new Map<string, Actor>();
   private pollList: PollList | null = null;
   private loop: ThreadLoop | null = null;
@@ -42,6 +43,7 @@ class RunThread implements ThreadCalls {
   constructor(task: ThreadTask) {
     this.task = task;
     this.memory = new Memory(task.plan.name, task.buffers);
+    this.control = new ThreadControl(this.memory, task.plan.control);
   }
 
   /** Alternates between the loop, where nothing but frames is heard, and waiting for calls. */
@@ -72,8 +74,8 @@ class RunThread implements ThreadCalls {
   }
 
   private createLoop(role: ThreadRole, round: ThreadRound): ThreadLoop {
+    const { control } = this;
     const { plan } = this.task;
-    const control = new ThreadControl(this.memory, plan.control);
     const doorbell = new Doorbell(this.memory, plan.doorbell);
     if (plan.kind === 'hardware') {
       const timers = plan.ticks.map(({ lines, tickNs }) => {
@@ -99,9 +101,12 @@ class RunThread implements ThreadCalls {
     });
   }
 
-  enterLoop(): void {
+  enterLoop(stay: number): void {
     // After the answer has left: the loop hears nothing.
-    setImmediate(() => this.resume?.());
+    setImmediate(() => {
+      this.control.enter(stay);
+      this.resume?.();
+    });
   }
 
   takeStock(): Stock {

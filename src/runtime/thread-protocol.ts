@@ -29,8 +29,8 @@ export interface ThreadCalls {
   introduce(): number;
   /** Builds the actors and connects their ports, but for those that lead to VMs that are not there. */
   prepare(role: ThreadRole, absent: readonly string[]): void;
-  /** Goes back into the loop; the control word has been set. */
-  enterLoop(): void;
+  /** Goes back into the loop for the stay of this number, unless it has been called out of it since. */
+  enterLoop(stay: number): void;
   takeStock(): Stock;
   attach(actor: string, port: number, link: object): void;
   detach(actor: string, port: number): void;
