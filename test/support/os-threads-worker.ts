@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { clockErrorNs, nowNs } from '../../src/runtime/clock.ts';
+import { nowNs } from '../../src/runtime/clock.ts';
 import { CpuBurner } from '../../src/runtime/cpu-burn.ts';
 import { openLibc } from '../../src/runtime/libc.ts';
 import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os-threads.ts';
@@ -32,7 +32,7 @@ function runTask({ name, core, shared, task }: WorkerInput): void {
   const words = new Int32Array(shared);
   nameThread(name);
   setThreadCores(currentTid(), [core]);
-  parentPort?.postMessage({ tid: currentTid(), clockErrorNs: clockErrorNs() });
+  parentPort?.postMessage({ tid: currentTid() });
   switch (task.kind) {
     case 'spin':
       while (Atomics.load(words, REQUEST_WORD) !== STOP);
