@@ -24,6 +24,15 @@ export interface Row {
   readonly reach: number | null;
   /** The machine's noise: share of the rounds' time in which a measured thread was runnable without its core. */
   readonly waitShare: number | null;
+  /** The same by how far apart the cores were, nearest first, where they moved between rounds. */
+  readonly byDistance: readonly AtDistance[];
+}
+
+/** What the rounds gave in which a cache line took this long, ns, to the other core and back. */
+export interface AtDistance {
+  readonly roundTripNs: number;
+  readonly ours: Spread;
+  readonly ratio: Spread | null;
 }
 
 /** What one bench found. `notes` are lines for people; a bench that could not run says why in `skipped`. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { probeCapabilities } from '../../src/runtime/capabilities.ts';
 import { actorsBench } from './benches/actors-bench.ts';
 import { functionsBench } from './benches/functions-bench.ts';
-import { limitsBench, readRoundTripNs } from './benches/limits-bench.ts';
+import { limitsBench } from './benches/limits-bench.ts';
 import { observersBench } from './benches/observers-bench.ts';
 import { pathBench } from './benches/path-bench.ts';
 import { ringBench, ringFrameBench } from './benches/ring-bench.ts';
@@ -14,8 +14,9 @@ import { startupBench } from './benches/startup-bench.ts';
 import { virtualBench } from './benches/virtual-bench.ts';
 import { virtqueueBench } from './benches/virtqueue-bench.ts';
 import { wakeBench } from './benches/wake-bench.ts';
-import type { Bench, BenchContext, BenchResult } from './bench.ts';
+import type { AtDistance, Bench, BenchContext, BenchResult } from './bench.ts';
 import { budgetMarkdown } from './budget.ts';
+import { readRoundTripNs } from './distance.ts';
 import { benchOn, findOtherRuntime, runtimeAt } from './runtimes.ts';
 import type { Runtime } from './runtimes.ts';
 import { numberText, resultTable, runtimeTable } from './table.ts';
@@ -135,11 +136,17 @@ function reportText({ bench, rows, notes, skipped, roundTripNs, seconds }: Repor
   if (skipped !== null) return `\n${bench}: skipped, ${skipped}`;
   const trips = roundTripNs.map((ns) => (ns === null ? 'not measured' : `${numberText(ns)} ns`));
   const head = `\n${bench}: ${seconds.toFixed(1)} s; cache line to the other core and back: ${trips[0]} before, ${trips[1]} after`;
-  const lines = rows.map(({ name, unit, ours, ratio }) => {
+  const lines = rows.map(({ name, unit, ours, ratio, byDistance }) => {
     const beside = ratio === null ? '' : `, ${numberText(ratio.median)} x the peer`;
-    return `  ${name}: ${numberText(ours.median)} ${unit} (${numberText(ours.min)} to ${numberText(ours.max)})${beside}`;
+    const all = `  ${name}: ${numberText(ours.median)} ${unit} (${numberText(ours.min)} to ${numberText(ours.max)})${beside}`;
+    return [all, ...byDistance.map(distanceText)].join('\n');
   });
   return [head, ...lines, ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+function distanceText({ roundTripNs, ours, ratio }: AtDistance): string {
+  const beside = ratio === null ? '' : `, ${numberText(ratio.median)} x the peer`;
+  return `    with the cores ${numberText(roundTripNs)} ns apart: ${numberText(ours.median)} in ${ours.rounds} rounds${beside}`;
 }
 
 // What benches have taken of the machine, they give back at the exit of the process.

@@ -12,8 +12,8 @@ const FLAGS = ['-O2', '-std=gnu11', '-pthread'];
 
 const run = promisify(execFile);
 
-/** A compiled peer: runs it, and returns the numbers it printed. */
-export type NativePeer = (...args: readonly (string | number)[]) => Promise<number[]>;
+/** A compiled program: runs it, and returns the numbers it printed. */
+export type NativeProgram = (...args: readonly (string | number)[]) => Promise<number[]>;
 
 /** Set in a process that measures the same benches on another Node: the peers have been measured once. */
 export const WITHOUT_PEERS = 'VHOSTLAB_BENCH_WITHOUT_PEERS';
@@ -22,9 +22,14 @@ export function withoutPeers(): boolean {
   return process.env[WITHOUT_PEERS] !== undefined;
 }
 
+/** A peer to compare with; null where there is no C compiler, and where the peers have been measured. */
+export function nativePeer(name: string): NativeProgram | null {
+  return withoutPeers() ? null : nativeProgram(name);
+}
+
 /** Compiles native/NAME.c unless that was done since it changed; null where there is no C compiler. */
-export function nativePeer(name: string): NativePeer | null {
-  if (withoutPeers() || !hasCompiler()) return null;
+export function nativeProgram(name: string): NativeProgram | null {
+  if (!hasCompiler()) return null;
   const source = join(SOURCE_FOLDER, `${name}.c`);
   const program = join(OUT_FOLDER, name);
   const built = statSync(program, { throwIfNoEntry: false })?.mtimeMs ?? 0;

@@ -1,5 +1,6 @@
 import { median } from 'simple-statistics';
-import type { BenchContext, Contender, Round, Row, Spread } from './bench.ts';
+import type { AtDistance, BenchContext, Contender, Round, Row, Spread } from './bench.ts';
+import { distancesOf, readRoundTripNs } from './distance.ts';
 
 /** Rounds before the measured ones: V8 needs two or three calls of a long loop to have all of it optimised. */
 const WARM_UP_ROUNDS = 3;
@@ -16,21 +17,37 @@ export interface Measured {
   readonly spread: Spread;
   /** Median over the rounds; null where it was not measured. */
   readonly waitShare: number | null;
+  /** By round, ns; null where it was not measured. The longer of before and after the round. */
+  readonly roundTripsNs: readonly (number | null)[];
 }
 
 /** Runs the contenders in turn, round after round, so that whatever disturbs the machine meets all of them. */
 export async function interleave(contenders: readonly Contender[], context: BenchContext): Promise<Measured[]> {
   const paced = contenders.map((contender) => new PacedContender(contender, context.roundMs * 1e6));
   for (let warmUp = 0; warmUp < WARM_UP_ROUNDS; warmUp++) for (const each of paced) await each.run();
-  const rounds: Round[][] = contenders.map(() => []);
+  const rounds: Placed<Round>[][] = contenders.map(() => []);
   for (let round = 0; round < context.rounds; round++) {
-    for (const [i, each] of paced.entries()) rounds[i].push(await undisturbed(each));
+    for (const [i, each] of paced.entries()) rounds[i].push(await placed(() => undisturbed(each), context));
   }
   return rounds.map((each) => ({
-    rounds: each,
-    spread: spreadOf(each.map(({ value }) => value)),
-    waitShare: median(each.map(({ waitShare }) => waitShare)),
+    rounds: each.map(({ result }) => result),
+    spread: spreadOf(each.map(({ result }) => result.value)),
+    waitShare: median(each.map(({ result }) => result.waitShare)),
+    roundTripsNs: each.map(({ roundTripNs }) => roundTripNs),
   }));
+}
+
+/** What a round gave, and how far apart the cores were meanwhile. */
+interface Placed<T> {
+  readonly result: T;
+  readonly roundTripNs: number | null;
+}
+
+async function placed<T>(round: () => Promise<T>, context: BenchContext): Promise<Placed<T>> {
+  const before = await readRoundTripNs(context);
+  const result = await round();
+  const after = await readRoundTripNs(context);
+  return { result, roundTripNs: before === null || after === null ? null : Math.max(before, after) };
 }
 
 /** A contender whose rounds are kept at about the same length, whatever the machine is doing. */
@@ -76,19 +93,24 @@ export async function interleaveFigures(
   warmUpRounds = WARM_UP_ROUNDS,
 ): Promise<Measured[][]> {
   for (let warmUp = 0; warmUp < warmUpRounds; warmUp++) for (const contender of contenders) await contender();
-  const rounds: (readonly number[])[][] = contenders.map(() => []);
+  const rounds: Placed<readonly number[]>[][] = contenders.map(() => []);
   for (let round = 0; round < context.rounds; round++) {
-    for (const [i, contender] of contenders.entries()) rounds[i].push(await contender());
+    for (const [i, contender] of contenders.entries()) rounds[i].push(await placed(contender, context));
   }
   return rounds.map((each) =>
-    Array.from({ length: figures }, (_, figure) => measuredOf(each.map((row) => row[figure]))),
+    Array.from({ length: figures }, (_, figure) =>
+      measuredOf(
+        each.map(({ result }) => result[figure]),
+        each.map(({ roundTripNs }) => roundTripNs),
+      ),
+    ),
   );
 }
 
 /** Values of rounds whose waiting nobody measured. */
-export function measuredOf(values: readonly number[]): Measured {
+export function measuredOf(values: readonly number[], roundTripsNs: readonly (number | null)[] = []): Measured {
   const rounds = values.map((value): Round => ({ value, elapsedNs: 0, waitShare: 0 }));
-  return { rounds, spread: spreadOf(values), waitShare: null };
+  return { rounds, spread: spreadOf(values), waitShare: null, roundTripsNs };
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -119,5 +141,10 @@ export function rowOf(meaning: RowMeaning, ours: Measured, peer: Measured | null
     floor: meaning.floor ?? null,
     reach: peer === null ? null : (meaning.reach ?? null),
     waitShare: ours.waitShare,
+    byDistance: distancesOf(ours.roundTripsNs).map(({ roundTripNs, rounds }): AtDistance => ({
+      roundTripNs,
+      ours: spreadOf(rounds.map((round) => ours.rounds[round].value)),
+      ratio: ratios === null ? null : spreadOf(rounds.map((round) => ratios[round])),
+    })),
   };
 }

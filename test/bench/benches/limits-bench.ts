@@ -1,5 +1,5 @@
 import type { CacheLineTask } from '../bench-task.ts';
-import type { Bench, BenchContext, BenchResult } from '../bench.ts';
+import type { Bench, BenchResult } from '../bench.ts';
 import { COPY_LOCAL, COPY_REMOTE, ROUND_TRIP } from '../budget.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
@@ -56,10 +56,4 @@ async function ourLimits(pair: WorkerPair): Promise<number[]> {
   });
   const [{ values }] = await pair.run(task('cache-line-near'), task('cache-line-far'), memory);
   return FIGURES.map(({ key }) => values[key]);
-}
-
-/** A quick reading of the round trip, for before and after a bench; ns, or null without a C compiler. */
-export async function readRoundTripNs({ cores }: BenchContext): Promise<number | null> {
-  const native = nativePeer('cache-line');
-  return native === null ? null : (await native(ROUND_TRIPS / 4, 1, LINES, STRIDE_BYTES, ...cores))[0];
 }

@@ -2,7 +2,7 @@ import { reserveRing } from '../../../src/memory/id-ring.ts';
 import type { RingTask } from '../bench-task.ts';
 import type { Bench, BenchContext, BenchResult, Contender } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
-import type { NativePeer } from '../native.ts';
+import type { NativeProgram } from '../native.ts';
 import { interleave, rowOf } from '../rounds.ts';
 import { BenchMemory, timeOf, WorkerPair } from '../worker-pair.ts';
 
@@ -113,7 +113,11 @@ function ourRing(pair: WorkerPair, variant: Variant): Contender {
   };
 }
 
-function peerRing(peer: NativePeer, { name, frames, batch, strideBytes }: Variant, context: BenchContext): Contender {
+function peerRing(
+  peer: NativeProgram,
+  { name, frames, batch, strideBytes }: Variant,
+  context: BenchContext,
+): Contender {
   return {
     name: `C11 ${name}`,
     firstWork: PEER_FIRST_WORK,

@@ -2,7 +2,7 @@ import { reserveDoorbell } from '../../../src/memory/doorbell.ts';
 import { parkByFutex } from '../../../src/runtime/futex-parking.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
-import type { NativePeer } from '../native.ts';
+import type { NativeProgram } from '../native.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, WorkerPair } from '../worker-pair.ts';
 
@@ -36,7 +36,7 @@ async function measure(
   where: string,
   caller: number,
   sleeper: number,
-  native: NativePeer | null,
+  native: NativeProgram | null,
   context: BenchContext,
 ): Promise<Row[]> {
   const count = context.quick ? WAKES_QUICK : WAKES;
@@ -77,7 +77,7 @@ async function ourWake(pair: WorkerPair, count: number): Promise<number[]> {
   return FIGURES.map(({ key }) => values[key] / 1000);
 }
 
-async function futexWake(native: NativePeer, count: number, caller: number, sleeper: number): Promise<number[]> {
+async function futexWake(native: NativeProgram, count: number, caller: number, sleeper: number): Promise<number[]> {
   const figuresNs = await native(count, caller, sleeper);
   return figuresNs.map((ns) => ns / 1000);
 }
