@@ -1,4 +1,5 @@
-import { wakeupsPaid } from '../memory/doorbell.ts';
+import { useParking } from '../memory/doorbell.ts';
+import type { Parking } from '../memory/doorbell.ts';
 import { VirtualCpu } from './virtual-cpu.ts';
 import { VirtualEvents } from './virtual-events.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
@@ -25,10 +26,10 @@ export class VirtualMachine {
   private readonly events: VirtualEvents;
   private readonly firstThread: number;
   private readonly firstTick: number;
-  /** Threads asleep on their doorbells: those that do softirq work, which have lines, and all others. */
-  private readonly softirqSleepers: VirtualThread[] = [];
-  private readonly sleepers: VirtualThread[] = [];
-  private wakeupsSeen = 0;
+  /** Threads by where their doorbells lie, which all are in one buffer, and those rung since the last look. */
+  private readonly byDoorbell: ReadonlyMap<number, VirtualThread>;
+  private readonly rung: VirtualThread[] = [];
+  private readonly parking: Parking;
   /** Whose turn it is: the one that rings. */
   private ringer: VirtualThread;
 
@@ -44,12 +45,15 @@ export class VirtualMachine {
     this.firstTick = this.firstThread + threads.length;
     this.events = new VirtualEvents(this.firstTick + threads.length, this.random);
     this.ringer = threads[0];
+    this.byDoorbell = new Map(threads.map((thread) => [thread.plan.doorbell.offsetBytes, thread]));
+    this.parking = { wait: () => undefined, wake: ({ byteOffset }) => this.noteRung(byteOffset) };
     for (const thread of threads) this.setWake(thread, START_SPREAD_NS * this.random.fraction());
   }
 
   /** Simulates up to and including `untilNs`. @throws what an actor throws, with its name. */
   runUntil(untilNs: number): void {
     const { events, firstThread, firstTick } = this;
+    useParking(this.parking);
     for (let at = events.nextNs; at <= untilNs; at = events.nextNs) {
       this.nowNs = at;
       const source = events.take();
@@ -64,9 +68,7 @@ export class VirtualMachine {
   rouse(thread: VirtualThread): void {
     // One that is about to sleep finds its doorbell rung.
     if (thread.state === 'asleep' || thread.parking) thread.doorbell.unpark();
-    const sleepers = this.sleepersLike(thread);
-    const at = sleepers.indexOf(thread);
-    if (at >= 0) this.awaken(sleepers, at, 0);
+    if (thread.sleeping) this.awaken(thread, 0);
   }
 
   /** A raiser found a softirq thread waiting as ksoftirqd: softirq work is to run inline. */
@@ -191,33 +193,29 @@ export class VirtualMachine {
 
   private sleep(cpu: VirtualCpu, thread: VirtualThread): void {
     cpu.leave(this.nowNs);
-    this.sleepersLike(thread).push(thread);
+    thread.sleeping = true;
   }
 
-  /** Finds the doorbells that were rung in the turn that was just made. */
+  private noteRung(offsetBytes: number): void {
+    const thread = this.byDoorbell.get(offsetBytes);
+    if (thread !== undefined) this.rung.push(thread);
+  }
+
+  /** Wakes the threads whose doorbells were rung in the turn that was just made. One about to sleep finds it itself. */
   private wakeRung(): void {
-    this.wakeRungOf(this.softirqSleepers);
-    if (wakeupsPaid() === this.wakeupsSeen) return;
-    this.wakeupsSeen = wakeupsPaid();
-    this.wakeRungOf(this.sleepers);
-  }
-
-  private wakeRungOf(sleepers: VirtualThread[]): void {
-    for (let i = sleepers.length - 1; i >= 0; i--) {
-      if (!sleepers[i].doorbell.parked) this.awaken(sleepers, i, this.wakeDelayNs(sleepers[i]));
+    const { rung } = this;
+    for (let i = 0; i < rung.length; i++) {
+      const thread = rung[i];
+      if (thread.sleeping && !thread.doorbell.parked) this.awaken(thread, this.wakeDelayNs(thread));
     }
+    rung.length = 0;
   }
 
-  private awaken(sleepers: VirtualThread[], at: number, delayNs: number): void {
+  private awaken(thread: VirtualThread, delayNs: number): void {
+    thread.sleeping = false;
     // Waking a thread that slept asks for a reschedule: check_preempt_wakeup() after place_entity()'s credit, in CFS.
-    if (sleepers[at].cpu === this.ringer.cpu) this.ringer.wokePeer = true;
-    this.setWake(sleepers[at], delayNs);
-    sleepers[at] = sleepers[sleepers.length - 1];
-    sleepers.pop();
-  }
-
-  private sleepersLike(thread: VirtualThread): VirtualThread[] {
-    return thread.softirq === null ? this.sleepers : this.softirqSleepers;
+    if (thread.cpu === this.ringer.cpu) this.ringer.wokePeer = true;
+    this.setWake(thread, delayNs);
   }
 
   private wakeDelayNs(thread: VirtualThread): number {

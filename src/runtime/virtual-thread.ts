@@ -106,6 +106,8 @@ export class VirtualThread {
   turnOpen = false;
   /** The last turn found nothing and every actor is armed: sleep when it is paid for. */
   parking = false;
+  /** It sleeps on its doorbell, and nobody has rung it yet. */
+  sleeping = false;
   /** Frames moved in the last turn, and those among them that NAPI polls moved. */
   moved = 0;
   /** Its VM is stopped: whatever wakes it, it does nothing. */
