@@ -1,4 +1,5 @@
 import type { Memory, Region } from '../src/memory/arena.ts';
+import { BacklogLength } from '../src/memory/backlog-length.ts';
 import { BridgeInput } from '../src/memory/bridge-input.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import type { PoolRef, SlotMemoryRef } from '../src/memory/frame-pool.ts';
@@ -81,6 +82,7 @@ export interface SoftirqConfig {
   readonly pool: PoolRef;
   /** Where the sources of the backlog announce themselves. */
   readonly backlogPending: Region;
+  readonly backlogLength: Region;
   /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
   readonly weight: number;
   readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
@@ -150,6 +152,7 @@ export class Softirq implements Actor {
   /** The same by their numbers, and those in which frames wait. */
   private readonly sources: (BacklogSource | null)[] = [];
   private readonly backlogPending: PendingQueue;
+  private readonly backlogLength: BacklogLength;
   private backlogScheduled = false;
   /** Keeps the prefetching loads from being left out. */
   private touched = 0;
@@ -170,6 +173,7 @@ export class Softirq implements Actor {
     this.pool = new FramePool(memory, this.slots, config.pool);
     this.returns = new FrameReturns(this.slots);
     this.backlogPending = new PendingQueue(memory, config.backlogPending);
+    this.backlogLength = new BacklogLength(memory, config.backlogLength);
     this.weight = config.weight;
     this.costs = config.costs;
   }
@@ -267,7 +271,7 @@ export class Softirq implements Actor {
       }
       for (let i = room; i < received; i++) this.release(nic.rxDone.take());
       nic.rxDone.release();
-      nic.out.publish();
+      nic.out.publish(room);
       nic.deficit += received;
       counts[RX_PACKETS] += received;
       counts[RX_TO_BRIDGE] += room;
@@ -342,9 +346,10 @@ export class Softirq implements Actor {
       if (n === 0) continue;
       for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
       source.from.release();
-      source.out.publish();
+      source.out.publish(n);
       work += n;
     }
+    if (work > 0) this.backlogLength.add(-work);
     this.counters.values[BACKLOG_PACKETS] += work;
     this.counters.values[BACKLOG_TO_BRIDGE] += work;
     this.debtNs += work * this.costs.backlogNs;

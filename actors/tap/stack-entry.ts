@@ -1,7 +1,8 @@
 import type { Memory, Region } from '../../src/memory/arena.ts';
+import { BacklogLength } from '../../src/memory/backlog-length.ts';
 import type { FramePool, SlotMemory } from '../../src/memory/frame-pool.ts';
 import { SLOT_LENGTH_WORD } from '../../src/memory/frame-pool.ts';
-import { IdRingGauge, IdRingProducer } from '../../src/memory/id-ring.ts';
+import { IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { CONTEXT_BH_ENABLE, SoftirqRaiser } from '../../src/memory/softirq-line.ts';
 
@@ -12,8 +13,8 @@ export const NO_SLOT = -2;
 /** Behind a tap: the backlog that takes what is written to it. */
 export interface StackEntryLink {
   readonly backlog: RingRef;
-  /** Backlogs of the same CPU's other taps: netdev_max_backlog counts all of them. */
-  readonly otherBacklogs: readonly RingRef[];
+  /** Of the same CPU, all its taps' backlogs together: netdev_max_backlog counts them so. */
+  readonly backlogLength: Region;
   /** Softirq line of the CPU the writing thread runs on. */
   readonly softirqLine: Region;
 }
@@ -27,9 +28,11 @@ export class StackEntry {
   private readonly pool: FramePool;
   private readonly backlog: IdRingProducer;
   private readonly backlogFrames: number;
-  private readonly otherBacklogs: readonly IdRingGauge[];
+  private readonly backlogLength: BacklogLength;
   private readonly softirq: SoftirqRaiser;
   private room = 0;
+  /** Frames put since the last `enter`. */
+  private entering = 0;
 
   /** @param backlogFrames that a CPU's backlog holds: netdev_max_backlog, net/core/dev.c. */
   constructor(memory: Memory, slots: SlotMemory, pool: FramePool, backlogFrames: number, link: StackEntryLink) {
@@ -37,7 +40,7 @@ export class StackEntry {
     this.pool = pool;
     this.backlogFrames = backlogFrames;
     this.backlog = new IdRingProducer(memory, link.backlog);
-    this.otherBacklogs = link.otherBacklogs.map((ring) => new IdRingGauge(memory, ring));
+    this.backlogLength = new BacklogLength(memory, link.backlogLength);
     this.softirq = new SoftirqRaiser(memory, link.softirqLine);
   }
 
@@ -47,9 +50,7 @@ export class StackEntry {
    */
   begin(): void {
     this.pool.reclaim();
-    let room = this.backlogFrames + 1 - this.backlog.depth();
-    for (let i = 0; i < this.otherBacklogs.length; i++) room -= this.otherBacklogs[i].depth();
-    this.room = room;
+    this.room = this.backlogFrames + 1 - this.backlogLength.frames;
   }
 
   /** @returns a slot for a frame of `length` bytes, to be filled and `put`; or BACKLOG_FULL or NO_SLOT, a lost frame. */
@@ -64,6 +65,7 @@ export class StackEntry {
   put(id: number): void {
     this.backlog.put(id);
     this.room--;
+    this.entering++;
   }
 
   /** Softirq work that ksoftirqd holds: it runs on the writer's time, at every `enter`. */
@@ -73,7 +75,11 @@ export class StackEntry {
 
   /** Frames into the backlog, then whatever softirq is pending: netif_rx_ni, or BH-enable after netif_receive_skb. */
   enter(): void {
-    this.backlog.publish();
+    if (this.entering > 0) {
+      this.backlogLength.add(this.entering);
+      this.entering = 0;
+      this.backlog.publish();
+    }
     this.softirq.raise(CONTEXT_BH_ENABLE);
   }
 }

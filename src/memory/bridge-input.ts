@@ -1,8 +1,9 @@
 /** How a softirq CPU hands a frame to a bridge: to one it works on itself, or to one that another CPU works on. */
 import type { Memory, Region } from './arena.ts';
+import { BacklogLength } from './backlog-length.ts';
 import { Ringer } from './doorbell.ts';
 import type { RingRef } from './id-ring.ts';
-import { IdRingGauge, IdRingProducer } from './id-ring.ts';
+import { IdRingProducer } from './id-ring.ts';
 import { CONTEXT_INTERRUPT, SoftirqRaiser } from './softirq-line.ts';
 
 /**
@@ -12,9 +13,10 @@ import { CONTEXT_INTERRUPT, SoftirqRaiser } from './softirq-line.ts';
 export interface SteeringRef {
   /** Softirq line of that CPU. */
   readonly line: Region;
-  /** Frames its backlog holds, in the ring and in all `others`: netdev_max_backlog and one. */
+  /** Frames its backlog may hold: netdev_max_backlog and one. */
   readonly limitFrames: number;
-  readonly others: readonly RingRef[];
+  /** And how many it holds. */
+  readonly backlogLength: Region;
 }
 
 /** The way into one bridge port, as the plan describes it. */
@@ -33,7 +35,7 @@ export class BridgeInput {
   private readonly bridge: Ringer | null;
   private readonly cpu: SoftirqRaiser | null;
   private readonly limitFrames: number;
-  private readonly others: readonly IdRingGauge[];
+  private readonly backlog: BacklogLength | null;
 
   constructor(memory: Memory, ref: BridgeInputRef) {
     const { toBridge, bridgeDoorbell, steering } = ref;
@@ -42,21 +44,22 @@ export class BridgeInput {
     this.steered = steering !== null;
     this.cpu = steering === null ? null : new SoftirqRaiser(memory, steering.line);
     this.limitFrames = steering?.limitFrames ?? 0;
-    this.others = (steering?.others ?? []).map((ring) => new IdRingGauge(memory, ring));
+    this.backlog = steering === null ? null : new BacklogLength(memory, steering.backlogLength);
   }
 
   /** Room for frames, at most `wanted`. */
   room(wanted: number): number {
     let room = this.ring.writable(wanted);
-    if (this.steered) {
-      let backlog = this.limitFrames - this.ring.depth();
-      for (let i = 0; i < this.others.length; i++) backlog -= this.others[i].depth();
-      if (backlog < room) room = backlog < 0 ? 0 : backlog;
+    if (this.backlog !== null) {
+      const left = this.limitFrames - this.backlog.frames;
+      if (left < room) room = left < 0 ? 0 : left;
     }
     return room < wanted ? room : wanted;
   }
 
-  publish(): void {
+  /** Hands over the `frames` that were put into the ring. */
+  publish(frames: number): void {
+    if (this.backlog !== null) this.backlog.add(frames);
     this.ring.publish();
     if (this.bridge !== null) this.bridge.ring();
     else if (this.cpu !== null) this.cpu.raise(CONTEXT_INTERRUPT);

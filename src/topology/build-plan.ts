@@ -1,11 +1,10 @@
 /** From a scenario to the plan of a run: who is there, what lies between them, and on which threads. */
 import type { FeedbackTimer } from '../../actors/nic-links.ts';
 import type { TapFeedbackConfig } from '../../actors/tap.ts';
-import type { Arena, Region } from '../memory/arena.ts';
+import type { Region } from '../memory/arena.ts';
 import type { PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
-import { reservePending } from '../memory/pending-queue.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { largestFrameBytes } from './frame-lengths.ts';
 import { planGuest } from './plan-guest.ts';
@@ -17,8 +16,8 @@ import type { PortHardware } from './plan-hardware.ts';
 import { planHosts, workerCpu } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
 import { planBridge, planTap, planVhosts } from './plan-kernel.ts';
-import { backlogsOf, planCrossings, planSoftirqs } from './plan-softirq.ts';
-import type { Crossing } from './plan-softirq.ts';
+import { planBacklog, planCrossings, planSoftirqs } from './plan-softirq.ts';
+import type { Backlog, Crossing } from './plan-softirq.ts';
 import type { DraftActor } from './plan-draft.ts';
 import { CONTROL_SEAT, PlanDraft } from './plan-draft.ts';
 import { movingVms } from './scenario-provisioning.ts';
@@ -82,8 +81,8 @@ export interface Parts {
   readonly cpuPools: readonly PoolRef[];
   readonly domains: readonly BridgeDomain[];
   readonly crossings: readonly Crossing[];
-  /** By CPU: where the sources of its backlog announce themselves. */
-  readonly backlogsPending: readonly Region[];
+  /** By CPU. */
+  readonly backlogs: readonly Backlog[];
   readonly guests: readonly GuestPlan[];
 }
 
@@ -121,15 +120,10 @@ function layOut(draft: PlanDraft, scenario: Scenario, host: HostDraft, hardware:
   for (const { tap } of behindTaps) moveToEnd(tap);
   announceTaps(draft, behindTaps);
   const crossings = planCrossings(draft, host, domains);
-  const backlogsPending = host.softirqs.map((_, cpu) =>
-    announceRings(
-      draft.signals,
-      backlogsOf({ domains, crossings }, cpu).map((ring) => [ring]),
-    ),
-  );
+  const backlogs = host.softirqs.map((_, cpu) => planBacklog(draft, { domains, crossings }, cpu));
   const slots = draft.slotMemory(host.arena);
   const guests = scenario.vms.filter((vm) => vm.host === name).map((vm) => planGuest(draft, host, vm, domains));
-  return { draft, host, slots, cpuPools, domains, crossings, backlogsPending, guests };
+  return { draft, host, slots, cpuPools, domains, crossings, backlogs, guests };
 }
 
 function poolsOfHost({ cpuPools, domains }: Parts): PoolRef[] {
@@ -180,27 +174,15 @@ function planDomain(
     ...ports.map(({ rxQueues }) => rxQueues.map(({ toBridge }) => toBridge)),
     ...vnics.map(({ pairs }) => pairs.map(({ backlogToBridge }) => backlogToBridge)),
   ];
-  const pending = announceRings(draft.signals, inputs);
+  const pending = draft.announce(inputs);
   return { spec, bridge, clonePool, pending, ports, vnics, hardwareVnics };
 }
 
-/** Has rings announce themselves to one reader: those of `inputs[n]` as n. @returns where. */
-function announceRings(arena: Arena, inputs: readonly (readonly RingRef[])[]): Region {
-  const pending = reservePending(arena, inputs.length);
-  inputs.forEach((rings, number) => {
-    for (const ring of rings) ring.announced = { pending, number };
-  });
-  return pending;
-}
-
 /** Taps are many and most have nothing to do: a frame for one announces it to its thread. */
-function announceTaps({ signals }: PlanDraft, vnics: readonly VnicKernel[]): void {
+function announceTaps(draft: PlanDraft, vnics: readonly VnicKernel[]): void {
   for (const thread of new Set(vnics.map(({ tap }) => tap.thread))) {
     const here = vnics.filter(({ tap }) => tap.thread === thread);
-    thread.pending = announceRings(
-      signals,
-      here.map(({ bridgeToTap }) => [bridgeToTap]),
-    );
+    thread.pending = draft.announce(here.map(({ bridgeToTap }) => [bridgeToTap]));
     here.forEach(({ tap }, number) => (tap.announced = number));
   }
 }

@@ -9,6 +9,7 @@ import { SlotMemoryPlanner } from '../memory/frame-pool.ts';
 import type { PoolHome, PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import { reserveRing } from '../memory/id-ring.ts';
+import { reservePending } from '../memory/pending-queue.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import { reserveWire } from '../memory/wire-ring.ts';
 import type { ThreadKind } from '../runtime/core-plan.ts';
@@ -173,6 +174,15 @@ export class PlanDraft {
     const ring = reserveRing(host, ids);
     this.rings.push({ name, ring, carries, limit });
     return ring;
+  }
+
+  /** Has rings announce themselves to one reader: those of `inputs[n]` as n. @returns where. */
+  announce(inputs: readonly (readonly RingRef[])[]): Region {
+    const pending = reservePending(this.signals, inputs.length);
+    inputs.forEach((rings, number) => {
+      for (const ring of rings) ring.announced = { pending, number };
+    });
+    return pending;
   }
 
   /** The slots of one host, in its memory: those of the pools added since the last call. */

@@ -53,7 +53,7 @@ interface Named {
 }
 
 /** Keys by which an actor only looks how full somebody else's ring is. */
-const GAUGES = ['otherBacklogs', 'others', 'txUncleaned'];
+const GAUGES = ['txUncleaned'];
 
 /** @param cpus cores to place threads on, as the virtual host does; more where the scenario names cores beyond. */
 export function planGraph(plan: Plan, cpus: number): PlanGraph {

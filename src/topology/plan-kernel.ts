@@ -11,7 +11,6 @@ import { reserveDoorbell } from '../memory/doorbell.ts';
 import { reserveTapFlows } from '../net/tap-flows.ts';
 import type { ActorSpec } from '../runtime/plan.ts';
 import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
-import { backlogsOf } from './plan-softirq.ts';
 import { frameBytesOfMtu } from './frame-lengths.ts';
 import type { DraftActor } from './plan-draft.ts';
 import type { GuestNicPlan } from './plan-guest-nic.ts';
@@ -107,7 +106,7 @@ export function planVhosts(parts: Parts, vnic: VnicKernel): void {
       flows,
       feedback,
       backlog: pair.backlog,
-      otherBacklogs: backlogsOf(parts, pair.cpu).filter((ring) => ring !== pair.backlog),
+      backlogLength: parts.backlogs[pair.cpu].length,
       softirqLine: host.softirqs[pair.cpu].thread.doorbell,
     };
     vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });

@@ -2,6 +2,7 @@
 import { SOFTIRQ_COUNTERS } from '../../actors/softirq.ts';
 import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
 import type { Region } from '../memory/arena.ts';
+import { reserveBacklogLength } from '../memory/backlog-length.ts';
 import type { BridgeInputRef, SteeringRef } from '../memory/bridge-input.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { BridgeDomain, PairKernel, Parts, VnicKernel } from './build-plan.ts';
@@ -42,12 +43,23 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
   });
 }
 
-/** Every ring of one CPU's backlog: netdev_max_backlog counts what is in all of them. */
-export function backlogsOf({ domains, crossings }: Pick<Parts, 'domains' | 'crossings'>, cpu: number): RingRef[] {
-  return [
+/** The backlog of one CPU, whose sources announce themselves. */
+export interface Backlog {
+  readonly pending: Region;
+  readonly length: Region;
+}
+
+export function planBacklog(
+  draft: PlanDraft,
+  { domains, crossings }: Pick<Parts, 'domains' | 'crossings'>,
+  cpu: number,
+): Backlog {
+  const rings = [
     ...domains.flatMap(({ vnics }) => pairsOn(vnics, cpu).map(({ backlog }) => backlog)),
     ...crossings.filter(({ to }) => to === cpu).map(({ ring }) => ring),
   ];
+  const pending = draft.announce(rings.map((ring) => [ring]));
+  return { pending, length: reserveBacklogLength(draft.signals) };
 }
 
 /** Queue pairs whose workers run on one CPU. */
@@ -70,7 +82,8 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
       counters: draft.count(softirq, SOFTIRQ_COUNTERS),
       slots,
       pool,
-      backlogPending: parts.backlogsPending[cpu],
+      backlogPending: parts.backlogs[cpu].pending,
+      backlogLength: parts.backlogs[cpu].length,
       weight: limits.weight,
       // netif_receive_skb in tun_get_user takes the frame on at once; there is no process_backlog to pay for.
       costs: {
@@ -119,7 +132,7 @@ function outputTo(
   const steering: SteeringRef = {
     line: parts.host.softirqs[spec.cpu].thread.doorbell,
     limitFrames: parts.host.spec.softirq.backlogFrames + 1,
-    others: backlogsOf(parts, spec.cpu).filter((ring) => ring !== crossing.ring),
+    backlogLength: parts.backlogs[spec.cpu].length,
   };
   return { toBridge: crossing.ring, bridgeDoorbell: null, steering };
 }

@@ -15,7 +15,6 @@ import { PCI_TRAP_WORDS } from '../virtio/pci-trap.ts';
 import type { Parts, VnicKernel } from './build-plan.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import type { HostDraft } from './plan-host.ts';
-import { backlogsOf } from './plan-softirq.ts';
 import { macBytes } from './plan-guest.ts';
 import { allowedFeatures } from './plan-guest-nic.ts';
 import type { GuestPlan } from './plan-guest.ts';
@@ -138,12 +137,12 @@ function tapConfig(parts: Parts, { nic, pairs }: VnicKernel): TapFileConfig {
 
 /** A queue of the tap that wakes the main loop, and the backlog behind the tap. */
 function tapLink(parts: Parts, { nic, tap, pairs }: VnicKernel): TapFileLink {
-  const { draft, host } = parts;
+  const { draft, host, backlogs } = parts;
   const [{ vhost: device, backlog, cpu }] = pairs;
   const queue = draft.ring(host.arena, `${tap.name}.queue`, nic.tap.queueFrames, 'frames');
   const event = reserveDoorbell(draft.signals);
   const reader: TapReaderLink = { queue, event, doorbell: device.thread.doorbell, feedback: null };
   tap.attachments.push({ port: TAP_READER_PORT, link: reader });
-  const otherBacklogs = backlogsOf(parts, cpu).filter((ring) => ring !== backlog);
-  return { queue, backlog, otherBacklogs, softirqLine: host.softirqs[cpu].thread.doorbell };
+  const { length: backlogLength } = backlogs[cpu];
+  return { queue, backlog, backlogLength, softirqLine: host.softirqs[cpu].thread.doorbell };
 }

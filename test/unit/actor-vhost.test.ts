@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
 import { Doorbell } from '../../src/memory/doorbell.ts';
 import { FRAME_BYTES_STANDARD } from '../../src/memory/frame-room.ts';
+import { BacklogLength } from '../../src/memory/backlog-length.ts';
 import { ringDepth } from '../../src/memory/id-ring.ts';
 import { flowHash } from '../../src/net/flow-hash.ts';
 import { TapFlows } from '../../src/net/tap-flows.ts';
@@ -210,6 +211,14 @@ describe('transmit', () => {
     expect(ringDepth(v.bed.memory, v.tap.backlog)).toBe(6);
     expect(v.bed.held(v.worker)).toBe(0);
     expect(sorted([...v.bed.take(v.tap.backlog), ...v.bed.census(v.worker).slots])).toEqual(poolIds(v.config.pool));
+  });
+
+  test("backlog_dropped: what the CPU's other taps have in the backlog counts as well", () => {
+    const v = new VhostBed({ backlogFrames: 5 });
+    new BacklogLength(v.bed.memory, v.tap.backlogLength).add(4);
+    v.transmit(frames(8));
+    v.drain();
+    expect(v.counts()).toMatchObject({ tx_packets: 8, tx_to_stack: 2, backlog_dropped: 6 });
   });
 
   test('tx_no_buffer: no slot is left for the frame', () => {
