@@ -20,6 +20,8 @@ const BASE = {
   flows: 16,
   ratePps: 200e3,
 } as const;
+/** Offered to each VM where the load grows with the graph: batches stay as they are, and all that grows is the graph. */
+const VM_PPS = 20e3;
 /** Offered on real threads: each frame wakes three of them, and two cores are all there are. */
 const THREADS_PPS = 60e3;
 
@@ -27,6 +29,7 @@ type Shape = Omit<ScaleOrder, 'wallMs' | 'core'>;
 
 const GRAPHS: readonly Shape[] = [
   ...[1, 4, 16, 64].map((vms) => ({ ...BASE, vms })),
+  ...[1, 4, 16, 64].map((vms) => ({ ...BASE, vms, ratePps: VM_PPS * vms })),
   { ...BASE, vms: 64, nicsPerVm: 4 },
   ...['accelerated', 'direct'].flatMap((mode) => [1, 64].map((vms) => ({ ...BASE, vms, mode }))),
   ...[1, 4, 8].map((vms) => ({ ...BASE, host: 'threads' as const, vms, ratePps: THREADS_PPS })),
@@ -74,8 +77,9 @@ async function measure(shape: Shape, wallMs: number, { cores }: BenchContext): P
   return JSON.parse(stdout) as ScalePoint;
 }
 
-function nameOf({ host, vms, nicsPerVm, mode, frameSize, flows }: Shape): string {
-  return `${host}, ${mode}, ${vms} VMs of ${nicsPerVm} vNICs, ${frameSize} bytes, ${flows} flows a stream`;
+function nameOf({ host, vms, nicsPerVm, mode, frameSize, flows, ratePps }: Shape): string {
+  const load = `${numberText(ratePps / 1e3)} kpps, ${frameSize} bytes, ${flows} flows a stream`;
+  return `${host}, ${mode}, ${vms} VMs of ${nicsPerVm} vNICs, ${load}`;
 }
 
 function rowFor(shape: Shape, { nsPerFrame }: ScalePoint): Row {
