@@ -16,7 +16,8 @@ const LOADS: readonly (readonly [Mode['name'], number])[] = [
   ['vhost', 450e3],
   ['accelerated, dpaa', 1.6e6],
 ];
-const WARM_UP_MS = 1000;
+/** As in path-bench.ts. */
+const WARM_UP_MS = 4000;
 const PAIRS = 40;
 const PAIRS_QUICK = 4;
 
