@@ -24,7 +24,7 @@ export interface Row {
   readonly reach: number | null;
   /** The machine's noise: share of the rounds' time in which a measured thread was runnable without its core. */
   readonly waitShare: number | null;
-  /** The same by how far apart the cores were, nearest first, where they moved between rounds. */
+  /** The same by how far apart the cores were, nearest first; none where nobody measured. */
   readonly byDistance: readonly AtDistance[];
 }
 

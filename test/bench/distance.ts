@@ -23,7 +23,7 @@ export interface Distance {
   readonly rounds: readonly number[];
 }
 
-/** The rounds by distance, nearest first; none where the cores were equally far apart in all, or nobody measured. */
+/** The rounds by distance, nearest first: one or two; none where nobody measured. */
 export function distancesOf(roundTripsNs: readonly (number | null)[]): Distance[] {
   const known = roundTripsNs.filter((ns) => ns !== null);
   if (known.length < roundTripsNs.length || known.length === 0) return [];
@@ -32,5 +32,5 @@ export function distancesOf(roundTripsNs: readonly (number | null)[]): Distance[
     const rounds = known.flatMap((ns, round) => (ns >= farNs === far ? [round] : []));
     return { roundTripNs: rounds.length === 0 ? 0 : median(rounds.map((round) => known[round])), rounds };
   });
-  return kinds.every(({ rounds }) => rounds.length > 0) ? kinds : [];
+  return kinds.filter(({ rounds }) => rounds.length > 0);
 }

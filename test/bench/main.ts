@@ -138,8 +138,10 @@ function reportText({ bench, rows, notes, skipped, roundTripNs, seconds }: Repor
   const head = `\n${bench}: ${seconds.toFixed(1)} s; cache line to the other core and back: ${trips[0]} before, ${trips[1]} after`;
   const lines = rows.map(({ name, unit, ours, ratio, byDistance }) => {
     const beside = ratio === null ? '' : `, ${numberText(ratio.median)} x the peer`;
-    const all = `  ${name}: ${numberText(ours.median)} ${unit} (${numberText(ours.min)} to ${numberText(ours.max)})${beside}`;
-    return [all, ...byDistance.map(distanceText)].join('\n');
+    const [near, far] = byDistance;
+    const apart = near === undefined || far !== undefined ? '' : `; the cores ${numberText(near.roundTripNs)} ns apart`;
+    const all = `  ${name}: ${numberText(ours.median)} ${unit} (${numberText(ours.min)} to ${numberText(ours.max)})${beside}${apart}`;
+    return [all, ...(far === undefined ? [] : byDistance.map(distanceText))].join('\n');
   });
   return [head, ...lines, ...notes.map((note) => `  ${note}`)].join('\n');
 }
