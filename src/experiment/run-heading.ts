@@ -1,5 +1,6 @@
 import type { RunHeading } from '../metrics/live-run.ts';
 import { formatAmount } from '../metrics/number-format.ts';
+import { describeDistance } from '../runtime/core-distance.ts';
 import type { Host } from '../runtime/host.ts';
 import { COST_KEYS } from '../topology/cost-profiles.ts';
 import { formatRate } from '../topology/quantities.ts';
@@ -26,6 +27,7 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     seed: scenario.seed,
     lines: [
       ...host.header,
+      ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)]),
       ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
       ...describeVnics(scenario, host),
       ...describeCalls(host),

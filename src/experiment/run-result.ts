@@ -8,6 +8,7 @@ import type { LatencySummary } from '../metrics/latency.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
 import type { ProvisioningEvent } from '../metrics/live-run.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
+import type { CoreDistance } from '../runtime/core-distance.ts';
 import type { Scenario } from '../topology/scenario.ts';
 
 export const RESULT_SCHEMA_VERSION = 1;
@@ -172,6 +173,8 @@ export interface RunResult {
     readonly kind: 'threads' | 'virtual';
     readonly header: readonly string[];
     readonly oversubscribed: readonly string[];
+    /** How far apart the hardware's core and the modelled host's were. */
+    readonly coreDistance: CoreDistance | null;
   };
   /** Each thread's place, and the actors it ran. */
   readonly threads: readonly {

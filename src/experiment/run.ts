@@ -302,7 +302,12 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     startedAt: run.startedAt,
     scenario,
     seed: scenario.seed,
-    host: { kind: host.kind, header: host.header, oversubscribed: host.oversubscribed },
+    host: {
+      kind: host.kind,
+      header: host.header,
+      oversubscribed: host.oversubscribed,
+      coreDistance: host.coreDistance,
+    },
     threads,
     interrupted,
     readyAfterNs: run.readyAfterNs,

@@ -7,6 +7,7 @@ import {
   formatShare,
   formatTime,
 } from '../metrics/number-format.ts';
+import { describeDistance } from '../runtime/core-distance.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
@@ -205,7 +206,7 @@ function bufferLines({ slots, guestBuffers, inFlight }: Ledger): string[] {
   ];
 }
 
-function validityLines({ validity }: RunResult, width: number, paint: Paint): string[] {
+function validityLines({ validity, host }: RunResult, width: number, paint: Paint): string[] {
   const style = validity.status === 'valid' ? 'green' : validity.status === 'invalid' ? 'red' : 'yellow';
   const text = { valid: 'valid', invalid: 'INVALID: do not use these figures', 'not judged': 'not judged' }[
     validity.status
@@ -215,5 +216,6 @@ function validityLines({ validity }: RunResult, width: number, paint: Paint): st
     ...validity.reasons.flatMap((reason) =>
       wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
     ),
+    ...(host.coreDistance === null ? [] : wrapWords(describeDistance(host.coreDistance), width)),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Memory } from '../memory/arena.ts';
+import type { CoreDistance } from './core-distance.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 
 /** What a host has counted for one of its threads since it started. */
@@ -35,6 +36,8 @@ export interface Host {
   readonly places: readonly ThreadPlace[];
   /** What the run's results depend on: machine, placement, priorities, in lines for the header. */
   readonly header: readonly string[];
+  /** Between the hardware's core and the modelled host's; null where they are one, or could not be measured. */
+  readonly coreDistance: CoreDistance | null;
   /** Whether system calls of components that are ordinary programs are made, and not only paid for as declared. */
   readonly makesSystemCalls: boolean;
   /** Why rates of this run must not be judged; empty when they may be. */

@@ -203,6 +203,8 @@ export interface Plan {
   readonly ports: readonly PortPlan[];
   readonly clients: readonly ClientPlan[];
   readonly streams: readonly StreamPlan[];
+  /** A word in `signals` by which the distance of two cores is measured: see core-distance.ts. */
+  readonly bounce: Region;
 }
 
 /** Buffers that a thread may see while all but the absent VMs are there: a window on a VM's memory closes with it. */

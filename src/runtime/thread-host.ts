@@ -9,9 +9,11 @@ import { probeCapabilities } from './capabilities.ts';
 import type { ThreadCapabilities } from './capabilities.ts';
 import { nowNs } from './clock.ts';
 import { formatCoreList } from './core-list.ts';
+import type { CoreDistance } from './core-distance.ts';
 import type { ThreadNeed } from './core-plan.ts';
 import { calibrateBurn } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
+import { DistanceMeter } from './distance-meter.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from './host.ts';
 import { setEngineFlags } from './engine-flags.ts';
 import { HostedThread } from './hosted-thread.ts';
@@ -64,6 +66,7 @@ export class ThreadHost implements Host {
   private readonly threads: HostedThread[];
   private readonly workerTids = new Set<number>();
   private readonly schedules = new ScheduleReader();
+  private readonly meter: DistanceMeter;
   private readonly stoppedVms = new Set<string>();
   readonly absent: Set<string>;
 
@@ -87,6 +90,7 @@ export class ThreadHost implements Host {
     this.oversubscribed = placement.oversubscribed;
     this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
     this.memory = new Memory('the main thread', this.buffers);
+    this.meter = new DistanceMeter(plan.bounce);
     for (const { vm, depot, addresses } of plan.guests) {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
@@ -107,6 +111,10 @@ export class ThreadHost implements Host {
     for (const thread of this.threads) this.open(thread);
     this.header.push(`threads sleep and wake by ${parkByFutex()}`);
     this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
+  }
+
+  get coreDistance(): CoreDistance | null {
+    return this.meter.distance;
   }
 
   private open(thread: HostedThread): void {
@@ -136,6 +144,7 @@ export class ThreadHost implements Host {
         return this.prepare(thread);
       }),
     );
+    await this.measureDistance();
     await this.resume();
   }
 
@@ -234,8 +243,15 @@ export class ThreadHost implements Host {
     return this.threads.filter((thread) => thread.live);
   }
 
-  pause(): Promise<void> {
-    return this.callOut(this.live());
+  async pause(): Promise<void> {
+    await this.callOut(this.live());
+    await this.measureDistance();
+  }
+
+  private measureDistance(): Promise<void> {
+    return this.meter.measure(
+      this.live().map((thread) => [thread, this.places[this.threads.indexOf(thread)].core] as const),
+    );
   }
 
   private async callOut(threads: readonly HostedThread[]): Promise<void> {

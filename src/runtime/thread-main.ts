@@ -4,9 +4,11 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Actor, Census } from '../../actors/actor.ts';
 import { Softirq } from '../../actors/softirq.ts';
 import { Memory } from '../memory/arena.ts';
+import type { Region } from '../memory/arena.ts';
 import { Doorbell } from '../memory/doorbell.ts';
 import { NOT_LIFTED, SoftirqLine, SoftirqRaiser } from '../memory/softirq-line.ts';
 import { createActor } from './actor-factory.ts';
+import { bounce } from './core-distance.ts';
 import { CpuBurner } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import type { Stock } from './host.ts';
@@ -107,6 +109,10 @@ class RunThread implements ThreadCalls {
       this.control.enter(stay);
       this.resume?.();
     });
+  }
+
+  bounce(word: Region, start: number, serves: boolean): number | null {
+    return bounce(this.memory.words(word), start, serves);
   }
 
   takeStock(): Stock {

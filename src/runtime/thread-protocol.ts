@@ -1,5 +1,6 @@
 /** What crosses between the main thread and a thread of the run: the task that starts it, and the calls it answers. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Region } from '../memory/arena.ts';
 import type { Stock } from './host.ts';
 import type { ThreadPlan } from './plan.ts';
 
@@ -31,6 +32,8 @@ export interface ThreadCalls {
   prepare(role: ThreadRole, absent: readonly string[]): void;
   /** Goes back into the loop for the stay of this number, unless it has been called out of it since. */
   enterLoop(stay: number): void;
+  /** One side of a measurement of the distance to another thread's core: see core-distance.ts. */
+  bounce(word: Region, start: number, serves: boolean): number | null;
   takeStock(): Stock;
   attach(actor: string, port: number, link: object): void;
   detach(actor: string, port: number): void;

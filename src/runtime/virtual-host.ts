@@ -34,6 +34,7 @@ export class VirtualHost implements Host {
   readonly header: readonly string[];
   /** There are always as many virtual CPUs as asked for. */
   readonly oversubscribed: readonly string[] = [];
+  readonly coreDistance = null;
   private readonly options: VirtualHostOptions;
   private readonly roles: readonly ThreadRole[];
   readonly absent: Set<string>;

@@ -12,6 +12,7 @@ import { reserveRing } from '../memory/id-ring.ts';
 import { reservePending } from '../memory/pending-queue.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import { reserveWire } from '../memory/wire-ring.ts';
+import { reserveBounce } from '../runtime/core-distance.ts';
 import type { ThreadKind } from '../runtime/core-plan.ts';
 import type { ThreadPolicy } from '../runtime/os-threads.ts';
 import type {
@@ -207,6 +208,7 @@ export class PlanDraft {
 
   /** The finished plan. */
   finish(pools: Plan['pools'], absent: Plan['absent']): Plan {
+    const bounce = reserveBounce(this.signals);
     const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {
       buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
@@ -221,6 +223,7 @@ export class PlanDraft {
       ports: this.ports,
       clients: this.clients,
       streams: this.streams,
+      bounce,
     };
   }
 }

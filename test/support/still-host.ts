@@ -14,6 +14,7 @@ export class StillHost implements Host {
   readonly memory: Memory;
   readonly places: readonly ThreadPlace[];
   readonly header: readonly string[] = [];
+  readonly coreDistance = null;
   readonly oversubscribed: readonly string[] = [];
   readonly absent = new Set<string>();
   clockNs = 0;

@@ -1,0 +1,65 @@
+/**
+ * How far apart two cores are, in the unit that a run feels: a cache line to the other core and back. A hypervisor puts
+ * the cores of a virtual machine where it likes and moves them meanwhile: behind one last-level cache a line is back in
+ * a tenth of a microsecond, from behind another in half of one, and a data path across the two carries half.
+ */
+import { nowNs } from './clock.ts';
+import type { Arena, Region } from '../memory/arena.ts';
+
+/** Two cores, and the round trips between them that were measured. */
+export interface CoreDistance {
+  readonly cores: readonly [number, number];
+  readonly leastNs: number;
+  readonly mostNs: number;
+}
+
+/** From here on, as many times the shortest round trip, the cores have moved. */
+const MOVED_TIMES = 2;
+const ROUND_TRIPS = 1000;
+/** The first ones run unoptimised; the quickest counts. */
+const PASSES = 12;
+/** Looks at the word before a side gives the other up, which has lost its core: some 100 ms. */
+const LOOKS_MAX = 5_000_000;
+/** What one measurement adds to the word. */
+export const BOUNCES = 2 * ROUND_TRIPS * PASSES;
+
+/** Reserves the word that is passed to and fro. */
+export function reserveBounce(arena: Arena): Region {
+  return arena.reserve(4);
+}
+
+/**
+ * One side of a measurement; the other one runs at the same time on the other core.
+ *
+ * @param start the same on both sides, and BOUNCES more at each measurement.
+ * @returns ns of a round trip where it serves and was answered; else null.
+ */
+export function bounce(word: Int32Array, start: number, serves: boolean): number | null {
+  let leastNs = Infinity;
+  for (let pass = 0; pass < PASSES; pass++) {
+    const before = nowNs();
+    if (!passToAndFro(word, start + pass * 2 * ROUND_TRIPS, serves)) return null;
+    leastNs = Math.min(leastNs, (nowNs() - before) / ROUND_TRIPS);
+  }
+  return serves ? leastNs : null;
+}
+
+/** The serving side stores odd numbers, the other even ones. @returns false when the other did not answer. */
+function passToAndFro(word: Int32Array, start: number, serves: boolean): boolean {
+  for (let at = start; at < start + 2 * ROUND_TRIPS; at += 2) {
+    if (serves) Atomics.store(word, 0, at + 1);
+    const awaited = serves ? at + 2 : at + 1;
+    let looks = 0;
+    while (Atomics.load(word, 0) !== awaited) if (++looks > LOOKS_MAX) return false;
+    if (!serves) Atomics.store(word, 0, at + 2);
+  }
+  return true;
+}
+
+/** `cache line from core 1 to core 0 and back: 107 ns`, and whether that changed. */
+export function describeDistance({ cores: [from, to], leastNs, mostNs }: CoreDistance): string {
+  const trip = `cache line from core ${from} to core ${to} and back`;
+  const least = leastNs.toFixed(0);
+  if (mostNs < MOVED_TIMES * leastNs) return `${trip}: ${least} ns`;
+  return `${trip}: ${least} to ${mostNs.toFixed(0)} ns, the cores were moved meanwhile: figures of this run are of both`;
+}
