@@ -82,6 +82,7 @@ export interface SoftirqConfig {
   readonly pool: PoolRef;
   /** Where the sources of the backlog announce themselves. */
   readonly backlogPending: Region;
+  /** And how many frames lie in them. */
   readonly backlogLength: Region;
   /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
   readonly weight: number;
@@ -271,7 +272,7 @@ export class Softirq implements Actor {
       }
       for (let i = room; i < received; i++) this.release(nic.rxDone.take());
       nic.rxDone.release();
-      nic.out.publish(room);
+      if (room > 0) nic.out.publish(room);
       nic.deficit += received;
       counts[RX_PACKETS] += received;
       counts[RX_TO_BRIDGE] += room;
@@ -346,10 +347,10 @@ export class Softirq implements Actor {
       if (n === 0) continue;
       for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
       source.from.release();
+      this.backlogLength.add(-n);
       source.out.publish(n);
       work += n;
     }
-    if (work > 0) this.backlogLength.add(-work);
     this.counters.values[BACKLOG_PACKETS] += work;
     this.counters.values[BACKLOG_TO_BRIDGE] += work;
     this.debtNs += work * this.costs.backlogNs;

@@ -46,7 +46,7 @@ export class StackEntry {
 
   /**
    * Before the frames of one poll. enqueue_to_backlog tests `qlen <= netdev_max_backlog`, and all taps of the CPU share
-   * the one queue.
+   * the one queue. The kernel tests under a lock: writers on several cores may together go a batch each over the limit.
    */
   begin(): void {
     this.pool.reclaim();

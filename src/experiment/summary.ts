@@ -7,7 +7,7 @@ import {
   formatShare,
   formatTime,
 } from '../metrics/number-format.ts';
-import { describeDistance } from '../runtime/core-distance.ts';
+import { coresMoved, describeDistance } from '../runtime/core-distance.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
@@ -206,7 +206,11 @@ function bufferLines({ slots, guestBuffers, inFlight }: Ledger): string[] {
   ];
 }
 
-function validityLines({ validity, host }: RunResult, width: number, paint: Paint): string[] {
+function validityLines(
+  { validity, host: { coreDistance: distance } }: RunResult,
+  width: number,
+  paint: Paint,
+): string[] {
   const style = validity.status === 'valid' ? 'green' : validity.status === 'invalid' ? 'red' : 'yellow';
   const text = { valid: 'valid', invalid: 'INVALID: do not use these figures', 'not judged': 'not judged' }[
     validity.status
@@ -216,6 +220,6 @@ function validityLines({ validity, host }: RunResult, width: number, paint: Pain
     ...validity.reasons.flatMap((reason) =>
       wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
     ),
-    ...(host.coreDistance === null ? [] : wrapWords(describeDistance(host.coreDistance), width)),
+    ...(distance !== null && coresMoved(distance) ? wrapWords(describeDistance(distance), width) : []),
   ];
 }

@@ -49,7 +49,10 @@ export class Doorbell {
   }
 }
 
-/** How threads sleep on a word and are woken: all threads of a process must do it in the same way. */
+/**
+ * How threads sleep on a word and are woken: all threads of a process that sleep must do it in the same way. A host
+ * that schedules by itself puts no thread to sleep, and only takes note of who is woken.
+ */
 export interface Parking {
   /** Sleeps while the first of `words` is `value`, for a second at most. */
   wait(words: Int32Array, value: number): void;
@@ -70,9 +73,14 @@ const ATOMICS_PARKING: Parking = {
 
 let parking = ATOMICS_PARKING;
 
-/** Has the calling thread sleep and wake in another way: each thread has its own instance of this module. */
-export function useParking(other: Parking): void {
+/**
+ * Has the calling thread sleep and wake in another way: each thread has its own instance of this module.
+ * @returns the way before.
+ */
+export function useParking(other: Parking): Parking {
+  const before = parking;
   parking = other;
+  return before;
 }
 
 /** Wakes the thread that sleeps on the first of `words`, and counts it as paid. */

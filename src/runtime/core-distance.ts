@@ -6,20 +6,22 @@
 import { nowNs } from './clock.ts';
 import type { Arena, Region } from '../memory/arena.ts';
 
-/** Two cores, and the round trips between them that were measured. */
+/** Two cores, and the round trips between them that were measured: the last one, and all so far. */
 export interface CoreDistance {
   readonly cores: readonly [number, number];
+  readonly lastNs: number;
   readonly leastNs: number;
   readonly mostNs: number;
 }
 
-/** From here on, as many times the shortest round trip, the cores have moved. */
+/** From here on, as many times the shortest round trip, the cores are not where they were. */
 const MOVED_TIMES = 2;
 const ROUND_TRIPS = 1000;
 /** The first ones run unoptimised; the quickest counts. */
 const PASSES = 12;
-/** Looks at the word before a side gives the other up, which has lost its core: some 100 ms. */
-const LOOKS_MAX = 5_000_000;
+/** How long a side waits for the other, which may have lost its core, and how many looks pass between two at the clock. */
+const PATIENCE_NS = 200e6;
+const LOOKS = 4096;
 /** What one measurement adds to the word. */
 export const BOUNCES = 2 * ROUND_TRIPS * PASSES;
 
@@ -48,18 +50,31 @@ export function bounce(word: Int32Array, start: number, serves: boolean): number
 function passToAndFro(word: Int32Array, start: number, serves: boolean): boolean {
   for (let at = start; at < start + 2 * ROUND_TRIPS; at += 2) {
     if (serves) Atomics.store(word, 0, at + 1);
-    const awaited = serves ? at + 2 : at + 1;
-    let looks = 0;
-    while (Atomics.load(word, 0) !== awaited) if (++looks > LOOKS_MAX) return false;
+    if (!comes(word, serves ? at + 2 : at + 1)) return false;
     if (!serves) Atomics.store(word, 0, at + 2);
   }
   return true;
 }
 
+function comes(word: Int32Array, awaited: number): boolean {
+  for (let looks = 0; looks < LOOKS; looks++) if (Atomics.load(word, 0) === awaited) return true;
+  const latestNs = nowNs() + PATIENCE_NS;
+  while (nowNs() < latestNs) {
+    for (let looks = 0; looks < LOOKS; looks++) if (Atomics.load(word, 0) === awaited) return true;
+  }
+  return false;
+}
+
+/** True when the two cores did not stay where they were. */
+export function coresMoved({ leastNs, mostNs }: CoreDistance): boolean {
+  return mostNs >= MOVED_TIMES * leastNs;
+}
+
 /** `cache line from core 1 to core 0 and back: 107 ns`, and whether that changed. */
-export function describeDistance({ cores: [from, to], leastNs, mostNs }: CoreDistance): string {
-  const trip = `cache line from core ${from} to core ${to} and back`;
+export function describeDistance(distance: CoreDistance): string {
+  const { cores, leastNs, mostNs } = distance;
+  const trip = `cache line from core ${cores[0]} to core ${cores[1]} and back`;
   const least = leastNs.toFixed(0);
-  if (mostNs < MOVED_TIMES * leastNs) return `${trip}: ${least} ns`;
-  return `${trip}: ${least} to ${mostNs.toFixed(0)} ns, the cores were moved meanwhile: figures of this run are of both`;
+  if (!coresMoved(distance)) return `${trip}: ${least} ns`;
+  return `${trip}: ${least} to ${mostNs.toFixed(0)} ns, the cores were moved meanwhile: the figures are of both`;
 }

@@ -3,7 +3,9 @@ import { BOUNCES } from './core-distance.ts';
 import type { CoreDistance } from './core-distance.ts';
 import type { HostedThread } from './hosted-thread.ts';
 
-/** Measures, now and again, how far the modelled host's core is from the hardware's. */
+/**
+ * Measures, now and again, how far the modelled host's core is from the hardware's: where either has several, the first.
+ */
 export class DistanceMeter {
   private readonly word: Region;
   private bounces = 0;
@@ -18,7 +20,7 @@ export class DistanceMeter {
   /** Takes some milliseconds. @param threads out of their loops, each with its core, or -1 where it has none. */
   async measure(threads: readonly (readonly [HostedThread, number])[]): Promise<void> {
     const near = threads.find(([{ plan }, core]) => plan.kind === 'hardware' && core >= 0);
-    const far = threads.find(([, core]) => near !== undefined && core >= 0 && core !== near[1]);
+    const far = threads.find(([{ plan }, core]) => plan.kind !== 'hardware' && core >= 0 && core !== near?.[1]);
     if (near === undefined || far === undefined) return;
     const start = this.bounces;
     this.bounces += BOUNCES;
@@ -31,6 +33,11 @@ export class DistanceMeter {
 
   private note(cores: readonly [number, number], tripNs: number): void {
     const { leastNs, mostNs } = this.distance ?? { leastNs: tripNs, mostNs: tripNs };
-    this.distance = { cores, leastNs: Math.min(leastNs, tripNs), mostNs: Math.max(mostNs, tripNs) };
+    this.distance = {
+      cores,
+      lastNs: tripNs,
+      leastNs: Math.min(leastNs, tripNs),
+      mostNs: Math.max(mostNs, tripNs),
+    };
   }
 }

@@ -36,7 +36,10 @@ export interface Host {
   readonly places: readonly ThreadPlace[];
   /** What the run's results depend on: machine, placement, priorities, in lines for the header. */
   readonly header: readonly string[];
-  /** Between the hardware's core and the modelled host's; null where they are one, or could not be measured. */
+  /**
+   * Between the hardware's core and the modelled host's; null before the start, on virtual time, and where the two are
+   * one core or did not answer.
+   */
   readonly coreDistance: CoreDistance | null;
   /** Whether system calls of components that are ordinary programs are made, and not only paid for as declared. */
   readonly makesSystemCalls: boolean;

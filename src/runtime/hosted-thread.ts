@@ -55,7 +55,7 @@ export class HostedThread {
     return this.task !== null;
   }
 
-  /** True while it is in its loop, or on its way out. */
+  /** True while it is in its loop, or on its way in. */
   get looping(): boolean {
     return this.caller.running;
   }

@@ -52,8 +52,20 @@ export class VirtualMachine {
 
   /** Simulates up to and including `untilNs`. @throws what an actor throws, with its name. */
   runUntil(untilNs: number): void {
+    const before = useParking(this.parking);
+    try {
+      // Whatever was rung between two runs.
+      this.rung.push(...this.threads);
+      this.wakeRung();
+      this.passEvents(untilNs);
+    } finally {
+      useParking(before);
+    }
+    this.nowNs = untilNs;
+  }
+
+  private passEvents(untilNs: number): void {
     const { events, firstThread, firstTick } = this;
-    useParking(this.parking);
     for (let at = events.nextNs; at <= untilNs; at = events.nextNs) {
       this.nowNs = at;
       const source = events.take();
@@ -61,7 +73,6 @@ export class VirtualMachine {
       else if (source >= firstTick) this.tick(this.threads[source - firstTick]);
       else this.lookAtThread(this.threads[source - firstThread]);
     }
-    this.nowNs = untilNs;
   }
 
   /** Makes a sleeping thread look at its inputs again: one of its ports was changed. */

@@ -113,6 +113,14 @@ export function measuredOf(values: readonly number[], roundTripsNs: readonly (nu
   return { rounds, spread: spreadOf(values), waitShare: null, roundTripsNs };
 }
 
+/** Of each round the longer one, ours or the peer's: a ratio is of one distance or of none. */
+function roundTripsOf(ours: Measured, peer: Measured | null): (number | null)[] {
+  return ours.roundTripsNs.map((own, round) => {
+    const other = peer === null ? own : (peer.roundTripsNs[round] ?? null);
+    return own === null || other === null ? null : Math.max(own, other);
+  });
+}
+
 export function spreadOf(values: readonly number[]): Spread {
   return { median: median([...values]), min: Math.min(...values), max: Math.max(...values), rounds: values.length };
 }
@@ -141,7 +149,7 @@ export function rowOf(meaning: RowMeaning, ours: Measured, peer: Measured | null
     floor: meaning.floor ?? null,
     reach: peer === null ? null : (meaning.reach ?? null),
     waitShare: ours.waitShare,
-    byDistance: distancesOf(ours.roundTripsNs).map(({ roundTripNs, rounds }): AtDistance => ({
+    byDistance: distancesOf(roundTripsOf(ours, peer)).map(({ roundTripNs, rounds }): AtDistance => ({
       roundTripNs,
       ours: spreadOf(rounds.map((round) => ours.rounds[round].value)),
       ratio: ratios === null ? null : spreadOf(rounds.map((round) => ratios[round])),

@@ -74,6 +74,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
       scenario,
       header: ['core 0, host CPU 0: softirq0 (fifo 1)', 'something else'],
       oversubscribed: [],
+      coreDistance: null,
       threads: [],
       warmedUpAtFps: null,
       lossFreeFps: null,

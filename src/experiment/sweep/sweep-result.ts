@@ -3,6 +3,7 @@
  * not defined or not known.
  */
 import type { DropPlace } from '../../metrics/lanes.ts';
+import type { CoreDistance } from '../../runtime/core-distance.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../topology/scenario.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
@@ -69,6 +70,8 @@ export interface VariantResult {
   /** Machine, placement and scheduling classes, of its host. */
   readonly header: readonly string[];
   readonly oversubscribed: readonly string[];
+  /** How far apart the hardware's core and the modelled host's were, over all its trials. */
+  readonly coreDistance: CoreDistance | null;
   readonly threads: RunResult['threads'];
   /** Highest rate carried without loss in the course of its warm-up: where to start, not a result. */
   readonly warmedUpAtFps: number | null;

@@ -1,7 +1,8 @@
 /** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
 import { formatAmount, formatCompact, formatShare } from '../../metrics/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
-import { styled, tableLines } from '../../metrics/text-table.ts';
+import { styled, tableLines, wrapWords } from '../../metrics/text-table.ts';
+import { describeDistance } from '../../runtime/core-distance.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';
@@ -31,11 +32,18 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),
     ...section('Ledgers', ledgerLines(result, paint)),
+    ...section('Cores', coreLines(result, inner)),
     ...section(
       'What it comes to',
       sweepStory(result).flatMap((text) => [...wrapWords(text, inner), '']),
     ),
   ];
+}
+
+function coreLines({ variants }: SweepResult, width: number): string[] {
+  return variants.flatMap(({ name, coreDistance }) =>
+    coreDistance === null ? [] : wrapWords(`${name}: ${describeDistance(coreDistance)}`, width),
+  );
 }
 
 function comparison({ rates, variants, points }: SweepResult, width: number, paint: Paint): string[] {
@@ -160,15 +168,4 @@ function ledgerLines({ variants }: SweepResult, paint: Paint): string[] {
       ? [`${name}: ${paint('green', 'balances')}, ${formatAmount(ledger.sentFrames)} frames sent`]
       : [`${name}: ${paint('red', 'DOES NOT BALANCE')}`, ...ledger.faults.map((fault) => INDENT + fault)],
   );
-}
-
-/** Lines of at most `width` characters, broken between words. */
-export function wrapWords(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines[lines.length - 1];
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -1,7 +1,6 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
 import { cpus, release } from 'node:os';
 import { median } from 'simple-statistics';
-import { describeDistance } from '../../runtime/core-distance.ts';
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import type { Ledger } from '../run-result.ts';
@@ -219,8 +218,9 @@ class Sweep {
       name: variant.name,
       overrides: variant.overrides,
       scenario: variant.scenario,
-      header: [...host.header, ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)])],
+      header: host.header,
       oversubscribed: host.oversubscribed,
+      coreDistance: host.coreDistance,
       threads,
       warmedUpAtFps: this.warmedUpAtFps[i] ?? null,
       lossFreeFps: lossFreeFpsOf(own),

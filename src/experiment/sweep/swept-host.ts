@@ -32,6 +32,8 @@ export interface TrialRequest {
 export interface Trial {
   readonly phase: PhaseResult;
   readonly validity: Validity;
+  /** A cache line from the hardware's core to the host's and back, the longer of before and after; null where not known. */
+  readonly coreRoundTripNs: number | null;
 }
 
 /**
@@ -108,6 +110,7 @@ export class SweptHost {
   async trial(request: TrialRequest, signal: AbortSignal): Promise<Trial | null> {
     const { host } = this;
     const { scenario } = this.variant;
+    const tripNs = host.coreDistance?.lastNs ?? null;
     await host.resume();
     setRates(host, requestedFps(scenario, request));
     await this.pass(request.runInNs, signal);
@@ -122,7 +125,11 @@ export class SweptHost {
     const spec = { name, rate, connectionsPerSecond: 0, durationNs, stoppedVms: [], drainedBackends: [] };
     const cores = this.coresBetween(coresBefore, coresAfter);
     const phase = await describePhase(host, scenario, { spec, before, after, complete, cores }, null);
-    return { phase, validity: judgeValidity([phase], host.oversubscribed) };
+    return {
+      phase,
+      validity: judgeValidity([phase], host.oversubscribed),
+      coreRoundTripNs: tripNs === null ? null : Math.max(tripNs, host.coreDistance?.lastNs ?? 0),
+    };
   }
 
   /** Takes stock of the paused host. */

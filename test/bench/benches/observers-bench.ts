@@ -16,7 +16,7 @@ const LOADS: readonly (readonly [Mode['name'], number])[] = [
   ['vhost', 450e3],
   ['accelerated, dpaa', 1.6e6],
 ];
-/** As in path-bench.ts. */
+/** Until V8 has compiled the host's threads. */
 const WARM_UP_MS = 4000;
 const PAIRS = 40;
 const PAIRS_QUICK = 4;
