@@ -346,9 +346,10 @@ export class Softirq implements Actor {
       if (n < ready || ready === wanted) pending.push(source.number);
       if (n === 0) continue;
       for (let i = 0; i < n; i++) source.out.ring.put(source.from.take());
+      // Onward first: who waits for the way out of a VM that goes finds a frame in one ring or the other.
+      source.out.publish(n);
       source.from.release();
       this.backlogLength.add(-n);
-      source.out.publish(n);
       work += n;
     }
     this.counters.values[BACKLOG_PACKETS] += work;

@@ -70,10 +70,14 @@ export async function* removeVm(host: Host, vm: string): Procedure {
   await detach('softirq', 'bridge');
 }
 
-/** Rings between the VM's vhost and the bridge. */
+/**
+ * Rings between the VM's vhost and the bridge, in the order in which frames pass them: the backlog, the one of another
+ * CPU that frames are steered to, the bridge's input. Looked at in another order a frame could pass behind the look.
+ */
 function waysOut(joints: readonly Joint[]): RingRef[] {
-  return joints.flatMap(({ kind, link }) => {
-    if (kind === 'softirq') return [(link as SoftirqBacklogLink).from];
-    return kind === 'bridge' ? (link as BridgePortLink).rx : [];
-  });
+  const backlogs = joints.flatMap(({ kind, link }) => (kind === 'softirq' ? [link as SoftirqBacklogLink] : []));
+  const steered = backlogs.filter(({ steering }) => steering !== null);
+  const last = backlogs.filter(({ steering }) => steering === null);
+  const bridges = joints.flatMap(({ kind, link }) => (kind === 'bridge' ? (link as BridgePortLink).rx : []));
+  return [...[...steered, ...last].map(({ from }) => from), ...bridges];
 }
