@@ -9,6 +9,7 @@
  * before; a bit found clear is set again. Between the two no frame is forgotten.
  */
 import type { Arena, Memory, Region } from './arena.ts';
+import { lowestBit } from './lowest-bit.ts';
 
 /** Reserves the bits of the numbers from 0 to `numbers` - 1, all clear. */
 export function reservePending(arena: Arena, numbers: number): Region {
@@ -62,7 +63,7 @@ export class PendingQueue {
     for (let word = 0; word < words.length; word++) {
       if (Atomics.load(words, word) === 0) continue;
       for (let bits = Atomics.exchange(words, word, 0); bits !== 0; bits &= bits - 1) {
-        this.push((word << 5) + 31 - Math.clz32(bits & -bits));
+        this.push((word << 5) + lowestBit(bits));
       }
     }
     return this.count;

@@ -11,6 +11,7 @@
  */
 import type { Arena, Memory, Region } from './arena.ts';
 import { WRITER_STRIDE_BYTES } from './arena.ts';
+import { lowestBit } from './lowest-bit.ts';
 
 const SUMMARY_WORD = 0;
 const MEMBERS_WORD = WRITER_STRIDE_BYTES / 4;
@@ -80,10 +81,6 @@ export class SharedSets {
     }
     return end;
   }
-}
-
-function lowestBit(bits: number): number {
-  return 31 - Math.clz32(bits & -bits);
 }
 
 /** The numbers in all sets of a region, for stock-taking while every thread is parked. */
