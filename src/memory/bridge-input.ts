@@ -31,7 +31,6 @@ export interface BridgeInputRef {
 /** The sending end. */
 export class BridgeInput {
   readonly ring: IdRingProducer;
-  readonly steered: boolean;
   private readonly bridge: Ringer | null;
   private readonly cpu: SoftirqRaiser | null;
   private readonly limitFrames: number;
@@ -41,10 +40,14 @@ export class BridgeInput {
     const { toBridge, bridgeDoorbell, steering } = ref;
     this.ring = new IdRingProducer(memory, toBridge);
     this.bridge = bridgeDoorbell === null ? null : new Ringer(memory, bridgeDoorbell);
-    this.steered = steering !== null;
     this.cpu = steering === null ? null : new SoftirqRaiser(memory, steering.line);
     this.limitFrames = steering?.limitFrames ?? 0;
     this.backlog = steering === null ? null : new BacklogLength(memory, steering.backlogLength);
+  }
+
+  /** To the backlog of another CPU. */
+  get steered(): boolean {
+    return this.backlog !== null;
   }
 
   /** Room for frames, at most `wanted`. */

@@ -76,8 +76,7 @@ export async function* removeVm(host: Host, vm: string): Procedure {
  */
 function waysOut(joints: readonly Joint[]): RingRef[] {
   const backlogs = joints.flatMap(({ kind, link }) => (kind === 'softirq' ? [link as SoftirqBacklogLink] : []));
-  const steered = backlogs.filter(({ steering }) => steering !== null);
-  const last = backlogs.filter(({ steering }) => steering === null);
   const bridges = joints.flatMap(({ kind, link }) => (kind === 'bridge' ? (link as BridgePortLink).rx : []));
-  return [...[...steered, ...last].map(({ from }) => from), ...bridges];
+  const inOrder = backlogs.sort((a, b) => Number(a.steering === null) - Number(b.steering === null));
+  return [...inOrder.map(({ from }) => from), ...bridges];
 }
