@@ -85,7 +85,7 @@ describe('a sweep on the virtual host', () => {
     const result = await sweep(PLAN).result;
     const plain = sweepLines(result, 120, (_style, text) => text);
     expect(plain.every((line) => line.length <= 120)).toBe(true);
-    expect(plain.join('\n')).toMatch(/offered +vhost +accelerated\n +60k +(59|60)(\.\d)?k +(59|60)(\.\d)?k/);
+    expect(plain.join('\n')).toMatch(/offered +vhost +accelerated\n +60k +(59|60)(\.\d)?k +60(\.\d)?k/);
     expect(sweepStory(result).map((text) => text.split(':')[0])).toEqual(['vhost', 'accelerated']);
     expect(parseSvg(sweepSvg(result).trim()).name).toBe('svg');
   });
