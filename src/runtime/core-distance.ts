@@ -14,8 +14,11 @@ export interface CoreDistance {
   readonly mostNs: number;
 }
 
-/** From here on, as many times the shortest round trip, the cores are not where they were. */
-const MOVED_TIMES = 2;
+/**
+ * From here on, as many times the shortest round trip, the cores are not where they were. The first measurement of a
+ * process may find up to 2.3 times what later ones do between the same two cores.
+ */
+const MOVED_TIMES = 2.5;
 const ROUND_TRIPS = 1000;
 /** The first ones run unoptimised; the quickest counts. */
 const PASSES = 12;
