@@ -22,19 +22,17 @@ export function listenForSignals(): Interruption {
     firstMs = Math.min(firstMs, nowMs);
     controller.abort();
   };
-  // Whoever read our output has gone: nothing more can be shown, but threads and files still end well.
-  const onOutputError = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    controller.abort();
-  };
+  // Nothing more can be shown, but threads and files still end well.
+  const onReaderGone = (): void => controller.abort();
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  process.stdout.on('error', onOutputError);
+  process.stdout.on('error', onReaderGone);
   return {
     signal: controller.signal,
     dispose: () => {
       process.off('SIGINT', interrupt);
       process.off('SIGTERM', interrupt);
+      process.stdout.off('error', onReaderGone);
     },
   };
 }

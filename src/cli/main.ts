@@ -22,6 +22,11 @@ const program = new Command('vhostlab')
 
 for (const add of [addRun, addSweep, addValidate, addList, addTopology, addExplain, addSchema, addDoctor]) add(program);
 
+// Who reads only the first lines (`| head`) goes before the last one is written: an end, and no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

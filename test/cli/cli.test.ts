@@ -85,6 +85,12 @@ describe('what is right', () => {
     expect(stdout).toMatch(/^schedstat: (yes|no), /m);
   });
 
+  it('a reader who leaves early is not an error', () => {
+    const pipeline = `"${TSX}" "${join(ROOT, 'src/cli/main.ts')}" schema | head -c 1; echo " $PIPESTATUS"`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', pipeline], { encoding: 'utf8', cwd: folder, timeout: 60_000 });
+    expect({ stdout, stderr }).toEqual({ stdout: '{ 0\n', stderr: '' });
+  });
+
   it('help and version are not errors', () => {
     expect(vhostlab('--version')).toMatchObject({
       status: 0,
