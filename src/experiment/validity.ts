@@ -4,10 +4,7 @@ import type { PhaseResult, Validity } from './run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */
 const SENT_RATIO_MIN = 0.999;
-/**
- * Most of a core that may have been taken by others. Going idle and coming back belong to no thread and look like it: 1
- * to 2 % of a core that does it 20,000 times a second.
- */
+/** Most of a core that may have been taken by others. */
 const FOREIGN_RATIO_MAX = 0.03;
 /** Most that a phase may last beyond what was asked, as a share of that. */
 const OVERRUN_RATIO_MAX = 0.05;

@@ -15,9 +15,9 @@ function schedule(tid: number, runNs: number): ThreadSchedule {
 
 describe('core times', () => {
   it('reads what was idle, waiting for a disk included, and what was stolen, in ns', () => {
-    expect(parseCoreTimes(PROC_STAT)).toEqual([
-      { core: 0, idleNs: 40.07e9, stealNs: 4e7 },
-      { core: 1, idleNs: 50e9, stealNs: 7e7 },
+    expect(parseCoreTimes(PROC_STAT, (core) => (core === 0 ? 12 : null))).toEqual([
+      { core: 0, idleNs: 40.07e9, stealNs: 4e7, idleEntries: 12 },
+      { core: 1, idleNs: 50e9, stealNs: 7e7, idleEntries: null },
     ]);
   });
 
@@ -30,7 +30,9 @@ describe('core times', () => {
 });
 
 describe('use of a core', () => {
-  const core = (number: number, idleNs: number, stealNs = 0) => ({ core: number, idleNs, stealNs });
+  const core = (number: number, idleNs: number, stealNs = 0, idleEntries: number | null = null) => {
+    return { core: number, idleNs, stealNs, idleEntries };
+  };
   const before: CoreSample = {
     atNs: 0,
     cores: [core(0, 5e9), core(1, 7e9)],
@@ -57,10 +59,16 @@ describe('use of a core', () => {
   });
 
   it('believes no tick: what is not idle is busy, whatever was found running', () => {
-    const ticks = (user: number, idle: number) => parseCoreTimes(`cpu0 ${user} 0 0 ${idle} 0 0 0 0 0 0\n`);
+    const ticks = (user: number, idle: number) => parseCoreTimes(`cpu0 ${user} 0 0 ${idle} 0 0 0 0 0 0\n`, () => null);
     const start: CoreSample = { atNs: 0, cores: ticks(0, 0), threads: [schedule(10, 0)] };
     const end: CoreSample = { atNs: 2e9, cores: ticks(190, 100), threads: [schedule(10, 1e9)] };
     expect(coreUse(start, end, () => 0)[0]).toMatchObject({ busyNs: 1e9, foreignNs: 0 });
+  });
+
+  it('does not hold for foreign what a core takes to go idle and come back', () => {
+    const start: CoreSample = { atNs: 0, cores: [core(0, 0, 0, 1000)], threads: [schedule(10, 0)] };
+    const end: CoreSample = { atNs: 1e9, cores: [core(0, 4e8, 0, 11_000)], threads: [schedule(10, 5e8)] };
+    expect(coreUse(start, end, () => 0)[0]).toMatchObject({ busyNs: 6e8, foreignNs: 5e7 });
   });
 
   it('never reports less than no foreign use, although ticks are coarse', () => {
