@@ -18,6 +18,7 @@ import {
   tcpAck,
   tcpDstPort,
   tcpFlags,
+  tcpFlagsSpace,
   tcpHeaderBytes,
   tcpMssOption,
   tcpSeq,
@@ -207,7 +208,7 @@ export class TcpEndpoint {
       this.sender.sendSyn(c, nowNs);
       return TCP_TAKEN;
     }
-    const space = ip + ipv4TotalBytes(bytes, ip) - tcp - tcpHeaderBytes(bytes, tcp) + spaceOf(flags);
+    const space = ip + ipv4TotalBytes(bytes, ip) - tcp - tcpHeaderBytes(bytes, tcp) + tcpFlagsSpace(flags);
     this.sender.refuse(bytes, offset, tcp, space, port);
     return TCP_NO_SOCKET;
   }
@@ -242,7 +243,7 @@ export class TcpEndpoint {
     const seq = tcpSeq(bytes, tcp);
     const dataAt = tcp + tcpHeaderBytes(bytes, tcp);
     const dataBytes = end - dataAt;
-    const space = dataBytes + spaceOf(flags);
+    const space = dataBytes + tcpFlagsSpace(flags);
     const ahead = (seq - blocks.rcvNxt[c]) | 0;
     if (ahead >= RECEIVE_WINDOW_BYTES || ahead + space < 0 || (ahead < 0 && ahead + space === 0)) {
       if ((flags & TCP_RST) !== 0) return TCP_UNACCEPTABLE;
@@ -392,9 +393,4 @@ export class TcpEndpoint {
     this.blocks.open(c, state, port, iss);
     return c;
   }
-}
-
-/** SYN and FIN take a place in sequence space each. */
-function spaceOf(flags: number): number {
-  return ((flags & TCP_SYN) >> 1) + (flags & TCP_FIN);
 }

@@ -59,6 +59,11 @@ export function tcpFlags(bytes: Uint8Array, offset: number): number {
   return bytes[offset + TCP_FLAGS_BYTE];
 }
 
+/** What the flags take of sequence space: SYN and FIN a place each (RFC 9293 section 3.4). */
+export function tcpFlagsSpace(flags: number): number {
+  return ((flags & TCP_SYN) >> 1) + (flags & TCP_FIN);
+}
+
 /** Window field, unscaled. */
 export function tcpWindow(bytes: Uint8Array, offset: number): number {
   return readU16(bytes, offset + TCP_WINDOW_BYTE);
