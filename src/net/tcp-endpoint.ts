@@ -290,17 +290,19 @@ export class TcpEndpoint {
     return TCP_TAKEN;
   }
 
-  /** @returns false when it acknowledges what was never sent. */
+  /** @returns false when it acknowledges what was never sent, or, of a half-open connection, what is not its SYN. */
   private receiveAck(c: number, ack: number, seq: number, window: number, nowNs: number): boolean {
     const { blocks } = this;
-    if (((ack - blocks.max[c]) | 0) > 0) {
+    const tooMuch = ((ack - blocks.max[c]) | 0) > 0;
+    if (blocks.state[c] === TCP_SYN_RECEIVED) {
+      const acceptable = !tooMuch && ((ack - blocks.una[c]) | 0) > 0;
+      if (acceptable) this.establish(c, ack, seq, window, nowNs);
+      else this.sender.refuseAck(c, ack);
+      return acceptable;
+    }
+    if (tooMuch) {
       this.object(c, 0, nowNs);
       return false;
-    }
-    if (blocks.state[c] === TCP_SYN_RECEIVED) {
-      if (((ack - blocks.una[c]) | 0) <= 0) return false;
-      this.establish(c, ack, seq, window, nowNs);
-      return true;
     }
     blocks.grantNewer(c, window, seq, ack);
     this.advance(c, ack, nowNs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcpFlags, tcpMssOption, tcpSeq } from '../../src/net/tcp.ts';
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcpAck, tcpFlags, tcpMssOption, tcpSeq } from '../../src/net/tcp.ts';
 import { TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_TIME_WAIT } from '../../src/net/tcp-blocks.ts';
 import {
   TCP_DUPLICATE,
@@ -85,6 +85,27 @@ describe('opening (RFC 9293 section 3.5)', () => {
     bed.run(5000 * MS);
     // The first was ended for being idle.
     expect(bed.server.told).toEqual(['established', 'ended idle', 'established', 'ended idle']);
+  });
+
+  test('a half-open connection refuses an acknowledgement of what it never sent (RFC 9293 section 3.10.7.4)', () => {
+    const bed = new TcpBed();
+    bed.connect();
+    bed.run(2 * MS);
+    expect(bed.server.endpoint.stateOf(0)).toBe(TCP_SYN_RECEIVED);
+    const last = bed.sent.at(-1)!;
+    expect([last.from, flagsOf(last.frame)]).toEqual(['client', TCP_ACK]);
+    for (const by of [1, -1]) {
+      const forged = last.frame.slice();
+      forged[TCP + 11] += by;
+      bed.refresh(forged);
+      const before = bed.sent.length;
+      expect(bed.deliver(bed.server, forged)).toBe(TCP_UNACCEPTABLE);
+      const answers = bed.sent.slice(before).map(({ frame }) => [flagsOf(frame), tcpSeq(frame, TCP)]);
+      expect(answers).toEqual([[TCP_RST, tcpAck(forged, TCP)]]);
+    }
+    expect(bed.server.endpoint.stateOf(0)).toBe(TCP_SYN_RECEIVED);
+    expect(bed.deliver(bed.server, last.frame)).toBe(TCP_TAKEN);
+    expect(bed.server.told).toEqual(['established']);
   });
 
   test('the same addresses get another initial sequence number later', () => {
