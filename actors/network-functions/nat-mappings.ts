@@ -5,12 +5,15 @@
  *     word 0                                1                2                      3
  *     | inside address ^ (key * multiplier) | inside address | port << 8 | protocol | deadline, ms |
  *
+ * Bit 24 of word 2 is no part of the key: a FIN has come in for this mapping.
+ *
  * Outgoing and incoming packets of a mapping are handled by different vCPUs at the same time. Each entry has one
- * writer, the vCPU that owns its port; the others only read. A reader that meets an entry while it is given to another
- * endpoint could see halves of both, so the first word binds the other two: unless all three belong together the
- * mapping does not exist (Hyatt and Mann, "A Lockless Transposition-Table Implementation for Parallel Search", ICGA Journal 25(1),
- * 2002). That an entry written before its packet was sent is seen when the answer comes back follows from the rings in
- * between, whose indices are published and read by Atomics.
+ * writer, the vCPU that owns its port; the others only read, but for that bit, which they set by comparing and
+ * exchanging the whole word, so that it never goes to another endpoint than the one the FIN was for. A reader that
+ * meets an entry while it is given to another endpoint could see halves of both, so the first word binds the other two:
+ * unless all three belong together the mapping does not exist (Hyatt and Mann, "A Lockless Transposition-Table
+ * Implementation for Parallel Search", ICGA Journal 25(1), 2002). That an entry written before its packet was sent is
+ * seen when the answer comes back follows from the rings in between, whose indices are published and read by Atomics.
  */
 import type { Arena, Memory, Region } from '../../src/memory/arena.ts';
 import { portOfKey } from '../../src/net/endpoint-table.ts';
@@ -22,6 +25,8 @@ const KEY = 2;
 const DEADLINE = 3;
 /** Odd, so that two keys never give the same product. */
 const MULTIPLIER = 0x9e37_79b1;
+const FIN_CAME_IN = 1 << 24;
+const KEY_MASK = FIN_CAME_IN - 1;
 
 /** External endpoints: consecutive addresses, and a range of ports on each. */
 export interface ExternalPool {
@@ -41,6 +46,8 @@ export class NatMappings {
   /** The inside endpoint of the mapping last found. */
   insideAddress = 0;
   insidePort = 0;
+  private found = 0;
+  private foundKey = 0;
   private readonly words: Int32Array;
   private readonly pool: ExternalPool;
 
@@ -62,12 +69,29 @@ export class NatMappings {
     const words = this.words;
     const entry = (((address - firstAddress) | 0) * ports + offset) * ENTRY_WORDS;
     const inside = words[entry + ADDRESS];
-    const key = words[entry + KEY];
+    const key = words[entry + KEY] & KEY_MASK;
     if (words[entry + CHECK] !== (inside ^ Math.imul(key, MULTIPLIER)) || (key & 0xff) !== protocol) return false;
     if (((words[entry + DEADLINE] - nowMs) | 0) <= 0) return false;
     this.insideAddress = inside >>> 0;
     this.insidePort = portOfKey(key);
+    this.found = entry + KEY;
+    this.foundKey = key;
     return true;
+  }
+
+  /** Notes that a FIN has come in for the mapping last found. */
+  noteFin(): void {
+    Atomics.compareExchange(this.words, this.found, this.foundKey, this.foundKey | FIN_CAME_IN);
+  }
+
+  /** The owner's: whether one has come in since the mapping was made, or since `forgetFin`. */
+  finCameIn(index: number): boolean {
+    return (Atomics.load(this.words, index * ENTRY_WORDS + KEY) & FIN_CAME_IN) !== 0;
+  }
+
+  /** The owner's. */
+  forgetFin(index: number): void {
+    if (this.finCameIn(index)) Atomics.and(this.words, index * ENTRY_WORDS + KEY, KEY_MASK);
   }
 
   /** The owner's: binds external endpoint number `index` to an inside endpoint. */
@@ -101,6 +125,6 @@ export class NatMappings {
 
   /** Key of an entry's inside endpoint, 0 while it is bound to none. */
   keyOf(index: number): number {
-    return this.words[index * ENTRY_WORDS + KEY];
+    return this.words[index * ENTRY_WORDS + KEY] & KEY_MASK;
   }
 }

@@ -2,6 +2,7 @@ import { ENDPOINT_ABSENT, EndpointTable, portKey } from '../../src/net/endpoint-
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP } from '../../src/net/ipv4.ts';
 import type { ExternalPool, NatMappings } from './nat-mappings.ts';
 import { NO_FREE_PORT, NatPorts } from './nat-ports.ts';
+import { natTcpBegins, natTcpIsTransitory, natTcpMayClose, natTcpNote, natTcpNoteAfter } from './nat-tcp-note.ts';
 
 /** How long a mapping lives after its last outgoing packet, ms. */
 export interface NatTimeouts {
@@ -17,14 +18,6 @@ const ABSENT = ENDPOINT_ABSENT;
 const TCP = IP_PROTOCOL_TCP;
 const ICMP = IP_PROTOCOL_ICMP;
 
-const TCP_FIN_RST = 0x05;
-const TCP_SYN = 0x02;
-
-/* What is noted of a mapping: how far its TCP connection is, as far as its outgoing segments show it. */
-const OPENING = 0;
-const ESTABLISHED = 1;
-const CLOSING = 2;
-
 /* Entries looked at for expired mappings: with each new batch, with each new mapping, and when no port is free. */
 const SWEEP_BATCH = 4;
 const SWEEP_NEW = 2;
@@ -35,8 +28,10 @@ const SWEEP_EXHAUSTED = 64;
  * so that vCPUs never meet in choosing one.
  *
  * Mapping is endpoint-independent (RFC 4787 REQ-1): one inside endpoint is one external endpoint, whoever it talks to.
- * An inside address keeps to one external address (REQ-2, paired). No two mappings share a port (REQ-3), and an even
- * port gets an even one where there is one (REQ-4). Only outgoing packets keep a mapping alive (REQ-6).
+ * An inside address keeps to one external address (REQ-2, paired). No two mappings share a port (REQ-3, RFC 5382
+ * REQ-7), and an even port gets an even one where there is one (REQ-4). Only outgoing packets keep a mapping alive
+ * (REQ-6). A mapping lives on as long as one of its TCP connections may (RFC 5382 REQ-5): where that is not known,
+ * longer.
  */
 export class NatOwner {
   created = 0;
@@ -60,29 +55,36 @@ export class NatOwner {
 
   /**
    * The number of the external endpoint for an outgoing packet of an inside endpoint, whose mapping is made or lives on
-   * with it; NAT_EXHAUSTED when no port is free. `tcpFlags` is 0 for other protocols.
+   * with it; NAT_EXHAUSTED when no port is free. `remote` is whom a TCP segment goes to, as `natRemote` knows it; other
+   * protocols have neither that nor flags.
    */
-  map(address: number, port: number, protocol: number, tcpFlags: number, nowMs: number): number {
+  map(address: number, port: number, protocol: number, remote: number, tcpFlags: number, nowMs: number): number {
     if (nowMs !== this.batchMs) {
       this.batchMs = nowMs;
       this.sweep(SWEEP_BATCH, nowMs);
     }
     const key = portKey(port, protocol);
     const place = this.table.find(address, key);
-    if (place === ABSENT) return this.create(address, port, key, tcpFlags, nowMs);
+    if (place === ABSENT) return this.create(address, port, key, remote, tcpFlags, nowMs);
     const index = this.table.value(place);
     if (this.mappings.isExpired(index, nowMs)) {
       this.release(index);
-      return this.create(address, port, key, tcpFlags, nowMs);
+      return this.create(address, port, key, remote, tcpFlags, nowMs);
     }
     const before = this.table.note(place);
-    const state = protocol === TCP ? stateAfter(before, tcpFlags) : OPENING;
-    if (state !== before) this.table.setNote(place, state);
-    this.mappings.extend(index, (nowMs + this.lifeMs(protocol, state)) | 0);
+    const note = protocol === TCP ? this.noteAfter(index, before, remote, tcpFlags) : before;
+    if (note !== before) this.table.setNote(place, note);
+    this.mappings.extend(index, (nowMs + this.lifeMs(protocol, note)) | 0);
     return index;
   }
 
-  private create(address: number, port: number, key: number, tcpFlags: number, nowMs: number): number {
+  private noteAfter(index: number, note: number, remote: number, tcpFlags: number): number {
+    if (natTcpBegins(note, remote, tcpFlags)) this.mappings.forgetFin(index);
+    const finCameIn = natTcpMayClose(note, tcpFlags) && this.mappings.finCameIn(index);
+    return natTcpNoteAfter(note, remote, tcpFlags, finCameIn);
+  }
+
+  private create(address: number, port: number, key: number, remote: number, tcpFlags: number, nowMs: number): number {
     this.sweep(SWEEP_NEW, nowMs);
     const external = (address >>> 0) % this.pool.addresses;
     let index = this.ports.take(external, port);
@@ -92,9 +94,9 @@ export class NatOwner {
       if (index === NO_FREE_PORT) return NAT_EXHAUSTED;
     }
     const protocol = key & 0xff;
-    const state = protocol === TCP ? stateAfter(OPENING, tcpFlags) : OPENING;
-    this.mappings.bind(index, address | 0, key, (nowMs + this.lifeMs(protocol, state)) | 0);
-    this.table.add(address, key, index, state);
+    const note = protocol === TCP ? natTcpNote(remote, tcpFlags) : 0;
+    this.mappings.bind(index, address | 0, key, (nowMs + this.lifeMs(protocol, note)) | 0);
+    this.table.add(address, key, index, note);
     this.created++;
     return index;
   }
@@ -118,15 +120,9 @@ export class NatOwner {
     this.expired++;
   }
 
-  private lifeMs(protocol: number, state: number): number {
-    if (protocol === TCP) return state === ESTABLISHED ? this.timeouts.tcpEstablishedMs : this.timeouts.tcpTransitoryMs;
+  private lifeMs(protocol: number, note: number): number {
+    const { tcpTransitoryMs, tcpEstablishedMs } = this.timeouts;
+    if (protocol === TCP) return natTcpIsTransitory(note) ? tcpTransitoryMs : tcpEstablishedMs;
     return protocol === ICMP ? this.timeouts.icmpMs : this.timeouts.udpMs;
   }
-}
-
-/** RFC 5382 section 5: transitory until the first segment after the SYN, and again from FIN or RST to the next SYN. */
-function stateAfter(state: number, flags: number): number {
-  if ((flags & TCP_FIN_RST) !== 0) return CLOSING;
-  if ((flags & TCP_SYN) !== 0) return OPENING;
-  return state === CLOSING ? CLOSING : ESTABLISHED;
 }

@@ -14,7 +14,7 @@ import {
 } from '../../src/net/ipv4.ts';
 import { readU16 } from '../../src/net/network-order.ts';
 import { rewriteDestination, rewriteSource } from '../../src/net/rewrite.ts';
-import { TCP_FLAGS_BYTE, TCP_HEADER_MIN_BYTES } from '../../src/net/tcp.ts';
+import { TCP_FIN, TCP_HEADER_MIN_BYTES, tcpDstPort, tcpFlags } from '../../src/net/tcp.ts';
 import { UDP_HEADER_BYTES } from '../../src/net/udp.ts';
 import type { RoutingConfig } from './ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
@@ -23,6 +23,7 @@ import type { ExternalPool } from './nat-mappings.ts';
 import { NatMappings } from './nat-mappings.ts';
 import type { NatTimeouts } from './nat-owner.ts';
 import { NAT_EXHAUSTED, NatOwner } from './nat-owner.ts';
+import { natRemote } from './nat-tcp-note.ts';
 import type { NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
@@ -61,12 +62,18 @@ const EXPIRED = 1;
 const TCP = IP_PROTOCOL_TCP;
 const UDP = IP_PROTOCOL_UDP;
 const ICMP = IP_PROTOCOL_ICMP;
+const FIN = TCP_FIN;
 
 /**
- * Source NAT with port translation (NAPT) for TCP, UDP and ICMP echo, by RFC 4787, RFC 5382 and RFC 5508: packets to
- * the outside get an external endpoint for their source, packets from outside to such an endpoint the inside one back.
- * Filtering is endpoint-independent (RFC 4787 REQ-8), and inside hosts reach each other by their external endpoints
- * (REQ-9). Fragments and ICMP errors are not translated.
+ * Source NAT with port translation (NAPT) for TCP, UDP and ICMP echo: packets to the outside get an external endpoint
+ * for their source, packets from outside to such an endpoint the inside one back.
+ *
+ * Of RFC 4787 it meets REQ-1 to REQ-6 (see NatOwner), filters endpoint-independently (REQ-8), lets inside hosts reach
+ * each other by their external endpoints (REQ-9), has no ALGs (REQ-10) and is deterministic (REQ-11); of RFC 5382 REQ-1
+ * to REQ-3, REQ-5, REQ-7 and REQ-8; of RFC 5508 what concerns queries (REQ-1, REQ-2). It does not meet what concerns
+ * fragments (RFC 4787 REQ-14) and ICMP errors, of which it translates none and sends none (RFC 4787 REQ-13, RFC 5382
+ * REQ-9, RFC 5508 section 4): both are dropped and counted. An unasked SYN is dropped in silence for good, where
+ * RFC 5382 REQ-4 wants an error after six seconds. A RST from outside does not shorten a mapping's life.
  */
 export class Nat44 implements NetworkFunction {
   readonly name = 'nat44';
@@ -119,8 +126,10 @@ export class Nat44 implements NetworkFunction {
     const protocol = ipv4Protocol(bytes, ip);
     const l4 = ip + ipv4HeaderBytes(bytes, ip);
     const port = readU16(bytes, protocol === ICMP ? l4 + ICMP_ID_BYTE : l4);
-    const flags = protocol === TCP ? bytes[l4 + TCP_FLAGS_BYTE] : 0;
-    const index = owner.map(ipv4Src(bytes, ip), port, protocol, flags, nowMs);
+    const isTcp = protocol === TCP;
+    const remote = isTcp ? natRemote(ipv4Dst(bytes, ip), tcpDstPort(bytes, l4)) : 0;
+    const flags = isTcp ? tcpFlags(bytes, l4) : 0;
+    const index = owner.map(ipv4Src(bytes, ip), port, protocol, remote, flags, nowMs);
     this.counts[CREATED] = owner.created;
     this.counts[EXPIRED] = owner.expired;
     if (index === NAT_EXHAUSTED) return false;
@@ -137,6 +146,7 @@ export class Nat44 implements NetworkFunction {
     const port = readU16(bytes, protocol === ICMP ? l4 + ICMP_ID_BYTE : l4 + 2);
     const mappings = this.mappings;
     if (!mappings.find(ipv4Dst(bytes, ip), port, protocol, nowMs)) return false;
+    if (protocol === TCP && (tcpFlags(bytes, l4) & FIN) !== 0) mappings.noteFin();
     rewriteDestination(bytes, ip, mappings.insideAddress, mappings.insidePort);
     return true;
   }

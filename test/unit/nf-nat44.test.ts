@@ -135,7 +135,6 @@ describe('time', () => {
     ['ICMP', 60, { protocol: ICMP }],
     ['TCP being opened', 240, { protocol: TCP, flags: SYN }],
     ['TCP', 7440, { protocol: TCP, flags: ACK }],
-    ['TCP being closed', 240, { protocol: TCP, flags: FIN_ACK }],
     ['TCP after a reset', 240, { protocol: TCP, flags: RST }],
   ] as const)('a mapping of %s lives %d s after its last outgoing packet', (_, seconds, fields: PacketFields) => {
     const { inside, outside } = natOf();
@@ -152,21 +151,72 @@ describe('time', () => {
     expect(answered((10 + seconds) * S)).toBe('nf_no_mapping');
   });
 
-  test('a TCP connection is established by the segment after its SYN, and a SYN opens a closed one anew', () => {
+  /** How long the mapping of 10.0.0.9:1024 lives after `segments`, one a second: s after the last that went out. */
+  function lifeAfter(segments: readonly (readonly ['out' | 'back', number, (readonly [string, number])?])[]): number {
     const { inside, outside } = natOf();
-    const send = (flags: number, nowNs: number) => out({ protocol: TCP, flags }).through(inside, 0, nowNs);
-    const open = (nowNs: number) =>
-      back('192.0.2.64', 2000, { protocol: TCP }).through(outside, 1, nowNs) === 'out by 0';
+    let lastOut = 0;
+    segments.forEach(([way, flags, [peer, peerPort] = ['203.0.113.5', 53]], s) => {
+      const fields = { protocol: TCP, flags };
+      const packet =
+        way === 'out'
+          ? out({ ...fields, dst: peer, dstPort: peerPort })
+          : back('192.0.2.64', 2000, { ...fields, src: peer, srcPort: peerPort });
+      expect(packet.through(way === 'out' ? inside : outside, way === 'out' ? 0 : 1, s * S)).toMatch(/^out/);
+      if (way === 'out') lastOut = s;
+    });
+    const lives = (s: number): boolean =>
+      back('192.0.2.64', 2000, { protocol: TCP }).through(outside, 1, (lastOut + s) * S) === 'out by 0';
+    const life = [240, 7440].find((s) => !lives(s))!;
+    expect(lives(life - 1)).toBe(true);
+    return life;
+  }
+  const OPENED = [
+    ['out', SYN],
+    ['back', SYN | ACK],
+    ['out', ACK],
+  ] as const;
+  const CLOSED = [...OPENED, ['out', FIN_ACK], ['back', FIN_ACK], ['out', ACK]] as const;
+  const OTHER = ['198.51.100.1', 80] as const;
+
+  test.each([
+    ['is established by the segment after its SYN', 7440, OPENED],
+    ['stays established through a SYN that comes again', 7440, [...OPENED, ['out', SYN]]],
+    ['that the inside has closed is still open for the answer', 7440, [...OPENED, ['out', FIN_ACK], ['out', ACK]]],
+    ['that the outside has closed is still open for the rest', 7440, [...OPENED, ['back', FIN_ACK], ['out', ACK]]],
+    ['is closing when both have closed, the inside first', 240, CLOSED],
+    ['is closing when both have closed, the outside first', 240, [...OPENED, ['back', FIN_ACK], ['out', FIN_ACK]]],
+    ['stays so when its end is said again', 240, [...CLOSED, ['back', FIN_ACK], ['out', ACK]]],
+    ['is opened anew by a SYN', 240, [...CLOSED, ['out', SYN]]],
+    ['opened anew is established anew', 7440, [...CLOSED, ['out', SYN], ['out', ACK]]],
+    ['opened anew is half closed by one FIN', 7440, [...CLOSED, ['out', SYN], ['out', ACK], ['out', FIN_ACK]]],
+    ['ends with a reset from the inside', 240, [...OPENED, ['out', RST]]],
+    ['goes on when a reset was not believed', 7440, [...OPENED, ['out', RST], ['out', ACK]]],
+  ] as const)('a TCP connection %s (RFC 5382 REQ-5)', (_, life, segments) => expect(lifeAfter(segments)).toBe(life));
+
+  test.each([
+    ['the FINs of one', [...OPENED, ['out', ACK, OTHER], ...CLOSED.slice(3)]],
+    ['the reset of one', [...OPENED, ['out', ACK, OTHER], ['out', RST]]],
+    ['the SYN of another', [...OPENED, ['out', SYN, OTHER]]],
+    ['one that comes after another has closed', [...CLOSED, ['out', SYN, OTHER], ['out', ACK, OTHER]]],
+    ['half of one after another has closed', [...CLOSED, ['out', ACK, OTHER], ['out', FIN_ACK, OTHER]]],
+    ['one to another port of the same host', [...OPENED, ['out', ACK, ['203.0.113.5', 54]], ...CLOSED.slice(3)]],
+  ] as const)('connections that share a mapping are not cut short by %s', (_, segments) =>
+    expect(lifeAfter(segments)).toBe(7440),
+  );
+
+  test('the FIN of an earlier owner of an external port closes nothing of the next', () => {
+    const { inside, outside } = natOf({ pool: { firstAddress: 0xc000_0240, addresses: 1, firstPort: 2000, ports: 1 } });
+    const send = (flags: number, s: number, src?: string) =>
+      out({ protocol: TCP, flags, ...(src === undefined ? {} : { src }) }).through(inside, 0, s * S);
+    const fin = (s: number) => back('192.0.2.64', 2000, { protocol: TCP, flags: FIN_ACK }).through(outside, 1, s * S);
     send(SYN, 0);
-    send(ACK, 1 * S);
-    expect([open(7440 * S), open(7441 * S)]).toEqual([true, false]);
-    send(ACK, 2 * S);
-    send(FIN_ACK, 3 * S);
-    send(ACK, 4 * S);
-    expect([open(243 * S), open(244 * S)]).toEqual([true, false]);
-    send(SYN, 5 * S);
-    send(ACK, 6 * S);
-    expect(open(7445 * S)).toBe(true);
+    expect(fin(1)).toBe('out by 0');
+    expect(fin(240)).toBe('nf_no_mapping');
+    send(SYN, 241, '10.0.0.10');
+    send(ACK, 242, '10.0.0.10');
+    expect(send(FIN_ACK, 243, '10.0.0.10')).toBe('out by 1');
+    expect(fin(243 + 7439)).toBe('out by 0');
+    expect([...inside.counts]).toEqual([2, 1]);
   });
 
   test('ports of expired mappings are used again when none is free', () => {
