@@ -1,6 +1,6 @@
-import { IpForward } from '../actors/network-functions/ip-forward.ts';
-import { dropped } from '../actors/network-functions/network-function.ts';
-import type { NetworkFunctionFactory } from '../actors/network-functions/user-function.ts';
+import { IpForward } from 'vhostlab/ip-forward';
+import { dropped } from 'vhostlab/network-function';
+import type { NetworkFunctionFactory } from 'vhostlab/user-function';
 
 /** A policer: routes 20,000 frames a second on each vCPU, in bursts of up to 64, and drops what is above that. */
 const buildPolicer: NetworkFunctionFactory = (guest) => {

@@ -2,12 +2,22 @@
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type * as Esbuild from 'esbuild';
 import type { FunctionModule } from '../../actors/network-functions/user-function.ts';
 import { FunctionModuleError } from '../runtime/function-module.ts';
 
 /** Any file beside the source: only the source map's relative paths depend on it. */
 const BUNDLE_NAME = 'bundle.cjs';
+
+/** What a module may import of this program, wherever it lies itself. tsconfig.json says the same to editors. */
+const OWN_NAMES = {
+  vhostlab: fileURLToPath(new URL('../../actors/network-functions', import.meta.url)),
+  'vhostlab/net': fileURLToPath(new URL('../net', import.meta.url)),
+};
+const OWN_NAMES_HINT =
+  "What is this program's own is imported as vhostlab/ip-forward, vhostlab/net/ipv4 and so on: the names of the files in " +
+  'actors/network-functions and src/net.';
 
 /**
  * Bundles the TypeScript or JavaScript module at an absolute path with all it imports. @throws FunctionModuleError when
@@ -25,6 +35,7 @@ export function bundleFunctionModule(path: string): FunctionModule {
       absWorkingDir: folder,
       outfile: join(folder, BUNDLE_NAME),
       bundle: true,
+      alias: OWN_NAMES,
       platform: 'node',
       format: 'cjs',
       target: 'node20',
@@ -35,7 +46,9 @@ export function bundleFunctionModule(path: string): FunctionModule {
     });
     files = outputFiles;
   } catch (error) {
-    throw new FunctionModuleError(`it does not build: ${(error as Error).message}`);
+    const { message } = error as Error;
+    const hint = message.includes('Could not resolve') ? `\n${OWN_NAMES_HINT}` : '';
+    throw new FunctionModuleError(`it does not build: ${message}${hint}`);
   }
   const textOf = (ending: string): string => files.find((file) => file.path.endsWith(ending))?.text ?? '';
   return { path, code: textOf(BUNDLE_NAME), sourceMap: textOf('.map') };
