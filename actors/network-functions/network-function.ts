@@ -26,7 +26,7 @@ export interface NetworkFunction {
    * @returns the index of the vNIC to send it out by, `dropped(i)` for reason i, or CONSUMED.
    */
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number;
-  /** What happened that a person should read, oldest first. */
+  /** What happened that a person should read, oldest first: a line each, or a message and the stack below it. */
   report?(): readonly string[];
 }
 

@@ -125,6 +125,6 @@ export class UserFunction implements NetworkFunction, FunctionTimers {
 
   report(): readonly string[] {
     const own = this.inner.report?.() ?? [];
-    return this.firstException === null ? own : [...own, ...this.firstException.split('\n')];
+    return this.firstException === null ? own : [...own, this.firstException];
   }
 }

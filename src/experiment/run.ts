@@ -271,11 +271,18 @@ interface FinishedRun extends PassedTraffic {
   readonly final: Snapshot;
 }
 
-/** What network functions have to say, of those that have. */
+/** What network functions have to say, of those that have. What one vCPU throws all throw: each place is told once. */
 async function functionReports(host: Host): Promise<FunctionReport[]> {
   const reports: FunctionReport[] = [];
+  const stacks = new Set<string>();
   for (const { name, spec } of threadsThere(host).flatMap(({ actors }) => actors)) {
-    const lines = spec.kind === 'vcpu' ? await host.report(name) : [];
+    const lines: string[] = [];
+    for (const text of spec.kind === 'vcpu' ? await host.report(name) : []) {
+      const [stack] = /\n {4}at [^]*$/.exec(text) ?? [];
+      if (stack !== undefined && stacks.has(stack)) continue;
+      if (stack !== undefined) stacks.add(stack);
+      lines.push(...text.split('\n'));
+    }
     if (lines.length > 0) reports.push({ actor: name, lines });
   }
   return reports;

@@ -125,9 +125,11 @@ function nameOf(drop: unknown): unknown {
   return typeof drop === 'object' && drop !== null ? (drop as Partial<DropReason>).name : undefined;
 }
 
-/** Message and stack, with places in the bundle replaced by those in the sources. */
+/** Message and stack, a line each, with places in the bundle replaced by those in the sources. */
 function describeException(error: unknown, { path, sourceMap }: FunctionModule): string {
-  if (!(error instanceof Error) || error.stack === undefined) return String(error);
+  if (!(error instanceof Error) || error.stack === undefined) {
+    return `${String(error)}\n    at ${path}, in a line that only an Error would tell`;
+  }
   const map = new SourceMap(JSON.parse(sourceMap) as SourceMapPayload);
   const lines = error.stack.split('\n').map((line) => {
     const at = line.indexOf(`${path}:`);
