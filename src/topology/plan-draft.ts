@@ -109,14 +109,14 @@ export class PlanDraft {
     return arena;
   }
 
-  /** The scenario's settings for a thread or an actor. */
-  settings(kind: NamedKind, name: string): Omit<ThreadSpec, 'match'> {
-    return threadSettings(this.placement, kind, name);
+  /** The scenario's settings for a thread or an actor; `vm` is the one it works for. */
+  settings(kind: NamedKind, name: string, vm: string | null): Omit<ThreadSpec, 'match'> {
+    return threadSettings(this.placement, kind, name, vm);
   }
 
   /** A thread; `named` is what the scenario calls its kind. */
   thread(name: string, kind: ThreadKind, named: NamedKind, seat: CpuSeat, vm: string | null = null): DraftThread {
-    const settings = this.settings(named, name);
+    const settings = this.settings(named, name, vm);
     const thread: DraftThread = {
       name,
       kind,
@@ -150,7 +150,8 @@ export class PlanDraft {
     buffers: readonly string[],
   ): DraftActor {
     const seat = { cpu: null, cpus: shared.seat.cpus };
-    const thread = this.settings(named, name).own ? this.thread(name, ownKind, named, seat) : shared;
+    const { own } = this.settings(named, name, shared.vm);
+    const thread = own ? this.thread(name, ownKind, named, seat, shared.vm) : shared;
     return this.actorOn(thread, name, buffers);
   }
 

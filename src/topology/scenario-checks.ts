@@ -339,9 +339,13 @@ function checkCores({ placement: { cores } }: Scenario): Fault[] {
 }
 
 function checkThread(scenario: Scenario, match: string): Fault[] {
-  const known = [...THREAD_KINDS, ...actorNames(scenario)];
+  const vms = scenario.vms.map(({ name }) => name);
+  const threads = actorNames(scenario);
+  const known = [...THREAD_KINDS, ...vms, ...threads];
   if (known.includes(match) || isHardwareThread(match)) return [];
-  const allowed = [...known, 'hardware0…'].join(', ');
+  const allowed =
+    `a kind (${THREAD_KINDS.join(', ')}), a VM (${vms.join(', ')}), ` +
+    `or a thread in these modes (${[...threads, 'hardware0…'].join(', ')})`;
   const sentence = `no thread "${match}", allowed: ${allowed}${didYouMean(match, known)}`;
   return [{ path: ['placement', 'threads', match], at: 'key', sentence }];
 }

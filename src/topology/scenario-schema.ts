@@ -269,8 +269,9 @@ const placementSchema = z.strictObject({
     )
     .prefault({})
     .describe(
-      `Changes by kind (${THREAD_KINDS.join(', ')}) or by name (br0, tap0, eth0, generator-eth0, sink-eth0, ` +
-        'vhost-vnic0, vm0/vcpu0, vm0/vmm, softirq0, hardware0); `own` gives a component a thread of its own.',
+      `Changes by kind (${THREAD_KINDS.join(', ')}), over them by VM (vm0: its vCPUs, its VMM, and what moves the ` +
+        'frames of its vNICs, whatever their mode), and over these by name (br0, tap0, eth0, generator-eth0, ' +
+        'sink-eth0, vhost-vnic0, vm0/vcpu0, vm0/vmm, softirq0, hardware0); `own` gives a component a thread of its own.',
     ),
 });
 

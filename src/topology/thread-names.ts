@@ -68,14 +68,23 @@ export function isHardwareThread(name: string): boolean {
   return /^hardware\d+$/.test(name);
 }
 
-/** What the scenario says about one thread: settings of its kind, and over them those of its name. */
-export function threadSettings(placement: PlacementSpec, kind: ThreadKind, name: string): Omit<ThreadSpec, 'match'> {
-  const ofKind = placement.threads.find(({ match }) => match === kind);
-  const ofName = placement.threads.find(({ match }) => match === name);
+/**
+ * What the scenario says about one thread: settings of its kind, over them those of the VM it works for, and over these
+ * those of its name. A VM has its vCPUs, its VMM, and whatever moves the frames of its vNICs in their mode.
+ */
+export function threadSettings(
+  placement: PlacementSpec,
+  kind: ThreadKind,
+  name: string,
+  vm: string | null,
+): Omit<ThreadSpec, 'match'> {
+  const [ofName, ofVm, ofKind] = [name, vm, kind].map((wanted) =>
+    placement.threads.find(({ match }) => match === wanted),
+  );
   return {
-    own: (ofName?.own ?? false) || (ofKind?.own ?? false),
-    core: ofName?.core ?? ofKind?.core ?? null,
-    policy: ofName?.policy ?? ofKind?.policy ?? null,
-    nice: ofName?.nice ?? ofKind?.nice ?? null,
+    own: [ofName, ofVm, ofKind].some((settings) => settings?.own === true),
+    core: ofName?.core ?? ofVm?.core ?? ofKind?.core ?? null,
+    policy: ofName?.policy ?? ofVm?.policy ?? ofKind?.policy ?? null,
+    nice: ofName?.nice ?? ofVm?.nice ?? ofKind?.nice ?? null,
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { buildPlan } from '../../src/topology/build-plan.ts';
 import { COST_PROFILES } from '../../src/topology/cost-profiles.ts';
 import { loadScenario, parseScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
 import { portLoads, streamRatesFps } from '../../src/topology/stream-rates.ts';
@@ -146,11 +147,41 @@ describe('threads', () => {
     const threads =
       '{ bridge: own, vhost: { core: 1, nice: 5 }, vhost-vnic1: { core: 2, policy: fifo }, softirq0: { core: 0 } }';
     const { placement } = parse(`placement: { threads: ${threads} }\n`);
-    expect(threadSettings(placement, 'bridge', 'br1')).toEqual({ own: true, core: null, policy: null, nice: null });
-    expect(threadSettings(placement, 'vhost', 'vhost-vnic0')).toEqual({ own: false, core: 1, policy: null, nice: 5 });
-    expect(threadSettings(placement, 'vhost', 'vhost-vnic1')).toEqual({ own: false, core: 2, policy: 'fifo', nice: 5 });
-    expect(threadSettings(placement, 'tap', 'tap0').own).toBe(false);
+    expect(threadSettings(placement, 'bridge', 'br1', null)).toEqual({
+      own: true,
+      core: null,
+      policy: null,
+      nice: null,
+    });
+    expect(threadSettings(placement, 'vhost', 'vhost-vnic0', null)).toEqual({
+      own: false,
+      core: 1,
+      policy: null,
+      nice: 5,
+    });
+    expect(threadSettings(placement, 'vhost', 'vhost-vnic1', null)).toEqual({
+      own: false,
+      core: 2,
+      policy: 'fifo',
+      nice: 5,
+    });
+    expect(threadSettings(placement, 'tap', 'tap0', null).own).toBe(false);
   });
+
+  it.each(['vhost', 'vhost-feedback', 'accelerated', 'direct', 'qemu', 'emulated'])(
+    'of a VM are placed by its name, whatever moves its frames in mode %s',
+    (mode) => {
+      const overrides = ['0', '1'].map((nic) => `vms.vm0.nics.${nic}.mode=${mode}`);
+      const placement =
+        'placement: { threads: { vhost: { core: 4 }, vm0: { core: 2, nice: 3 }, vm0/vmm: { core: 3 } } }';
+      const { threads } = buildPlan(parseScenario(`${placement}\n`, 'x.yaml', { overrides }));
+      const coresOf = (vm: string | null) => threads.filter((each) => each.vm === vm).map(({ core }) => core);
+      const owned = threads.filter(({ vm }) => vm === 'vm0');
+      expect(owned.length).toBeGreaterThan(1);
+      for (const { name, core } of owned) expect(core, name).toBe(name === 'vm0/vmm' ? 3 : 2);
+      expect(coresOf(null).every((core) => core === null)).toBe(true);
+    },
+  );
 });
 
 describe('shipped scenarios', () => {

@@ -177,7 +177,7 @@ describe('names that refer to each other', () => {
       'x.yaml:2:55: found 4, allowed: 1 to 2 (vcpus: 2), since a driver uses no more (virtnet_probe)',
     ]);
     expect(problems('placement: { threads: { vhost-vnc0: own } }\n')[0]).toMatch(
-      /^x\.yaml:1:25: no thread "vhost-vnc0", allowed: .*; did you mean "vhost-vnic0"\?$/,
+      /^x\.yaml:1:25: no thread "vhost-vnc0", allowed: a kind \(.*\), a VM \(vm0\), or .*; did you mean "vhost-vnic0"\?$/,
     );
   });
 });
