@@ -3,8 +3,12 @@ import { ENDPOINT_ABSENT, EndpointTable } from '../../src/net/endpoint-table.ts'
 const ABSENT = ENDPOINT_ABSENT;
 export const NO_CONNECTION = -1;
 
-/* Places looked at for idle connections: with each new batch, with each new connection, and when the table is full. */
+/*
+ * Places looked at for idle connections: with each new batch, the same while somebody waits for connections to end,
+ * with each new connection, and when the table is full.
+ */
 const SWEEP_BATCH = 4;
+const SWEEP_WATCHED = 64;
 const SWEEP_NEW = 2;
 const SWEEP_FULL = 64;
 
@@ -12,18 +16,21 @@ const SWEEP_FULL = 64;
 export class ConnectionTable {
   created = 0;
   expired = 0;
+  /** Connections there are, by backend: those that have been idle too long count until they are found. */
+  readonly live: Int32Array;
   private readonly table: EndpointTable;
   private readonly idleMs: number;
   private swept = 0;
 
-  constructor(capacity: number, idleMs: number) {
+  constructor(capacity: number, idleMs: number, backends: number) {
+    this.live = new Int32Array(backends);
     this.table = new EndpointTable(capacity);
     this.idleMs = idleMs;
   }
 
-  /** Once a batch: lets a few connections go that have been idle too long. */
-  beginBatch(nowMs: number): void {
-    this.sweep(SWEEP_BATCH, nowMs);
+  /** Once a batch: lets a few connections go that have been idle too long, and more while `watched`. */
+  beginBatch(nowMs: number, watched: boolean): void {
+    this.sweep(watched ? SWEEP_WATCHED : SWEEP_BATCH, nowMs);
   }
 
   /** The backend of a connection, which lives on with it, or NO_CONNECTION. */
@@ -44,7 +51,15 @@ export class ConnectionTable {
     this.sweep(table.count === table.capacity ? SWEEP_FULL : SWEEP_NEW, nowMs);
     if (table.add(address, key, backend, (nowMs + this.idleMs) | 0) === ABSENT) return false;
     this.created++;
+    this.live[backend]++;
     return true;
+  }
+
+  /** Forgets a connection that is there. */
+  remove(address: number, key: number): void {
+    const place = this.table.find(address, key);
+    this.live[this.table.value(place)]--;
+    this.table.remove(place);
   }
 
   private sweep(places: number, nowMs: number): void {
@@ -62,6 +77,7 @@ export class ConnectionTable {
   }
 
   private release(place: number): void {
+    this.live[this.table.value(place)]--;
     this.table.remove(place);
     this.expired++;
   }

@@ -32,13 +32,26 @@ export interface LoadBalancerConfig extends RoutingConfig {
   /** Connections that each vCPU remembers, and for how long after their last packet. */
   readonly connections: number;
   readonly idleMs: number;
-  /** Guest memory where the control plane says which backends take no new connections. */
+  /** Guest memory where the control plane says what each backend takes; one for all vCPUs. */
   readonly states: Region;
+  /** Guest memory where this vCPU says how far it has followed that, and how many connections it remembers. */
+  readonly accounts: Region;
 }
 
-/* The words of `states`: how often they were changed, then one for each backend, not zero while it is drained. */
+/* The words of `states`: how often they were changed, then one for each backend. */
 export const BACKEND_CHANGES_WORD = 0;
 export const FIRST_BACKEND_WORD = 1;
+
+/** In rotation. */
+export const BACKEND_IN = 0;
+/** Keeps the connections it has and takes no new ones. */
+export const BACKEND_DRAINED = 1;
+/** Takes nothing: what is left of its connections is chosen a backend for anew, packet by packet as they come. */
+export const BACKEND_OUT = 2;
+
+/* The words of `accounts`: which change was followed, then connections by backend, kept while any backend is drained. */
+export const FOLLOWED_WORD = 0;
+export const FIRST_CONNECTIONS_WORD = 1;
 
 const FIRST = IP_FORWARD_DROPS.length;
 export const LOAD_BALANCER_DROPS = [
@@ -51,23 +64,30 @@ const FRAGMENT = dropped(FIRST);
 const L4_HEADER_ERROR = dropped(FIRST + 1);
 const NO_BACKEND = dropped(FIRST + 2);
 const ACCEPTED = IPV4_ACCEPTED;
+const DRAINED = BACKEND_DRAINED;
+const OUT = BACKEND_OUT;
 
 const CREATED = 0;
 const EXPIRED = 1;
 const UNTRACKED = 2;
-const TO_FIRST_BACKEND = 3;
+const MOVED = 3;
+const TO_FIRST_BACKEND = 4;
 
-/** What it counts: connections, new packets that found no room in the table, and packets to each backend. */
+/**
+ * What it counts: connections, new packets that found no room in the table, connections whose backend was taken out,
+ * and packets to each backend.
+ */
 export function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly string[] {
   const toBackends = backends.map((_, i) => `nf_to_backend${i}`);
-  return ['nf_connections_created', 'nf_connections_expired', 'nf_connections_untracked', ...toBackends];
+  const of = ['created', 'expired', 'untracked', 'moved'].map((what) => `nf_connections_${what}`);
+  return [...of, ...toBackends];
 }
 
 /**
  * An application delivery controller at layer 4. What clients send to the virtual endpoint goes to a backend, its
  * destination rewritten; what a backend's endpoint answers leaves with the virtual one as its source. A new connection
  * gets its backend by consistent hashing, so that any instance would choose the same one, and keeps it by its entry in
- * the connection table while backends come and go (Maglev, NSDI '16, section 3.2). Answers need no table, so it does
+ * the connection table while backends come and are drained (Maglev, NSDI '16, section 3.2). Answers need no table, so it does
  * not matter which vCPU they come to.
  */
 export class LoadBalancer implements NetworkFunction {
@@ -84,7 +104,10 @@ export class LoadBalancer implements NetworkFunction {
   private readonly maglev: MaglevTable;
   private readonly connections: ConnectionTable;
   private readonly states: Int32Array;
-  private readonly drained: Int32Array;
+  private readonly accounts: Int32Array;
+  /** What `states` said when it was followed last, by backend. */
+  private readonly stateOf: Int32Array;
+  private draining = false;
   private changesSeen = -1;
   private batchNs = -1;
 
@@ -97,9 +120,10 @@ export class LoadBalancer implements NetworkFunction {
     this.backendOf = new EndpointTable(backends.length);
     backends.forEach(({ address, port }, i) => this.backendOf.add(address, endpointKey(port), i, 0));
     this.maglev = new MaglevTable(backends);
-    this.connections = new ConnectionTable(config.connections, config.idleMs);
+    this.connections = new ConnectionTable(config.connections, config.idleMs, backends.length);
     this.states = memory.words(config.states);
-    this.drained = new Int32Array(backends.length);
+    this.accounts = memory.words(config.accounts);
+    this.stateOf = new Int32Array(backends.length);
     this.events = loadBalancerEvents(config);
     this.counts = new Float64Array(this.events.length);
   }
@@ -118,13 +142,30 @@ export class LoadBalancer implements NetworkFunction {
   /** Looks whether the control plane has changed the backends. */
   private beginBatch(nowNs: number): void {
     this.batchNs = nowNs;
-    this.connections.beginBatch((nowNs * 1e-6) | 0);
-    const { states, drained } = this;
-    const changes = Atomics.load(states, BACKEND_CHANGES_WORD);
-    if (changes === this.changesSeen) return;
+    this.connections.beginBatch((nowNs * 1e-6) | 0, this.draining);
+    const changes = Atomics.load(this.states, BACKEND_CHANGES_WORD);
+    if (changes !== this.changesSeen) this.follow(changes);
+    else if (this.draining) this.publishConnections();
+  }
+
+  private follow(changes: number): void {
+    const { states, stateOf } = this;
     this.changesSeen = changes;
-    for (let i = 0; i < drained.length; i++) drained[i] = Atomics.load(states, FIRST_BACKEND_WORD + i);
-    this.maglev.fill(drained);
+    this.draining = false;
+    for (let i = 0; i < stateOf.length; i++) {
+      stateOf[i] = Atomics.load(states, FIRST_BACKEND_WORD + i);
+      if (stateOf[i] === DRAINED) this.draining = true;
+    }
+    this.maglev.fill(stateOf);
+    this.publishConnections();
+    // Last: who sees that the change was followed sees the connections of then.
+    Atomics.store(this.accounts, FOLLOWED_WORD, changes);
+  }
+
+  private publishConnections(): void {
+    const { accounts } = this;
+    const { live } = this.connections;
+    for (let i = 0; i < live.length; i++) Atomics.store(accounts, FIRST_CONNECTIONS_WORD + i, live[i]);
   }
 
   /** Rewrites the end that is to be rewritten, if any. @returns IPV4_ACCEPTED, or the answer that drops the frame. */
@@ -153,6 +194,11 @@ export class LoadBalancer implements NetworkFunction {
   private choose(address: number, key: number, nowMs: number): number {
     const { connections, counts } = this;
     let backend = connections.find(address, key, nowMs);
+    if (backend !== NO_CONNECTION && this.stateOf[backend] === OUT) {
+      connections.remove(address, key);
+      counts[MOVED]++;
+      backend = NO_CONNECTION;
+    }
     if (backend === NO_CONNECTION) {
       backend = this.maglev.lookup(hashEndpoint(address, key));
       // A full table leaves the connection to consistent hashing alone.

@@ -68,6 +68,10 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
     rx_kicks: 'notifications that receive buffers were posted; each is a VM exit',
     tx_kicks: 'notifications that frames wait to be sent; each is a VM exit',
     tx_lock_contended: 'transmissions that met another vCPU at the queue lock',
+    nf_connections_created: 'connections that a load balancer chose a backend for and remembered',
+    nf_connections_expired: 'connections that a load balancer forgot, idle for longer than idleTimeout',
+    nf_connections_untracked: 'packets that found no room in its table, and went by consistent hashing alone',
+    nf_connections_moved: 'connections whose backend was taken out of rotation, so that another was chosen',
   },
 };
 

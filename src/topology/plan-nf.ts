@@ -2,7 +2,7 @@
 import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
-import { FIRST_BACKEND_WORD } from '../../actors/network-functions/load-balancer.ts';
+import { FIRST_BACKEND_WORD, FIRST_CONNECTIONS_WORD } from '../../actors/network-functions/load-balancer.ts';
 import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
@@ -90,18 +90,22 @@ function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
   }));
 }
 
-/** Each vCPU remembers the connections of its own clients; which backends are drained they all read at one place. */
+/** Each vCPU remembers the connections of its own clients; what backends take they all read at one place. */
 function planLoadBalancers(memory: Arena, vm: VmSpec, nf: LoadBalancerSpec): LoadBalancerConfig[] {
-  const config: LoadBalancerConfig = {
+  const backends = nf.backends.length;
+  const config: Omit<LoadBalancerConfig, 'accounts'> = {
     kind: 'load-balancer',
     ...routingOf(vm),
     virtual: parseEndpoint(nf.virtual),
     backends: nf.backends.map(({ endpoint, weight }) => ({ ...parseEndpoint(endpoint), weight })),
     connections: nf.connections,
     idleMs: nf.idleNs / 1e6,
-    states: memory.reserve((FIRST_BACKEND_WORD + nf.backends.length) * 4),
+    states: memory.reserve((FIRST_BACKEND_WORD + backends) * 4),
   };
-  return Array.from({ length: vm.vcpus }, () => config);
+  return Array.from({ length: vm.vcpus }, () => ({
+    ...config,
+    accounts: memory.reserve((FIRST_CONNECTIONS_WORD + backends) * 4),
+  }));
 }
 
 /** The external endpoints that a NAT's scenario gives it. */

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import {
   BACKEND_CHANGES_WORD,
+  BACKEND_DRAINED,
+  BACKEND_IN,
+  BACKEND_OUT,
+  FIRST_CONNECTIONS_WORD,
+  FOLLOWED_WORD,
   FIRST_BACKEND_WORD,
   LoadBalancer,
 } from '../../actors/network-functions/load-balancer.ts';
@@ -14,8 +19,9 @@ const S = 1e9;
 const BACKENDS = ['192.0.2.11:8080', '192.0.2.12:8080', '192.0.2.13:9090'];
 
 class Bed {
-  readonly memory = new Memory('the test', [['guest', new SharedArrayBuffer(128)]]);
+  readonly memory = new Memory('the test', [['guest', new SharedArrayBuffer(256)]]);
   readonly states = { buffer: 'guest', offsetBytes: 0, bytes: 128 };
+  readonly accounts = { buffer: 'guest', offsetBytes: 128, bytes: 128 };
   private now = 0;
   readonly lb: LoadBalancer;
   private readonly connections: number;
@@ -34,13 +40,30 @@ class Bed {
       connections: this.connections,
       idleMs: 60_000,
       states: this.states,
+      accounts: this.accounts,
     });
   }
 
   drain(...drained: number[]): void {
+    this.set(drained, BACKEND_DRAINED);
+  }
+
+  takeOut(...out: number[]): void {
+    this.set(out, BACKEND_OUT);
+  }
+
+  private set(backends: readonly number[], state: number): void {
     const words = this.memory.words(this.states);
-    BACKENDS.forEach((_, i) => (words[FIRST_BACKEND_WORD + i] = drained.includes(i) ? 1 : 0));
+    BACKENDS.forEach((_, i) => (words[FIRST_BACKEND_WORD + i] = backends.includes(i) ? state : BACKEND_IN));
     words[BACKEND_CHANGES_WORD]++;
+  }
+
+  /** What it says of itself: the change it has followed, and its connections by backend. */
+  account(): { followed: boolean; connections: number[] } {
+    const words = this.memory.words(this.accounts);
+    const changes = this.memory.words(this.states)[BACKEND_CHANGES_WORD];
+    const connections = BACKENDS.map((_, i) => words[FIRST_CONNECTIONS_WORD + i]);
+    return { followed: words[FOLLOWED_WORD] === changes, connections };
   }
 
   /** Where a client's packet goes, each in a batch of its own. */
@@ -111,6 +134,37 @@ describe('connections', () => {
     bed.drain();
     expect(clients.map((port) => bed.goesTo(port, { src: '10.0.0.78' }))).toContain(BACKENDS[0]);
     expect(clients.map((port) => bed.goesTo(port, { src: '10.0.0.77' }))).toEqual(fresh);
+  });
+
+  test('of a backend that is taken out are chosen anew, once each, and the others stay where they are', () => {
+    const bed = new Bed();
+    const before = clients.map((port) => bed.goesTo(port));
+    bed.takeOut(0);
+    const after = clients.map((port) => bed.goesTo(port));
+    expect(after).not.toContain(BACKENDS[0]);
+    const others = before.map((_, i) => i).filter((i) => before[i] !== BACKENDS[0]);
+    expect(others.map((i) => after[i])).toEqual(others.map((i) => before[i]));
+    const moved = bed.lb.counts[bed.lb.events.indexOf('nf_connections_moved')];
+    expect(moved).toBe(1000 - others.length);
+    bed.takeOut();
+    expect(clients.map((port) => bed.goesTo(port))).toEqual(after);
+    expect(bed.lb.counts[bed.lb.events.indexOf('nf_connections_moved')]).toBe(moved);
+  });
+
+  test('are told by backend while one is drained, until the last has been idle too long', () => {
+    const bed = new Bed();
+    const to = clients.map((port) => bed.goesTo(port));
+    const counted = (among: readonly string[]) => BACKENDS.map((each) => among.filter((to) => to === each).length);
+    bed.drain(0);
+    expect(bed.account().followed).toBe(false);
+    bed.goesTo(clients[0]);
+    expect(bed.account()).toEqual({ followed: true, connections: counted(to) });
+    // Those of the others go on; every packet is a batch.
+    for (let round = 0; round < 3; round++) {
+      bed.pass(25 * S);
+      clients.forEach((port, i) => to[i] !== BACKENDS[0] && bed.goesTo(port));
+    }
+    expect(bed.account().connections).toEqual(counted(to.filter((each) => each !== BACKENDS[0])));
   });
 
   test('are forgotten when idle, and then chosen anew', () => {
