@@ -87,8 +87,8 @@ export function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly s
  * An application delivery controller at layer 4. What clients send to the virtual endpoint goes to a backend, its
  * destination rewritten; what a backend's endpoint answers leaves with the virtual one as its source. A new connection
  * gets its backend by consistent hashing, so that any instance would choose the same one, and keeps it by its entry in
- * the connection table while backends come and are drained (Maglev, NSDI '16, section 3.2). Answers need no table, so it does
- * not matter which vCPU they come to.
+ * the connection table while backends come and are drained (Maglev, NSDI '16, section 3.2). Answers need no table, so
+ * it does not matter which vCPU they come to.
  */
 export class LoadBalancer implements NetworkFunction {
   readonly name = 'load-balancer';

@@ -6,7 +6,7 @@ import type { Host } from '../runtime/host.ts';
 import type { ActorPlan } from '../runtime/plan.ts';
 
 /** Most of the run's time a guest may take to bring its vNICs up: some hundreds of register accesses take far less. */
-const READY_NS_MAX = 5e9;
+export const READY_NS_MAX = 5e9;
 const POLL_NS = 2e6;
 /** Lines of each report that go into the message. */
 const REPORT_LINES_MAX = 12;
@@ -38,6 +38,14 @@ export async function waitUntilReady(
     if (passedNs > READY_NS_MAX) throw new Error(await describeFailure(host, down));
     await host.advance(POLL_NS, interrupted);
   }
+}
+
+/** Whether every vNIC of a VM that is there is up. */
+export function isVmUp(host: Host, vm: string): boolean {
+  const own = host.plan.threads.filter((thread) => thread.vm === vm).flatMap(({ actors }) => actors);
+  return guestNics(host)
+    .filter(({ vcpu }) => own.some(({ name }) => name === vcpu))
+    .every(({ published }) => Atomics.load(host.memory.words(published), UP_WORD) !== 0);
 }
 
 function guestNics(host: Host): GuestNicState[] {

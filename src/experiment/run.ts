@@ -17,13 +17,13 @@ import type { PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { requestedConnections } from './connection-result.ts';
 import { CoreWatch } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { drainBackends } from './drain.ts';
 import { evaluateExpectations } from './expectations.ts';
 import { takeLedger } from './ledger.ts';
 import { passTime, whenAborted } from './pacing.ts';
 import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
 import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
 import { Autoscaler } from './provisioning/autoscaler.ts';
+import { BackendRotation } from './provisioning/backend-rotation.ts';
 import { Provisioner } from './provisioning/provisioner.ts';
 import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from './run-heading.ts';
@@ -96,6 +96,7 @@ class Traffic {
   private readonly samples: IntervalRecord[] = [];
   private readonly phases: SampledPhase[] = [];
   private readonly watch: CoreWatch | null;
+  private readonly rotation: BackendRotation;
   private readonly provisioner: Provisioner;
   private latest: Snapshot;
 
@@ -104,7 +105,8 @@ class Traffic {
     this.host = host;
     this.options = options;
     this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
-    this.provisioner = new Provisioner(host, host.nowNs());
+    this.rotation = new BackendRotation(host);
+    this.provisioner = new Provisioner(host, this.rotation, scenario.vms, host.nowNs());
     this.latest = takeSnapshot(host);
   }
 
@@ -112,6 +114,7 @@ class Traffic {
     const { host, scenario, options } = this;
     const { warmupNs, settleNs, phases } = scenario.run;
     this.openStream();
+    this.rotation.publish();
     try {
       this.ticks.next(WARM_UP);
       await this.warmUp(phases, warmupNs);
@@ -211,7 +214,7 @@ class Traffic {
     // First: stopping a guest takes its threads a while, in which the last phase's load would fill its queues.
     makeOffer(host, offerOf(scenario, spec));
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
-    drainBackends(host, spec.drainedBackends);
+    this.rotation.drain(spec.drainedBackends);
     if (host.kind === 'threads') collectGarbage();
     await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;

@@ -146,18 +146,19 @@ function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint)
 
 function provisioningLines(events: RunResult['provisioning'], width: number, paint: Paint): string[] {
   if (events.length === 0) return [];
-  const rows = events.map(({ vm, order, cause, orderedNs, tookNs, droppedFrames }): Cell[] => {
+  const rows = events.map(({ vm, order, cause, orderedNs, tookNs, drain, droppedFrames }): Cell[] => {
     const until = order === 'add' ? 'to its first frame' : 'to its end';
     return [
       `${order} ${vm}`,
       `at ${formatSeconds(orderedNs)}`,
       tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
       until,
-      droppedFrames === 0 ? 'lost nothing' : `lost ${formatAmount(droppedFrames)}`,
+      droppedFrames === 0 ? 'nothing lost in it' : `${formatAmount(droppedFrames)} lost in it`,
+      drain === null ? '' : `drained in ${formatTime(drain.tookNs)}, ${drain.connectionsLeft} connections moved`,
       cause,
     ];
   });
-  return tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT, LEFT], rows, width, paint);
+  return tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT, LEFT, LEFT], rows, width, paint);
 }
 
 function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {

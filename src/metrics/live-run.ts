@@ -29,6 +29,11 @@ export interface ProvisioningEvent {
   readonly tookNs: number | null;
   /** The run's clock at that moment, or at the run's end. */
   readonly doneAtNs: number;
+  /**
+   * Of a removed VM that load balancers sent to: how long its connections were waited for, and how many were left then
+   * and moved to other backends. Null for every other.
+   */
+  readonly drain: { readonly tookNs: number; readonly connectionsLeft: number } | null;
   /** Frames dropped by the VM's own threads and taps meanwhile. */
   readonly droppedFrames: number;
 }

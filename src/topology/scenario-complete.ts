@@ -202,6 +202,7 @@ function completeVms(vms: readonly ParsedVm[], host: HostParts, modulePath: File
       name: vm.name,
       host: homeOf(vm, host).name,
       present: vm.present,
+      drainNs: vm.drainTime,
       vcpus: vm.vcpus,
       memoryBytes: vm.memory,
       nics,

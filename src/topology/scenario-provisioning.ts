@@ -30,8 +30,10 @@ const MOVING_MODES: readonly VnicMode[] = ['vhost', 'vhost-feedback', 'accelerat
 const timelineSchema = z
   .strictObject({
     at: duration().describe('Time after the first phase has begun, each phase with its run-in of 500 ms.'),
-    add: componentName().describe('VM to start: threads, devices, bridge port or classification rule.').optional(),
-    remove: componentName().describe('VM to end: cut off, drained, its threads gone.').optional(),
+    add: componentName()
+      .describe('VM to start: threads, devices, bridge port or classification rule; then backends into rotation.')
+      .optional(),
+    remove: componentName().describe('VM to end: backends drained, cut off, emptied, its threads gone.').optional(),
   })
   .refine(({ add, remove }) => (add === undefined) !== (remove === undefined), {
     error: () => 'one of add and remove',
@@ -56,12 +58,21 @@ const autoscaleSchema = z.strictObject({
   cooldown: duration().prefault('3s').describe('Least time between two orders. Default 3s.'),
 });
 
-/** Key of a VM. */
+/* Keys of a VM. */
+
 export const presence = () =>
   z
     .boolean()
     .prefault(true)
     .describe('Whether it is there when the run begins; run.timeline or run.autoscale may add it. Default true.');
+
+export const drainTime = () =>
+  duration()
+    .prefault('1s')
+    .describe(
+      'When it is to leave: the longest that connections which load balancers gave it are waited for, before they are ' +
+        'moved to other backends. They end by being idle for idleTimeout. Default 1s.',
+    );
 
 /** Keys of `run`. */
 export const provisioningKeys = {

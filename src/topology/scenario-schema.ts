@@ -10,7 +10,7 @@ import { trafficConnections } from './scenario-connections.ts';
 import { expectationSchema } from './scenario-expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './scenario-host-schema.ts';
 import { nfSchema } from './scenario-nf-schema.ts';
-import { presence } from './scenario-provisioning.ts';
+import { drainTime, presence } from './scenario-provisioning.ts';
 import { runSchema } from './scenario-run-schema.ts';
 import {
   accelerationSchema,
@@ -174,6 +174,7 @@ const vmSchema = z.strictObject({
   name: componentName().describe('Name, such as vm0.'),
   host: hostName(),
   present: presence(),
+  drainTime: drainTime(),
   vcpus: integer(1, VCPUS_MAX).prefault(2).describe('Virtual CPUs, a thread each. Default 2.'),
   memory: sizeOr('auto').prefault('auto').describe('Guest memory. Default auto: what its queues and buffers need.'),
   nics: z

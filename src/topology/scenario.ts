@@ -95,6 +95,8 @@ export interface VmSpec {
   readonly host: string;
   /** Whether it is there when the run begins. */
   readonly present: boolean;
+  /** Longest that load balancers' connections to it are waited for when it is to leave. */
+  readonly drainNs: number;
   readonly vcpus: number;
   readonly memoryBytes: number | 'auto';
   readonly nics: readonly VnicSpec[];

@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { takeLedger } from '../../src/experiment/ledger.ts';
+import { BackendRotation } from '../../src/experiment/provisioning/backend-rotation.ts';
 import { addVm, removeVm } from '../../src/experiment/provisioning/procedures.ts';
 import type { Procedure } from '../../src/experiment/provisioning/procedures.ts';
 import { waitUntilReady } from '../../src/experiment/readiness.ts';
@@ -11,6 +13,7 @@ import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
 
 const MS = 1e6;
+const SECOND_VM = fileURLToPath(new URL('../support/second-vm.yaml', import.meta.url));
 
 function threadNames(): string[] {
   return readdirSync('/proc/self/task').flatMap((tid) => {
@@ -24,7 +27,7 @@ function threadNames(): string[] {
 
 it.each(['vhost', 'accelerated', 'direct'])('a VM with %s vNICs comes and goes on real threads', async (mode) => {
   const overrides = ['vnic2', 'vnic3'].map((nic) => `vms.vm1.nics.${nic}.mode=${mode}`);
-  const host = await ThreadHost.create(buildPlan(loadScenario('scale-out', { overrides })));
+  const host = await ThreadHost.create(buildPlan(loadScenario(SECOND_VM, { overrides })));
   const carryOut = async (procedure: Procedure): Promise<void> => {
     for await (const waitNs of procedure) await host.advance(waitNs);
   };
@@ -42,13 +45,13 @@ it.each(['vhost', 'accelerated', 'direct'])('a VM with %s vNICs comes and goes o
     expect(threadNames()).not.toContain('vm1/vcpu0');
     for (let round = 1; round <= 2; round++) {
       const before = delivered();
-      await carryOut(addVm(host, 'vm1'));
+      await carryOut(addVm(host, 'vm1', new BackendRotation(host)));
       // On a busy machine the guest takes its time to come up.
       for (let waited = 0; waited < 100 && delivered() === before; waited++) await host.advance(50 * MS);
       expect(delivered(), `round ${round}`).toBeGreaterThan(before);
       expect(threadNames()).toContain('vm1/vcpu0');
 
-      await carryOut(removeVm(host, 'vm1'));
+      await carryOut(removeVm(host, 'vm1', new BackendRotation(host), 0));
       expect(threadNames()).not.toContain('vm1/vcpu0');
       const usedAtEnd = used();
       await host.advance(100 * MS);

@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { takeLedger } from '../../src/experiment/ledger.ts';
+import { BackendRotation } from '../../src/experiment/provisioning/backend-rotation.ts';
 import { addVm, removeVm } from '../../src/experiment/provisioning/procedures.ts';
 import type { Procedure } from '../../src/experiment/provisioning/procedures.ts';
 import { waitUntilReady } from '../../src/experiment/readiness.ts';
@@ -11,6 +13,7 @@ import { loadScenario } from '../../src/topology/scenario-file.ts';
 import type { VnicMode } from '../../src/topology/scenario.ts';
 
 const MS = 1e6;
+const SECOND_VM = fileURLToPath(new URL('../support/second-vm.yaml', import.meta.url));
 const hosts: VirtualHost[] = [];
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.stop();
@@ -18,7 +21,7 @@ afterEach(async () => {
 
 async function readyHost(mode: VnicMode, seed = 1): Promise<VirtualHost> {
   const overrides = ['vnic2', 'vnic3'].map((nic) => `vms.vm1.nics.${nic}.mode=${mode}`);
-  const host = new VirtualHost(buildPlan(loadScenario('scale-out', { overrides })), { seed });
+  const host = new VirtualHost(buildPlan(loadScenario(SECOND_VM, { overrides })), { seed });
   hosts.push(host);
   await host.start();
   await waitUntilReady(host);
@@ -61,7 +64,7 @@ describe.each<MovingMode>(['vhost', 'vhost-feedback', 'accelerated', 'direct'])(
     expect(delivered()).toBe(0);
     expect(counter(host, 'vm1/vcpu0', 'tx_packets')).toBe(0);
     for (let round = 1; round <= 3; round++) {
-      await carryOut(host, addVm(host, 'vm1'));
+      await carryOut(host, addVm(host, 'vm1', new BackendRotation(host)));
       expect((await takeLedger(host)).faults, `round ${round}, added`).toEqual([]);
       await host.advance(50 * MS);
       const carried = delivered();
@@ -69,7 +72,7 @@ describe.each<MovingMode>(['vhost', 'vhost-feedback', 'accelerated', 'direct'])(
       expect(delivered() - carried, `round ${round}`).toBeGreaterThan(190);
       expect((await takeLedger(host)).faults, `round ${round}, there`).toEqual([]);
 
-      await carryOut(host, removeVm(host, 'vm1'));
+      await carryOut(host, removeVm(host, 'vm1', new BackendRotation(host), 0));
       expect((await takeLedger(host)).faults, `round ${round}, removed`).toEqual([]);
       await host.advance(2 * MS);
       const atEnd = delivered();
@@ -89,11 +92,11 @@ describe.each<MovingMode>(['vhost', 'vhost-feedback', 'accelerated', 'direct'])(
     const went = WENT_WITH_IT[mode].map(() => 0);
     for (let seed = 1; seed <= 4; seed++) {
       const host = await readyHost(mode, seed);
-      await carryOut(host, addVm(host, 'vm1'));
+      await carryOut(host, addVm(host, 'vm1', new BackendRotation(host)));
       await host.advance(50 * MS);
       setRates(host, [0, 600_000, 0]);
       await host.advance((10 + seed) * MS);
-      await carryOut(host, removeVm(host, 'vm1'));
+      await carryOut(host, removeVm(host, 'vm1', new BackendRotation(host), 0));
       expect((await takeLedger(host)).faults, `seed ${seed}`).toEqual([]);
       stopTraffic(host);
       await host.advance(100 * MS);
@@ -113,20 +116,20 @@ describe('memory of a VM', () => {
     const stray = { rx: { region: host.plan.guests[1].depot, cells: 1 } };
     const refused = /hardware0 was given no access to memory "guest:vm1"/;
     await expect(host.attach('sink-eth0', 0, stray)).rejects.toThrow(refused);
-    await carryOut(host, addVm(host, 'vm1'));
+    await carryOut(host, addVm(host, 'vm1', new BackendRotation(host)));
     await host.advance(50 * MS);
     expect(counter(host, 'eth0', 'rx_to_guest')).toBeGreaterThan(0);
-    await carryOut(host, removeVm(host, 'vm1'));
+    await carryOut(host, removeVm(host, 'vm1', new BackendRotation(host), 0));
     await expect(host.attach('sink-eth0', 0, stray)).rejects.toThrow(refused);
   });
 
   it('is as new when the VM comes again', async () => {
     const host = await readyHost('vhost');
-    await carryOut(host, addVm(host, 'vm1'));
+    await carryOut(host, addVm(host, 'vm1', new BackendRotation(host)));
     await host.advance(50 * MS);
     const used = new Uint8Array(host.memory.buffer('vmm:vm1'));
     expect(used.some((byte) => byte !== 0)).toBe(true);
-    await carryOut(host, removeVm(host, 'vm1'));
+    await carryOut(host, removeVm(host, 'vm1', new BackendRotation(host), 0));
     expect(used.some((byte) => byte !== 0)).toBe(false);
   });
 

@@ -3,16 +3,22 @@
  * is to pass before it goes on, so that whoever drives the run goes on driving it.
  */
 import type { BridgePortLink } from '../../../actors/bridge.ts';
+import { BACKEND_IN } from '../../../actors/network-functions/load-balancer.ts';
 import type { SoftirqBacklogLink } from '../../../actors/softirq-links.ts';
 import type { TapReaderLink } from '../../../actors/tap.ts';
 import { ringDepth } from '../../memory/id-ring.ts';
 import type { RingRef } from '../../memory/id-ring.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { ActorSpec, Attachment, Plan } from '../../runtime/plan.ts';
+import { READY_NS_MAX, isVmUp } from '../readiness.ts';
+import type { BackendRotation } from './backend-rotation.ts';
+import { drainVm } from './drain.ts';
+import type { Drain } from './drain.ts';
 
-export type Procedure = AsyncGenerator<number, void, void>;
+/** Ends with the drain of a VM that load balancers sent to, when it went; with null otherwise. */
+export type Procedure = AsyncGenerator<number, Drain | null, void>;
 
-/** Between two looks at rings that are to run empty. */
+/** Between two looks at rings that are to run empty, or a guest that is to come up. */
 const LOOK_NS = 1e6;
 /** A VM gets this long to forward what its tap still holds; the rest goes with it. */
 const DRAIN_NS_MAX = 20e6;
@@ -35,25 +41,35 @@ function jointsOf(plan: Plan, vm: string): Joint[] {
 
 /**
  * Threads first, then tap, backlog and hardware queues, the bridge port last, as `brctl addif` comes after the tap is
- * open. The guest boots meanwhile: frames that come before it is up are lost where they would be lost there.
+ * open. The guest boots meanwhile: frames that come before it is up are lost where they would be lost there. When it is
+ * up load balancers put its backends into rotation, as they do when a health check succeeds; a guest that does not come
+ * up stays out of it.
  */
-export async function* addVm(host: Host, vm: string): Procedure {
+export async function* addVm(host: Host, vm: string, rotation: BackendRotation): Procedure {
   await host.startVm(vm);
+  // The VM may be a load balancer itself, and knows nothing yet.
+  rotation.publish();
   const joints = jointsOf(host.plan, vm);
   const inOrder = [
     ...joints.filter(({ kind }) => kind !== 'bridge'),
     ...joints.filter(({ kind }) => kind === 'bridge'),
   ];
   for (const { actor, port, link } of inOrder) await host.attach(actor, port, link);
-  yield* [];
+  const startNs = host.nowNs();
+  while (host.nowNs() - startNs < READY_NS_MAX && !isVmUp(host, vm)) yield LOOK_NS;
+  if (isVmUp(host, vm)) rotation.setVm(vm, BACKEND_IN);
+  return null;
 }
 
 /**
- * Cut off from its tap first, so that only what it holds remains; then a little time to forward that; then its vCPUs
- * stop, the hardware gives up its queues and the window on its memory, and its threads end. The way out stays until
- * what it sent has passed: a bridge port that is removed sooner would leave frames behind (br_del_if flushes them).
+ * Load balancers first drain it, no longer than `drainNsMax`, and take it out of rotation, so that connections are
+ * moved only where they did not end in time. Then it is cut off from its tap, so that only what it holds remains; then
+ * a little time to forward that; then its vCPUs stop, the hardware gives up its queues and the window on its memory,
+ * and its threads end. The way out stays until what it sent has passed: a bridge port that is removed sooner would
+ * leave frames behind (br_del_if flushes them).
  */
-export async function* removeVm(host: Host, vm: string): Procedure {
+export async function* removeVm(host: Host, vm: string, rotation: BackendRotation, drainNsMax: number): Procedure {
+  const drain = rotation.sendsTo(vm) ? yield* drainVm(host, vm, rotation, drainNsMax) : null;
   const joints = jointsOf(host.plan, vm);
   const detach = async (...kinds: readonly ActorSpec['kind'][]): Promise<void> => {
     for (const { actor, kind, port } of joints) if (kinds.includes(kind)) await host.detach(actor, port);
@@ -68,6 +84,7 @@ export async function* removeVm(host: Host, vm: string): Procedure {
   await host.endVm(vm);
   while (holds(waysOut(joints))) yield LOOK_NS;
   await detach('softirq', 'bridge');
+  return drain;
 }
 
 /**

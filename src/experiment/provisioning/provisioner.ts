@@ -2,8 +2,10 @@ import { Subject } from 'rxjs';
 import type { ProvisioningEvent } from '../../metrics/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { ActorPlan } from '../../runtime/plan.ts';
-import type { ProvisioningOrder, TimelineSpec } from '../../topology/scenario.ts';
+import type { ProvisioningOrder, TimelineSpec, VmSpec } from '../../topology/scenario.ts';
 import type { Errands } from '../pacing.ts';
+import type { BackendRotation } from './backend-rotation.ts';
+import type { Drain } from './drain.ts';
 import { addVm, removeVm } from './procedures.ts';
 import type { Procedure } from './procedures.ts';
 
@@ -23,10 +25,12 @@ interface OpenOrder {
 
 /**
  * Carries orders to VMs out, one after the other, in step with the run's clock: at fixed times, and whenever `order` is
- * called. An added VM is then watched until it has forwarded a frame.
+ * called. An added VM is watched until it has forwarded a frame.
  */
 export class Provisioner implements Errands {
   private readonly host: Host;
+  private readonly rotation: BackendRotation;
+  private readonly drainNs: ReadonlyMap<string, number>;
   private readonly startNs: number;
   private timeline: readonly TimelineSpec[] = [];
   private timelineStartNs = 0;
@@ -41,8 +45,15 @@ export class Provisioner implements Errands {
   readonly results: ProvisioningEvent[] = [];
 
   /** @param startNs the run's clock when traffic begins. */
-  constructor(host: Host, startNs: number) {
+  constructor(
+    host: Host,
+    rotation: BackendRotation,
+    vms: readonly Pick<VmSpec, 'name' | 'drainNs'>[],
+    startNs: number,
+  ) {
     this.host = host;
+    this.rotation = rotation;
+    this.drainNs = new Map(vms.map(({ name, drainNs }) => [name, drainNs]));
     this.startNs = startNs;
   }
 
@@ -71,7 +82,7 @@ export class Provisioner implements Errands {
   /** What has not been done by the end of the run is reported as it is. */
   close(): void {
     for (const open of [...this.watched, ...(this.current === null ? [] : [this.current.open]), ...this.queue]) {
-      this.report(open, null);
+      this.report(open, null, null);
     }
     this.done.complete();
   }
@@ -99,8 +110,7 @@ export class Provisioner implements Errands {
       if (this.current === null) {
         const open = this.queue.shift();
         if (open === undefined) break;
-        const procedure = open.order === 'add' ? addVm(this.host, open.vm) : removeVm(this.host, open.vm);
-        this.current = { open, procedure };
+        this.current = { open, procedure: this.begin(open) };
       }
       const { open, procedure } = this.current;
       const { value, done } = await procedure.next();
@@ -109,16 +119,22 @@ export class Provisioner implements Errands {
         return;
       }
       this.current = null;
-      if (open.order === 'add') this.watched.push(open);
-      else this.finishRemoval(open);
+      if (open.order === 'remove') this.finishRemoval(open, value);
     }
     this.wakeNs = -Infinity;
   }
 
-  private finishRemoval(open: OpenOrder): void {
+  private begin(open: OpenOrder): Procedure {
+    const { host, rotation } = this;
+    if (open.order === 'remove') return removeVm(host, open.vm, rotation, this.drainNs.get(open.vm) ?? 0);
+    this.watched.push(open);
+    return addVm(host, open.vm, rotation);
+  }
+
+  private finishRemoval(open: OpenOrder, drain: Drain | null): void {
     const unanswered = this.watched.findIndex(({ vm }) => vm === open.vm);
-    if (unanswered >= 0) this.report(this.watched.splice(unanswered, 1)[0], null);
-    this.report(open, this.host.nowNs() - open.atNs);
+    if (unanswered >= 0) this.report(this.watched.splice(unanswered, 1)[0], null, null);
+    this.report(open, this.host.nowNs() - open.atNs, drain);
   }
 
   private lookForFirstFrames(): void {
@@ -127,11 +143,12 @@ export class Provisioner implements Errands {
     for (const open of [...this.watched]) {
       if (this.countForwarded(open.vm) <= open.forwardedBefore) continue;
       this.watched.splice(this.watched.indexOf(open), 1);
-      this.report(open, nowNs - open.atNs);
+      this.report(open, nowNs - open.atNs, null);
     }
   }
 
-  private report({ vm, order, cause, atNs, droppedBefore }: OpenOrder, tookNs: number | null): void {
+  private report(open: OpenOrder, tookNs: number | null, drain: Drain | null): void {
+    const { vm, order, cause, atNs, droppedBefore } = open;
     const event: ProvisioningEvent = {
       vm,
       order,
@@ -139,6 +156,7 @@ export class Provisioner implements Errands {
       orderedNs: atNs - this.startNs,
       tookNs,
       doneAtNs: this.host.nowNs(),
+      drain,
       droppedFrames: this.countDropped(vm) - droppedBefore,
     };
     this.results.push(event);

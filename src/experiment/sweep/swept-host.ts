@@ -12,6 +12,7 @@ import { CoreWatch } from '../core-watch.ts';
 import { takeLedger } from '../ledger.ts';
 import { passTime, whenAborted } from '../pacing.ts';
 import { describePhase, requestedFps } from '../phase-result.ts';
+import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../readiness.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
 import { setRates, stopTraffic } from '../throttle.ts';
@@ -63,6 +64,7 @@ export class SweptHost {
     try {
       await host.start();
       await waitUntilReady(host, aborted, () => signal.aborted);
+      new BackendRotation(host).publish();
       await host.pause();
       return new SweptHost(variant, host);
     } catch (error) {
