@@ -6,11 +6,11 @@ import { NO_CONNECTION } from '../src/net/connection-table.ts';
 import { Deadlines } from '../src/net/deadlines.ts';
 import { ETHERTYPE_ARP, ETH_HEADER_BYTES, etherType, wireBytes } from '../src/net/ethernet.ts';
 import { REQUEST_MAGIC, RESPONSE_MAGIC, messageExchange, writeMessage } from '../src/net/exchange-message.ts';
-import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeWireBytes } from '../src/net/exchange-streams.ts';
+import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeRingBytes } from '../src/net/exchange-streams.ts';
 import { TcpEndpoint } from '../src/net/tcp-endpoint.ts';
 import { SEGMENT_GOOD, SEGMENT_NOT_TCP, segmentFault } from '../src/net/tcp-segment.ts';
 import type { TcpOutput } from '../src/net/tcp-sender.ts';
-import type { TcpUser } from '../src/net/tcp-user.ts';
+import type { TcpNeighbour, TcpUser } from '../src/net/tcp-user.ts';
 import {
   ENDED_CLOSED,
   ENDED_RESET,
@@ -77,6 +77,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
   private readonly throttleWords: Int32Array;
   private readonly throttleRate: Float64Array;
   private readonly endpoint: TcpEndpoint;
+  private readonly neighbour: TcpNeighbour;
   private readonly streams: ExchangeStreams;
   /** By connection: when it was due, which exchange it is, and whether its response has come and was right. */
   private readonly startedNs: Float64Array;
@@ -100,7 +101,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
   private nextPort = 0;
 
   constructor(memory: Memory, config: TrafficClientConfig) {
-    const { connectionsMax, requestBytes, responseBytes, tlsSecret } = config;
+    const { connectionsMax, requestBytes, responseBytes, tlsSecret, server } = config;
     const rows = connectionsMax + TIME_WAIT_CONNECTIONS;
     this.memory = memory;
     this.config = config;
@@ -110,6 +111,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
     this.lateness = new Histogram(memory, config.lateness);
     this.throttleWords = memory.words(config.throttle);
     this.throttleRate = memory.doubles(config.throttle);
+    this.neighbour = { macHigh: server.macHigh, macLow: server.macLow, networkPort: 0 };
     this.startedNs = new Float64Array(rows);
     this.exchange = new Uint32Array(rows);
     this.answered = new Uint8Array(rows);
@@ -124,7 +126,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
     this.endpoint = new TcpEndpoint(
       {
         connectionsMax: rows,
-        sendBytesMax: 2 ** Math.ceil(Math.log2(exchangeWireBytes(requestBytes, tlsSecret !== null))),
+        sendBytesMax: exchangeRingBytes(requestBytes, tlsSecret !== null),
         macs: [config],
         listenPort: 0,
         listenAddresses: [],
@@ -238,7 +240,7 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
       // Addresses first, so that as much time as can be passes before a port comes again.
       this.nextAddress = (this.nextAddress + 1) % addressCount;
       if (this.nextAddress === 0) this.nextPort = (this.nextPort + 1) % PORTS_COUNT;
-      const c = this.endpoint.connect(address, port, server.address, server.port, server, nowNs);
+      const c = this.endpoint.connect(address, port, server.address, server.port, this.neighbour, nowNs);
       if (c !== NO_CONNECTION) return c;
     }
   }

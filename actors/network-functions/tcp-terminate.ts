@@ -1,14 +1,11 @@
-import { ETHERTYPE_ARP, ETH_HEADER_BYTES, etherType } from '../../src/net/ethernet.ts';
 import { REQUEST_MAGIC, RESPONSE_MAGIC, messageExchange, writeMessage } from '../../src/net/exchange-message.ts';
-import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeWireBytes } from '../../src/net/exchange-streams.ts';
+import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeRingBytes } from '../../src/net/exchange-streams.ts';
 import { TcpEndpoint } from '../../src/net/tcp-endpoint.ts';
-import { SEGMENT_BAD_CHECKSUM, SEGMENT_GOOD, segmentFault } from '../../src/net/tcp-segment.ts';
 import type { TcpUser } from '../../src/net/tcp-user.ts';
-import { ENDED_CLOSED, ENDED_RESET, TCP_TAKEN } from '../../src/net/tcp-user.ts';
+import { ENDED_CLOSED, ENDED_RESET } from '../../src/net/tcp-user.ts';
 import type { GuestPort } from './ipv4-input.ts';
-import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
 import type { FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
-import { CONSUMED, dropped } from './network-function.ts';
+import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf } from './tcp-input.ts';
 
 export interface TcpTerminateConfig {
   readonly kind: 'tcp-terminate';
@@ -22,21 +19,6 @@ export interface TcpTerminateConfig {
   readonly tlsSecret: readonly number[] | null;
   readonly idleNs: number;
 }
-
-export const TCP_TERMINATE_DROPS = [
-  ...IPV4_INPUT_DROPS,
-  { name: 'nf_not_tcp', reason: 'not TCP, or a fragment' },
-  { name: 'nf_tcp_malformed', reason: 'TCP header malformed or truncated' },
-  { name: 'nf_tcp_bad_checksum', reason: 'TCP checksum wrong' },
-  { name: 'nf_tcp_out_of_order', reason: 'TCP segment beyond what is expected next' },
-  { name: 'nf_tcp_duplicate', reason: 'TCP segment that was there already' },
-  { name: 'nf_tcp_no_socket', reason: 'TCP segment of no connection (answered with RST)' },
-  { name: 'nf_tcp_table_full', reason: 'SYN for which the connection table had no room' },
-  { name: 'nf_tcp_unacceptable', reason: 'TCP segment that its connection cannot accept' },
-] as const;
-/** SEGMENT_ faults, and after them TCP_ verdicts, count from 1; the reasons for them follow each other above. */
-const SEGMENT_FIRST = IPV4_INPUT_DROPS.length - 1;
-const VERDICT_FIRST = SEGMENT_FIRST + SEGMENT_BAD_CHECKSUM;
 
 export const TCP_TERMINATE_EVENTS = [
   'tcp_accepted',
@@ -69,7 +51,7 @@ const RETRIES_MAX = 5;
  */
 export class TcpTerminate implements NetworkFunction, FunctionTimers, TcpUser {
   readonly name = 'tcp-terminate';
-  readonly drops = TCP_TERMINATE_DROPS;
+  readonly drops = TCP_INPUT_DROPS;
   readonly events = TCP_TERMINATE_EVENTS;
   readonly counts = new Float64Array(TCP_TERMINATE_EVENTS.length);
   readonly timers = this;
@@ -84,7 +66,7 @@ export class TcpTerminate implements NetworkFunction, FunctionTimers, TcpUser {
     this.endpoint = new TcpEndpoint(
       {
         connectionsMax,
-        sendBytesMax: 2 ** Math.ceil(Math.log2(exchangeWireBytes(responseBytes, tlsSecret !== null))),
+        sendBytesMax: exchangeRingBytes(responseBytes, tlsSecret !== null),
         macs: config.ports,
         listenPort: config.listenPort,
         listenAddresses: config.ports.map(({ address }) => address),
@@ -113,15 +95,11 @@ export class TcpTerminate implements NetworkFunction, FunctionTimers, TcpUser {
   }
 
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number {
-    // Neighbours tell everybody where they are; this function learns it from what they send.
-    if (etherType(bytes, offset) === ETHERTYPE_ARP) return CONSUMED;
-    const refusal = acceptIpv4(bytes, offset, length, this.config.ports[port]);
-    if (refusal !== IPV4_ACCEPTED) return refusal;
-    const fault = segmentFault(bytes, offset + ETH_HEADER_BYTES);
-    if (fault !== SEGMENT_GOOD) return dropped(SEGMENT_FIRST + fault);
+    const refusal = acceptSegment(bytes, offset, length, this.config.ports[port]);
+    if (refusal !== SEGMENT_ACCEPTED) return refusal;
     const verdict = this.endpoint.receive(bytes, offset, port, nowNs);
     this.count();
-    return verdict === TCP_TAKEN ? CONSUMED : dropped(VERDICT_FIRST + verdict);
+    return answerOf(verdict);
   }
 
   established(c: number): void {

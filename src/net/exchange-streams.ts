@@ -26,6 +26,11 @@ export function exchangeWireBytes(messageBytes: number, tls: boolean): number {
   return messageBytes + (tls ? TLS_OVERHEAD_BYTES : 0);
 }
 
+/** Bytes that a connection must be able to hold for one message: a power of two. */
+export function exchangeRingBytes(messageBytes: number, tls: boolean): number {
+  return 2 ** Math.ceil(Math.log2(exchangeWireBytes(messageBytes, tls)));
+}
+
 export class ExchangeStreams {
   /** Where `begin` reads the ends of a connection from, filled in by the caller. */
   readonly identity: ConnectionIdentity = {

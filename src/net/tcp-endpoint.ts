@@ -38,7 +38,7 @@ import {
   TCP_TIME_WAIT,
   TcpBlocks,
 } from './tcp-blocks.ts';
-import type { ConnectionIdentity, TcpEndpointConfig, TcpUser } from './tcp-user.ts';
+import type { ConnectionIdentity, TcpEndpointConfig, TcpNeighbour, TcpUser } from './tcp-user.ts';
 import {
   ENDED_CLOSED,
   ENDED_IDLE,
@@ -118,14 +118,14 @@ export class TcpEndpoint {
     localPort: number,
     remoteAddress: number,
     remotePort: number,
-    peer: { readonly macHigh: number; readonly macLow: number },
+    neighbour: TcpNeighbour,
     nowNs: number,
   ): number {
     if (this.table.find(localAddress, localPort, remoteAddress, remotePort) !== NO_CONNECTION) return NO_CONNECTION;
-    const c = this.open(localAddress, localPort, remoteAddress, remotePort, TCP_SYN_SENT, 0, nowNs);
+    const c = this.open(localAddress, localPort, remoteAddress, remotePort, TCP_SYN_SENT, neighbour.networkPort, nowNs);
     if (c === NO_CONNECTION) return c;
-    this.blocks.peerMacHigh[c] = peer.macHigh;
-    this.blocks.peerMacLow[c] = peer.macLow;
+    this.blocks.peerMacHigh[c] = neighbour.macHigh;
+    this.blocks.peerMacLow[c] = neighbour.macLow;
     this.sender.sendSyn(c, nowNs);
     return c;
   }

@@ -46,6 +46,13 @@ export interface TcpEndpointConfig extends TcpSenderConfig {
   readonly secret: number;
 }
 
+/** Whom the segments of a connection that is opened from here are sent to, and out of which network port. */
+export interface TcpNeighbour {
+  readonly macHigh: number;
+  readonly macLow: number;
+  readonly networkPort: number;
+}
+
 /** The two ends of a connection, filled in by the endpoint. */
 export interface ConnectionIdentity {
   clientAddress: number;

@@ -14,12 +14,9 @@ import type {
 } from '../../actors/network-functions/network-function.ts';
 import type { ServerConfig } from '../../actors/network-functions/server.ts';
 import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
+import { TCP_INPUT_DROPS } from '../../actors/network-functions/tcp-input.ts';
 import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
-import {
-  TCP_TERMINATE_DROPS,
-  TCP_TERMINATE_EVENTS,
-  TcpTerminate,
-} from '../../actors/network-functions/tcp-terminate.ts';
+import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
 import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
 import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
@@ -48,7 +45,7 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
     case 'load-balancer':
       return { drops: LOAD_BALANCER_DROPS, events: loadBalancerEvents(config) };
     case 'tcp-terminate':
-      return { drops: TCP_TERMINATE_DROPS, events: TCP_TERMINATE_EVENTS };
+      return { drops: TCP_INPUT_DROPS, events: TCP_TERMINATE_EVENTS };
     case 'module':
       return config.counters;
   }

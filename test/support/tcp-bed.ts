@@ -10,7 +10,7 @@ import type { TcpEndpointConfig, TcpUser } from '../../src/net/tcp-user.ts';
 export const CLIENT_ADDRESS = parseIpv4('10.0.0.10');
 export const SERVER_ADDRESS = parseIpv4('10.0.0.1');
 export const SERVER_PORT = 443;
-export const SERVER_MAC = { macHigh: 0x5254, macLow: 1 };
+export const SERVER_MAC = { macHigh: 0x5254, macLow: 1, networkPort: 0 };
 const CLIENT_MAC = { macHigh: 0x0200, macLow: 2 };
 
 const MS = 1e6;

@@ -61,7 +61,8 @@ describe('the vCPU', () => {
     const { macHigh, macLow, address } = g.bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
     const frames: Uint8Array[] = [];
     const client = new TcpEnd({ macs: [{ macHigh: 0x0200, macLow: 9 }] }, (frame) => frames.push(frame));
-    client.endpoint.connect(parseIpv4('198.18.0.10'), 5000, address, 443, { macHigh, macLow }, 0);
+    const neighbour = { macHigh, macLow, networkPort: 0 };
+    client.endpoint.connect(parseIpv4('198.18.0.10'), 5000, address, 443, neighbour, 0);
     return frames[0];
   };
   const flagsOf = (frame: Uint8Array): number =>

@@ -2,12 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { CONSUMED } from '../../actors/network-functions/network-function.ts';
 import type { FunctionContext } from '../../actors/network-functions/network-function.ts';
+import { TCP_INPUT_DROPS } from '../../actors/network-functions/tcp-input.ts';
 import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
-import {
-  TCP_TERMINATE_DROPS,
-  TCP_TERMINATE_EVENTS,
-  TcpTerminate,
-} from '../../actors/network-functions/tcp-terminate.ts';
+import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
 import type { ClientWireLink, TrafficClientConfig } from '../../actors/client-links.ts';
 import type { TrafficClient } from '../../actors/traffic-client.ts';
 import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE, CLIENT_WIRE_PORT } from '../../actors/client-links.ts';
@@ -73,7 +70,7 @@ class Bench {
   give(frame: Uint8Array): number {
     this.guest.set(frame, 0);
     const answer = this.server.process(this.guest, 0, frame.length, 0, this.nowNs);
-    if (answer !== CONSUMED) this.drops.push(TCP_TERMINATE_DROPS[-1 - answer].name);
+    if (answer !== CONSUMED) this.drops.push(TCP_INPUT_DROPS[-1 - answer].name);
     return answer;
   }
 
