@@ -1,16 +1,12 @@
 /** A client and a terminating server against each other, as on the two ends of one cable. */
 import { describe, expect, test } from 'vitest';
 import { CONSUMED } from '../../actors/network-functions/network-function.ts';
-import type { FunctionContext } from '../../actors/network-functions/network-function.ts';
-import { TCP_INPUT_DROPS } from '../../actors/network-functions/tcp-input.ts';
 import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
-import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
-import type { ClientWireLink, TrafficClientConfig } from '../../actors/client-links.ts';
-import type { TrafficClient } from '../../actors/traffic-client.ts';
-import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE, CLIENT_WIRE_PORT } from '../../actors/client-links.ts';
+import { TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
 import { bucketOf } from '../../src/memory/histogram.ts';
-import { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import { ActorBed, ethernet } from '../support/actor-bed.ts';
+import { CUT, ClientEnd, FAITHFUL, FunctionEnd, lossyCable } from '../support/connection-bed.ts';
+import type { Cable } from '../support/connection-bed.ts';
 
 const SCENARIO = `
 host: { costs: none }
@@ -23,87 +19,58 @@ vms:
 traffic:
   connections: [{ port: eth0, to: vnic0, max: 8, timeout: 8s }]
 `;
-const CLIENT = 'client-eth0';
 const MS = 1e6;
 
-/** What happens to a frame on the cable: null loses it. */
-type Cable = (frame: Uint8Array) => Uint8Array | null;
-const FAITHFUL: Cable = (frame) => frame;
-
 class Bench {
-  readonly bed: ActorBed;
-  readonly client: TrafficClient;
-  readonly server: TcpTerminate;
-  readonly drops: string[] = [];
+  readonly client: ClientEnd;
+  readonly server: FunctionEnd<TcpTerminate>;
   nowNs = 1e9;
   toServer: Cable = FAITHFUL;
   toClient: Cable = FAITHFUL;
-  private readonly fromClient: WireReceiver;
-  private readonly intoClient: WireSender;
-  private readonly guest = new Uint8Array(4096);
-  private sent: Uint8Array[] = [];
 
   constructor(overrides: readonly string[] = [], nf: Partial<TcpTerminateConfig> = {}) {
-    this.bed = new ActorBed(overrides, SCENARIO);
-    this.client = this.bed.create<TrafficClient>(CLIENT);
-    const { tx, rx } = this.bed.link<ClientWireLink>(CLIENT, CLIENT_WIRE_PORT);
-    this.fromClient = new WireReceiver(this.bed.memory, tx);
-    this.intoClient = new WireSender(this.bed.memory, rx);
-    const { spec } = this.bed.planOf('adc/vcpu0');
+    const bed = new ActorBed(overrides, SCENARIO);
+    this.client = new ClientEnd(bed);
+    const { spec } = bed.planOf('adc/vcpu0');
     if (spec.kind !== 'vcpu' || spec.nf.kind !== 'tcp-terminate') throw new Error('a terminating vCPU only');
-    const context: FunctionContext = {
-      bytes: this.guest,
-      frameBytesMax: 2048,
-      claim: () => 2048,
-      send: (at, lengthBytes) => this.sent.push(this.guest.slice(at, at + lengthBytes)),
-      release: () => undefined,
-    };
-    this.server = new TcpTerminate({ ...spec.nf, ...nf }, context);
+    const config = { ...spec.nf, ...nf };
+    this.server = new FunctionEnd((context) => new TcpTerminate(config, context));
   }
 
   offer(perSecond: number): void {
-    const { throttle } = this.bed.config<TrafficClientConfig>(CLIENT);
-    this.bed.memory.doubles(throttle)[CLIENT_RATE_DOUBLE] = perSecond;
-    this.bed.memory.words(throttle)[CLIENT_CHANGES_WORD]++;
+    this.client.offer(perSecond);
   }
 
   give(frame: Uint8Array): number {
-    this.guest.set(frame, 0);
-    const answer = this.server.process(this.guest, 0, frame.length, 0, this.nowNs);
-    if (answer !== CONSUMED) this.drops.push(TCP_INPUT_DROPS[-1 - answer].name);
-    return answer;
+    return this.server.give(frame, this.nowNs);
   }
 
   /** Lets time pass in steps of 100 us. */
   run(ms: number): this {
     for (let step = 0; step < 10 * ms; step++) {
       this.nowNs += MS / 10;
-      this.client.poll(64, this.nowNs);
-      for (let n = this.fromClient.readable(64); n > 0; n--) {
-        const at = this.fromClient.frameByte();
-        const frame = this.toServer(this.fromClient.bytes.slice(at, at + this.fromClient.frameBytes()));
-        this.fromClient.next();
+      for (const sent of this.client.poll(this.nowNs)) {
+        const frame = this.toServer(sent);
         if (frame !== null) this.give(frame);
       }
-      this.fromClient.release();
-      if (this.nowNs >= this.server.nextDeadlineNs) this.server.expire(this.nowNs);
-      for (const sent of this.sent.splice(0)) {
-        const frame = this.toClient(sent);
-        if (frame === null) continue;
-        this.intoClient.bytes.set(frame, this.intoClient.frameByte());
-        this.intoClient.send(frame.length, this.nowNs, 0);
+      for (const sent of this.server.turn(this.nowNs)) {
+        const frame = this.toClient(sent.frame);
+        if (frame !== null) this.client.give(frame, this.nowNs);
       }
-      this.intoClient.publish();
     }
     return this;
   }
 
   counts(): Record<string, number> {
-    return this.bed.counts(this.client);
+    return this.client.counts();
   }
 
   get served(): Record<string, number> {
-    return Object.fromEntries(TCP_TERMINATE_EVENTS.map((name, i) => [name, this.server.counts[i]]));
+    return this.server.events();
+  }
+
+  get drops(): readonly string[] {
+    return this.server.drops;
   }
 }
 
@@ -125,18 +92,12 @@ describe.each([
     });
     expect(b.served).toMatchObject({ tcp_accepted: 100, tcp_served: 100, tcp_closed: 100, tcp_resets: 0 });
     expect(b.drops).toEqual([]);
-    expect(b.server.nextDeadlineNs).toBe(Infinity);
+    expect(b.server.nf.nextDeadlineNs).toBe(Infinity);
   });
 
   test('one frame in five lost: what completes is right all the same', () => {
     const b = new Bench(overrides);
-    let state = 1;
-    const lossy: Cable = (frame) => {
-      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-      return state >>> 16 < 0x3333 ? null : frame;
-    };
-    b.toServer = lossy;
-    b.toClient = lossy;
+    b.toServer = b.toClient = lossyCable();
     b.offer(5);
     b.run(6000);
     const counts = b.counts();
@@ -150,9 +111,8 @@ describe.each([
     const b = new Bench(overrides);
     b.offer(100);
     b.run(11);
-    const { latency } = b.bed.config<TrafficClientConfig>(CLIENT);
     // Due at 10 ms; four steps of 100 us until the client has the server's FIN.
-    const counts = b.bed.memory.doubles(latency);
+    const counts = b.client.latency();
     expect(counts.reduce((sum, each) => sum + each, 0)).toBe(1);
     expect(counts[bucketOf(0.3 * MS)]).toBe(1);
   });
@@ -161,7 +121,7 @@ describe.each([
 describe('what goes wrong', () => {
   test('more than may be open: failed at once, and counted', () => {
     const b = new Bench();
-    b.toServer = () => null;
+    b.toServer = CUT;
     b.offer(1000);
     b.run(100.5);
     expect(b.counts()).toMatchObject({ connections_offered: 100, connections_started: 8, failed_limit: 92 });
@@ -169,7 +129,7 @@ describe('what goes wrong', () => {
 
   test('a server that never answers: failed after the timeout, its segments sent again before', () => {
     const b = new Bench();
-    b.toServer = () => null;
+    b.toServer = CUT;
     b.offer(50);
     b.run(100.5);
     b.offer(0);
@@ -219,7 +179,7 @@ describe('what goes wrong', () => {
 
   test('a table without room drops the SYN for a reason of its own', () => {
     const b = new Bench([], { connectionsMax: 2 });
-    b.toClient = () => null;
+    b.toClient = CUT;
     b.offer(1000);
     b.run(5.5);
     expect(b.drops).toEqual(['nf_tcp_table_full', 'nf_tcp_table_full', 'nf_tcp_table_full']);
