@@ -15,6 +15,8 @@ import type {
 import type { ServerConfig } from '../../actors/network-functions/server.ts';
 import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
 import { TCP_INPUT_DROPS } from '../../actors/network-functions/tcp-input.ts';
+import type { TcpProxyConfig } from '../../actors/network-functions/tcp-proxy.ts';
+import { TcpProxy, tcpProxyEvents } from '../../actors/network-functions/tcp-proxy.ts';
 import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
 import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
 import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
@@ -29,7 +31,13 @@ export type NetworkFunctionConfig =
   | Nat44Config
   | LoadBalancerConfig
   | TcpTerminateConfig
+  | TcpProxyConfig
   | UserFunctionConfig;
+
+/** Whether TCP connections end at this function. It keeps time, then, and its frames cost what a host's stack does. */
+export function endsTcp(config: NetworkFunctionConfig): config is TcpTerminateConfig | TcpProxyConfig {
+  return config.kind === 'tcp-terminate' || config.kind === 'tcp-proxy';
+}
 
 /** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
 export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
@@ -46,6 +54,8 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
       return { drops: LOAD_BALANCER_DROPS, events: loadBalancerEvents(config) };
     case 'tcp-terminate':
       return { drops: TCP_INPUT_DROPS, events: TCP_TERMINATE_EVENTS };
+    case 'tcp-proxy':
+      return { drops: TCP_INPUT_DROPS, events: tcpProxyEvents(config) };
     case 'module':
       return config.counters;
   }
@@ -70,6 +80,8 @@ export function createNetworkFunction(
       return new LoadBalancer(memory, config);
     case 'tcp-terminate':
       return new TcpTerminate(config, context);
+    case 'tcp-proxy':
+      return new TcpProxy(config, context);
     case 'module':
       return createUserFunction(config, context);
   }

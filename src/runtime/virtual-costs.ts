@@ -1,3 +1,4 @@
+import { endsTcp } from './function-factory.ts';
 import type { ActorSpec } from './plan.ts';
 
 /** What an actor's own code costs, without what the scenario declares. */
@@ -37,12 +38,15 @@ export const MEASURED_COSTS: VirtualCosts = {
 const TCP_FRAME_NS = 2_800;
 /** And with a TLS record each way, most of it for the connection's keys. */
 const TLS_FRAME_NS = 16_000;
+/** Of the seven frames a proxy has of a connection four come from the client, with the TLS; three from the server. */
+const PROXY_TLS_SHARE = 4 / 7;
 
 /** The cost of an actor as it is configured. */
 export function costOf(spec: ActorSpec, costs: VirtualCosts): ActorCost {
   const { pollNs, frameNs } = costs[spec.kind];
-  if (spec.kind === 'vcpu' && spec.nf.kind === 'tcp-terminate') {
-    return { pollNs, frameNs: frameNs + TCP_FRAME_NS + (spec.nf.tlsSecret === null ? 0 : TLS_FRAME_NS) };
+  if (spec.kind === 'vcpu' && endsTcp(spec.nf)) {
+    const tlsNs = TLS_FRAME_NS * (spec.nf.kind === 'tcp-proxy' ? PROXY_TLS_SHARE : 1);
+    return { pollNs, frameNs: frameNs + TCP_FRAME_NS + (spec.nf.tlsSecret === null ? 0 : tlsNs) };
   }
   if (spec.kind === 'client' && spec.config.tlsSecret !== null) return { pollNs, frameNs: frameNs + TLS_FRAME_NS };
   return { pollNs, frameNs };

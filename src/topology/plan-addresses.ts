@@ -45,6 +45,7 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
     case 'module':
     case 'server':
     case 'tcp-terminate':
+    case 'tcp-proxy':
     case undefined:
       return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
   }

@@ -7,6 +7,7 @@ import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { DraftActor, PlanDraft } from './plan-draft.ts';
 import type { ConnectionsSpec } from './scenario-connections.ts';
+import { servesTcp } from './scenario-nf.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Stations .10 to .249 of the wire's network: routers and servers have the addresses below. */
@@ -26,7 +27,7 @@ export function planClient(
   const spec = scenario.ports.find(({ name }) => name === connections.port);
   const vm = scenario.vms.find(({ nics }) => nics.some(({ name }) => name === connections.to));
   const nic = vm?.nics.find(({ name }) => name === connections.to);
-  if (spec === undefined || vm === undefined || nic === undefined || vm.nf.kind !== 'tcp-terminate') {
+  if (spec === undefined || vm === undefined || nic === undefined || !servesTcp(vm.nf)) {
     throw new Error(`nobody listens at vNIC ${connections.to} for the connections of ${connections.port}`);
   }
   const { high, low } = parseMac(spec.mac);

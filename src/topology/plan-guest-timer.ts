@@ -2,6 +2,7 @@
 import { GUEST_TIMER_COUNTERS } from '../../actors/guest-timer.ts';
 import type { GuestTimerLink } from '../../actors/guest-timer.ts';
 import type { Region } from '../memory/arena.ts';
+import { endsTcp } from '../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import type { Parts } from './build-plan.ts';
 import type { DraftActor, DraftThread } from './plan-draft.ts';
@@ -33,5 +34,5 @@ function deadlineOf({ spec }: DraftActor): Region | null {
 }
 
 function keepsTime(nf: NetworkFunctionConfig): boolean {
-  return nf.kind === 'tcp-terminate' || (nf.kind === 'module' && nf.keepsTime);
+  return endsTcp(nf) || (nf.kind === 'module' && nf.keepsTime);
 }

@@ -10,7 +10,7 @@ import { reserveTimerWord } from '../memory/timer-word.ts';
 import { parseCidr } from '../net/address.ts';
 import { parseMac } from '../net/ethernet.ts';
 import type { GuestNicRef } from '../virtio/guest-nic.ts';
-import { networkFunctionCounters } from '../runtime/function-factory.ts';
+import { endsTcp, networkFunctionCounters } from '../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../runtime/function-factory.ts';
 import { NET_HEADER_BYTES } from '../virtio/net-header.ts';
 import type { BridgeDomain } from './build-plan.ts';
@@ -159,7 +159,7 @@ function planVcpu(
       frameBytesMax: buffers.strideBytes - NET_HEADER_BYTES,
       costs: {
         guestRxNs: table.guestRx,
-        functionNs: nf.kind === 'tcp-terminate' ? table.guestTcp : table.guestForward,
+        functionNs: endsTcp(nf) ? table.guestTcp : table.guestForward,
         guestTxNs: table.guestTx,
         irqNs: table.irq,
         hltNs: table.hlt,

@@ -7,6 +7,8 @@ import type { LoadBalancerConfig } from '../../actors/network-functions/load-bal
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
 import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
+import type { TcpProxyConfig } from '../../actors/network-functions/tcp-proxy.ts';
+import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
 import type { FunctionModule, UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
 import type { Arena } from '../memory/arena.ts';
 import { parseCidr, parseEndpoint } from '../net/address.ts';
@@ -16,7 +18,17 @@ import { surveyUserFunction } from '../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../net/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
 import { PRE_SHARED_SECRET } from './plan-clients.ts';
-import type { FirewallRuleSpec, LoadBalancerSpec, ModuleSpec, Nat44Spec, NfSpec } from './scenario-nf.ts';
+import { routeTo } from './scenario-nf.ts';
+import type {
+  BackendSpec,
+  FirewallRuleSpec,
+  LoadBalancerSpec,
+  ModuleSpec,
+  Nat44Spec,
+  NfSpec,
+  TcpProxySpec,
+  TcpTerminateSpec,
+} from './scenario-nf.ts';
 import type { VmSpec } from './scenario.ts';
 
 const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_TCP, udp: IP_PROTOCOL_UDP } as const;
@@ -55,17 +67,38 @@ function planFunction(
     case 'server':
       return { kind: 'server', ports: portsOf(vm) };
     case 'tcp-terminate':
+      return { kind: 'tcp-terminate', ...servingOf(vm, nf) };
+    case 'tcp-proxy':
       return {
-        kind: 'tcp-terminate',
-        ports: portsOf(vm),
-        listenPort: nf.listenPort,
-        connectionsMax: nf.connections,
-        requestBytes: nf.requestBytes,
-        responseBytes: nf.responseBytes,
-        tlsSecret: nf.tls ? PRE_SHARED_SECRET : null,
-        idleNs: nf.idleNs,
+        kind: 'tcp-proxy',
+        ...servingOf(vm, nf),
+        backends: nf.backends.map((backend) => proxyBackendOf(vm, nf, backend)),
+        backendTimeoutNs: nf.backendTimeoutNs,
       };
   }
+}
+
+function servingOf(vm: VmSpec, nf: TcpTerminateSpec | TcpProxySpec): Omit<TcpTerminateConfig, 'kind'> {
+  return {
+    ports: portsOf(vm),
+    listenPort: nf.listenPort,
+    connectionsMax: nf.connections,
+    requestBytes: nf.requestBytes,
+    responseBytes: nf.responseBytes,
+    tlsSecret: nf.tls ? PRE_SHARED_SECRET : null,
+    idleNs: nf.idleNs,
+  };
+}
+
+/** A server behind a proxy, with the way there, which does not change. */
+function proxyBackendOf(vm: VmSpec, nf: TcpProxySpec, backend: BackendSpec): TcpProxyConfig['backends'][number] {
+  const { address, port } = parseEndpoint(backend.endpoint);
+  const route = routeTo(nf.routes, address);
+  if (route === undefined) throw new Error(`${vm.name}: no route to backend ${backend.endpoint}`);
+  const networkPort = vm.nics.findIndex(({ name }) => name === route.nic);
+  const { high, low } = parseMac(route.gatewayMac);
+  const neighbour = { macHigh: high, macLow: low, networkPort };
+  return { address, port, weight: backend.weight, localAddress: portsOf(vm)[networkPort].address, neighbour };
 }
 
 /** Mappings for all vCPUs; each vCPU that serves an inside vNIC has a block of the ports. */

@@ -11,6 +11,7 @@ import { valueFault } from './scenario-issues.ts';
 import type { Fault } from './scenario-issues.ts';
 import type { KeyPath } from './scenario-document.ts';
 import { checkProvisioning } from './scenario-provisioning.ts';
+import { checkProxies } from './scenario-proxy.ts';
 import { checkReplay } from './scenario-replay.ts';
 import { THREAD_KINDS } from './scenario-schema.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
@@ -205,7 +206,7 @@ function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fau
       ? unknownName([...path, 'outside'], nf.outside, 'vNIC of this VM', nics)
       : []),
     ...findRepeated(
-      nf.kind === 'load-balancer'
+      'backends' in nf
         ? nf.backends.map(({ endpoint }, b) => ({ name: endpoint, path: [...path, 'backends', b, 'endpoint'] }))
         : [],
       'backend',
@@ -237,6 +238,7 @@ export function checkValues(scenario: Scenario, parsed: ParsedScenario): Fault[]
     ...checkPaths(scenario),
     ...checkReplay(scenario),
     ...checkConnections(scenario),
+    ...checkProxies(scenario),
     ...checkCores(scenario),
     ...checkProvisioning(scenario, parsed, (name) => actorNames(scenario).includes(name) || isHardwareThread(name)),
     ...placement.threads.flatMap(({ match }) => checkThread(scenario, match)),

@@ -3,13 +3,14 @@ import { z } from 'zod';
 import type { KeyPath } from './scenario-document.ts';
 import { componentName, connectionRate, integer, labelName, positiveDuration } from './scenario-fields.ts';
 import type { Fault } from './scenario-issues.ts';
+import { servesTcp } from './scenario-nf.ts';
 import type { Scenario } from './scenario.ts';
 
 const connectionsSchema = z.strictObject({
   name: labelName().describe('Name. Default PORT-to-VNIC.').optional(),
   port: componentName().describe('Port whose clients open them, in the place of generator and sink.'),
   to: componentName().describe(
-    'vNIC of a VM with nf tcp-terminate, on the bridge of that port. It decides sizes and TLS.',
+    'vNIC of a VM with nf tcp-terminate or tcp-proxy, on the bridge of that port. It decides sizes and TLS.',
   ),
   rate: connectionRate()
     .prefault('1kcps')
@@ -27,7 +28,9 @@ export const trafficConnections = () =>
   z
     .array(connectionsSchema)
     .prefault([])
-    .describe('TCP connections, which clients on a port open to a VM with nf tcp-terminate. Default none.');
+    .describe(
+      'TCP connections, which clients on a port open to a VM with nf tcp-terminate or tcp-proxy. Default none.',
+    );
 
 export const phaseConnections = () =>
   connectionRate()
@@ -70,11 +73,13 @@ export function checkConnections({ ports, bridges, vms, traffic }: Scenario): Fa
     }
     const bridge = bridges.find(({ ports }) => ports.includes(port))?.name;
     const servers = vms.flatMap(({ nics, nf }) =>
-      nf.kind === 'tcp-terminate' ? nics.filter((nic) => nic.bridge === bridge).map(({ name }) => name) : [],
+      servesTcp(nf) ? nics.filter((nic) => nic.bridge === bridge).map(({ name }) => name) : [],
     );
     if (servers.includes(to)) return [];
     const allowed =
-      servers.length === 0 ? 'none, since no VM with nf tcp-terminate is on that bridge' : servers.join(', ');
+      servers.length === 0
+        ? 'none, since no VM with nf tcp-terminate or tcp-proxy is on that bridge'
+        : servers.join(', ');
     return [fault([...path, 'to'], `"${to}" has no server for the clients of ${port}, allowed: ${allowed}`)];
   });
 }

@@ -1,5 +1,6 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
+import { PROXIED_CONNECTIONS_MAX } from '../../actors/network-functions/backend-connections.ts';
 import { EXCHANGE_BYTES_MIN } from '../net/exchange-message.ts';
 import { TLS_CONTENT_BYTES_MAX } from '../net/tls-record.ts';
 import {
@@ -115,10 +116,8 @@ const nat44Schema = z.strictObject({
 const BACKENDS_MAX = 256;
 const CONNECTIONS_MAX = 1_048_576;
 
-const loadBalancerSchema = z.strictObject({
-  kind: z.literal('load-balancer').describe('An application delivery controller at layer 4, for TCP and UDP.'),
-  virtual: endpoint().describe('Address and port that clients send to, such as 198.18.0.100:80.'),
-  backends: z
+const backends = () =>
+  z
     .array(
       z.strictObject({
         endpoint: endpoint().describe('Address and port of the server, such as 198.18.1.2:8080.'),
@@ -129,7 +128,12 @@ const loadBalancerSchema = z.strictObject({
     )
     .min(1)
     .max(BACKENDS_MAX)
-    .describe('Servers, chosen by consistent hashing (Maglev, NSDI 2016, section 3.4).'),
+    .describe('Servers, chosen by consistent hashing (Maglev, NSDI 2016, section 3.4).');
+
+const loadBalancerSchema = z.strictObject({
+  kind: z.literal('load-balancer').describe('An application delivery controller at layer 4, for TCP and UDP.'),
+  virtual: endpoint().describe('Address and port that clients send to, such as 198.18.0.100:80.'),
+  backends: backends(),
   connections: integer(1, CONNECTIONS_MAX)
     .prefault(65_536)
     .describe('Connections that each vCPU remembers; those beyond are hashed packet by packet. Default 65536.'),
@@ -141,10 +145,8 @@ const loadBalancerSchema = z.strictObject({
 
 const messageBytes = () => integer(EXCHANGE_BYTES_MIN, TLS_CONTENT_BYTES_MAX);
 
-const tcpTerminateSchema = z.strictObject({
-  kind: z
-    .literal('tcp-terminate')
-    .describe('Ends TCP connections: accepts, checks one request, answers with one response, closes after its client.'),
+/** What a function that ends TCP connections and its clients agree on. */
+const tcpServing = () => ({
   listenPort: integer(1, 65_535)
     .prefault(443)
     .describe('TCP port it listens on, at the address of every vNIC. Default 443.'),
@@ -159,10 +161,35 @@ const tcpTerminateSchema = z.strictObject({
     .prefault(256)
     .describe('Length of a request, which its clients keep to; one TLS record at most. Default 256.'),
   responseBytes: messageBytes().prefault(1024).describe('Length of a response, likewise. Default 1024.'),
+  idle: duration().prefault('60s').describe('Time without a segment after which a connection is ended. Default 60s.'),
+});
+
+const tcpTerminateSchema = z.strictObject({
+  kind: z
+    .literal('tcp-terminate')
+    .describe('Ends TCP connections: accepts, checks one request, answers with one response, closes after its client.'),
+  ...tcpServing(),
   connections: integer(1, 65_536)
     .prefault(4096)
     .describe('Connections at once, for each vCPU; a SYN beyond is dropped. Default 4096: SOMAXCONN since Linux 5.4.'),
-  idle: duration().prefault('60s').describe('Time without a segment after which a connection is ended. Default 60s.'),
+});
+
+const tcpProxySchema = z.strictObject({
+  kind: z
+    .literal('tcp-proxy')
+    .describe(
+      'Ends TCP connections, and TLS, in front of servers: a request that is right goes to one of them in the clear, over ' +
+        'a connection of its own, and the response back to the client.',
+    ),
+  ...tcpServing(),
+  backends: backends(),
+  connections: integer(1, PROXIED_CONNECTIONS_MAX)
+    .prefault(4096)
+    .describe('Connections at once on each side; a SYN beyond is dropped, a request reset. Default 4096.'),
+  backendTimeout: positiveDuration()
+    .prefault('5s')
+    .describe('Time from a request to the whole response, after which its client is reset. Default 5s.'),
+  routes: routes(),
 });
 
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
@@ -177,6 +204,7 @@ export const nfSchema = z.union(
       loadBalancerSchema,
       serverSchema,
       tcpTerminateSchema,
+      tcpProxySchema,
     ]),
   ],
   { error: () => MODULE_ALLOWED },

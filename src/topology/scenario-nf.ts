@@ -1,5 +1,5 @@
 /** The network function of a VM in a scenario: completed from what was written, and as the rest of the program sees it. */
-import { formatCidr, parseCidr } from '../net/address.ts';
+import { formatCidr, networkOf, parseCidr } from '../net/address.ts';
 import type { ParsedNf } from './scenario-nf-schema.ts';
 
 export interface RouteSpec {
@@ -47,11 +47,17 @@ export interface Nat44Spec extends Routed {
   readonly icmpTimeoutNs: number;
 }
 
+export interface BackendSpec {
+  /** Address and port. */
+  readonly endpoint: string;
+  readonly weight: number;
+}
+
 export interface LoadBalancerSpec extends Routed {
   readonly kind: 'load-balancer';
   /** Address and port that clients know. */
   readonly virtual: string;
-  readonly backends: readonly { readonly endpoint: string; readonly weight: number }[];
+  readonly backends: readonly BackendSpec[];
   /** That each vCPU remembers. */
   readonly connections: number;
   readonly idleNs: number;
@@ -64,9 +70,8 @@ export interface ModuleSpec extends Routed {
   readonly path: string;
 }
 
-/** Ends TCP connections: one request, one response. */
-export interface TcpTerminateSpec extends Routed {
-  readonly kind: 'tcp-terminate';
+/** What a function that ends TCP connections and its clients agree on: one request, one response. */
+interface TcpServing extends Routed {
   readonly listenPort: number;
   readonly tls: boolean;
   readonly requestBytes: number;
@@ -76,6 +81,17 @@ export interface TcpTerminateSpec extends Routed {
   readonly idleNs: number;
 }
 
+export interface TcpTerminateSpec extends TcpServing {
+  readonly kind: 'tcp-terminate';
+}
+
+/** Has the response from a server. */
+export interface TcpProxySpec extends TcpServing {
+  readonly kind: 'tcp-proxy';
+  readonly backends: readonly BackendSpec[];
+  readonly backendTimeoutNs: number;
+}
+
 /** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
 export type NfSpec =
   | (Routed & { readonly kind: 'ip-forward' })
@@ -83,8 +99,22 @@ export type NfSpec =
   | (Routed & { readonly kind: 'server' })
   | Nat44Spec
   | TcpTerminateSpec
+  | TcpProxySpec
   | ModuleSpec
   | LoadBalancerSpec;
+
+/** Whether TCP clients may be sent to a VM with this function. */
+export function servesTcp(nf: NfSpec): nf is TcpTerminateSpec | TcpProxySpec {
+  return nf.kind === 'tcp-terminate' || nf.kind === 'tcp-proxy';
+}
+
+/** The route of the longest prefix that contains an address. */
+export function routeTo(routes: readonly RouteSpec[], address: number): RouteSpec | undefined {
+  const lengthOf = ({ prefix }: RouteSpec): number => parseCidr(prefix).prefixLength;
+  return routes
+    .filter((route) => networkOf({ address, prefixLength: lengthOf(route) }) === networkOf(parseCidr(route.prefix)))
+    .sort((a, b) => lengthOf(b) - lengthOf(a))[0];
+}
 
 /** What a function may refer to, and what stands where it names no routes. */
 export interface NfChoice {
@@ -104,16 +134,12 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
     case 'server':
       return { kind: 'server', routes: [] };
     case 'tcp-terminate':
-      return {
-        kind: 'tcp-terminate',
-        listenPort: parsed.listenPort,
-        tls: parsed.tls,
-        requestBytes: parsed.requestBytes,
-        responseBytes: parsed.responseBytes,
-        connections: parsed.connections,
-        idleNs: parsed.idle,
-        routes: [],
-      };
+      return { kind: 'tcp-terminate', ...completeServing(parsed), routes: [] };
+    case 'tcp-proxy': {
+      const { backends, backendTimeout } = parsed;
+      const routes = completeRoutes(parsed.routes, choice);
+      return { kind: 'tcp-proxy', ...completeServing(parsed), backends, backendTimeoutNs: backendTimeout, routes };
+    }
     case 'ip-forward':
       return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
     case 'nat44':
@@ -136,6 +162,13 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
         routes: completeRoutes(parsed.routes, choice),
       };
   }
+}
+
+function completeServing(
+  parsed: Extract<ParsedNf, { kind: 'tcp-terminate' | 'tcp-proxy' }>,
+): Omit<TcpServing, keyof Routed> {
+  const { listenPort, tls, requestBytes, responseBytes, connections, idle } = parsed;
+  return { listenPort, tls, requestBytes, responseBytes, connections, idleNs: idle };
 }
 
 function completeNat44(parsed: Extract<ParsedNf, { kind: 'nat44' }>, choice: NfChoice): Nat44Spec {

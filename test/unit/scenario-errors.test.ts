@@ -88,7 +88,7 @@ describe('keys and values', () => {
       'x.yaml:1:16: found "linx", allowed: none, linux, or a mapping of cost lines; did you mean "linux"?',
     ]);
     expect(problems('vms: [{ name: vm0, nf: { kind: nat } }]\n')).toEqual([
-      'x.yaml:1:32: found "nat", allowed: ip-forward, firewall, nat44, load-balancer, server, tcp-terminate',
+      'x.yaml:1:32: found "nat", allowed: ip-forward, firewall, nat44, load-balancer, server, tcp-terminate, tcp-proxy',
     ]);
   });
 

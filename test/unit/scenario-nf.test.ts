@@ -114,6 +114,85 @@ describe('nat44', () => {
   });
 });
 
+describe('tcp-proxy', () => {
+  const scenario = (proxy: string, { server = '', adc = 'vcpus: 1' } = {}) => `
+ports: [{ name: eth0 }]
+bridges: [{ name: br0, ports: [eth0, tap0] }, { name: br1, ports: [tap1, tap2] }]
+vms:
+  - name: adc
+    ${adc}
+    nics: [{ name: a, tap: { name: tap0 } }, { name: b, ip: 10.0.0.1/24, tap: { name: tap1 } }]
+    nf: { kind: tcp-proxy, ${proxy} }
+  - { name: web, nics: [{ name: c, ip: 10.0.0.2/24, tap: { name: tap2 } }], nf: { kind: tcp-terminate${server} } }
+traffic: { connections: [{ port: eth0, to: a }] }
+`;
+  const REACHED = "backends: [{ endpoint: '10.0.0.2:443' }]";
+
+  it('takes clients as tcp-terminate does, and knows the way to each server', () => {
+    const plan = buildPlan(parse(scenario(REACHED)));
+    const specs = plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec));
+    expect(specs.find(({ kind }) => kind === 'client')).toMatchObject({ config: { server: { port: 443 } } });
+    const functions = specs.flatMap((spec) => (spec.kind === 'vcpu' && spec.nf.kind === 'tcp-proxy' ? [spec.nf] : []));
+    expect(functions).toHaveLength(1);
+    expect(functions[0]).toMatchObject({
+      listenPort: 443,
+      tlsSecret: null,
+      connectionsMax: 4096,
+      backendTimeoutNs: 5e9,
+      idleNs: 60e9,
+      backends: [
+        {
+          address: 0x0a00_0002,
+          port: 443,
+          weight: 1,
+          localAddress: 0x0a00_0001,
+          neighbour: { macHigh: 0x5254, macLow: 0x0000_0101, networkPort: 1 },
+        },
+      ],
+    });
+  });
+
+  it.each([
+    [
+      scenario("backends: [{ endpoint: '10.0.0.3:443' }]"),
+      'x.yaml:8:51: nobody listens at "10.0.0.3:443" in the clear, allowed: 10.0.0.2:443; did you mean "10.0.0.2:443"?',
+    ],
+    [
+      scenario("backends: [{ endpoint: '10.0.0.2:80' }]"),
+      'x.yaml:8:51: nobody listens at "10.0.0.2:80" in the clear, allowed: 10.0.0.2:443',
+    ],
+    [
+      scenario("backends: [{ endpoint: '10.0.0.1:443' }]"),
+      'x.yaml:8:51: nobody listens at "10.0.0.1:443" in the clear, allowed: 10.0.0.2:443; did you mean "10.0.0.2:443"?',
+    ],
+    [
+      scenario(REACHED, { server: ', tls: true' }),
+      'x.yaml:8:51: nobody listens at "10.0.0.2:443" in the clear, allowed: none, since no other VM ends TCP in the clear',
+    ],
+    [
+      scenario(REACHED, { server: ', requestBytes: 300' }),
+      'x.yaml:8:51: web has requestBytes 300 and responseBytes 1024 and its proxy requestBytes 256 and responseBytes 1024, allowed: the same of both',
+    ],
+    [
+      scenario(`${REACHED}, routes: [{ prefix: 10.0.1.0/24, nic: b, gatewayMac: '52:54:00:00:01:01' }]`),
+      'x.yaml:8:51: no route leads to 10.0.0.2, allowed: 10.0.1.0/24',
+    ],
+    [
+      scenario("backends: [{ endpoint: '10.0.0.2:443' }, { endpoint: '10.0.0.2:443' }]"),
+      'x.yaml:8:81: found "10.0.0.2:443" a second time, allowed: one backend of that name',
+    ],
+    [
+      scenario(REACHED, { adc: 'vcpus: 2' }),
+      'x.yaml:6:12: found 2, allowed with nf tcp-proxy: 1, or one vCPU and one queue for all vNICs',
+    ],
+    [scenario('listenPort: 80'), 'x.yaml:8:9: missing key "backends"'],
+  ])('refuses what cannot be served (%#)', (text, problem) => {
+    expect(problems(text).map((line) => line.replace(/^.*x\.yaml/, 'x.yaml'))).toEqual([
+      expect.stringContaining(problem),
+    ]);
+  });
+});
+
 describe('where a stream is sent', () => {
   const stream = (destination: string) =>
     `${TWO_VMS}traffic: { streams: [{ from: eth0, to: eth0, destination: '${destination}' }] }\n`;
