@@ -72,6 +72,21 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
     nf_connections_expired: 'connections that a load balancer forgot, idle for longer than idleTimeout',
     nf_connections_untracked: 'packets that found no room in its table, and went by consistent hashing alone',
     nf_connections_moved: 'connections whose backend was taken out of rotation, so that another was chosen',
+    tcp_accepted: 'connections of clients that were established',
+    tcp_served: 'requests that were right, and answered here',
+    tcp_proxied: 'responses of backends that were sent on to the clients who wait for them',
+    tcp_bad_requests: 'requests with a wrong byte, or TLS records that did not open: the client is reset',
+    tcp_abandoned: 'clients that went while a backend had their request; its connection is reset as well',
+    tcp_closed: 'connections of clients that both sides closed',
+    tcp_resets: 'connections of clients that either side reset',
+    tcp_expired: 'connections of clients that were idle too long, or did not acknowledge what was sent again',
+    tcp_retransmissions: 'times a timer had TCP segments sent again',
+    tcp_no_buffer: 'TCP segments that found no free guest buffer; their timer tries again',
+    tcp_backend_full: 'requests for which the proxy had no connection left: the client is reset',
+    tcp_backend_refused: 'requests whose backend answered the SYN with RST: the client is reset',
+    tcp_backend_reset: 'requests whose backend reset or closed before it had answered: the client is reset',
+    tcp_backend_expired: 'requests whose backend had not answered when backendTimeout was over: the client is reset',
+    tcp_backend_bad_responses: 'requests whose backend answered more than was agreed: the client is reset',
   },
 };
 
@@ -83,6 +98,7 @@ export function explainCounter(place: Place, name: string, role: CounterRole, re
   if (place === 'generator' && name.startsWith('offered_')) return 'frames of this stream that were due by now';
   if (place === 'generator' && name.startsWith('tx_') && role === 'event')
     return 'frames of this stream that were sent';
+  if (place === 'guest' && name.startsWith('tcp_to_backend')) return 'requests that were sent on to this backend';
   const meaning = reason ?? MEANINGS[place]?.[name];
   if (role === 'drop') return `${BY_ROLE.drop}: ${meaning ?? 'no reason is given'}`;
   if (place === 'sink' && role === 'event' && meaning === undefined) {

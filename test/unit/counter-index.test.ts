@@ -29,6 +29,14 @@ describe('the index of counters', () => {
     }
   });
 
+  it('explains what a proxy counts, one counter for each backend included', () => {
+    const ofProxy = counterIndex([loadScenario('adc')]).filter(({ name }) => name.startsWith('tcp_'));
+    expect(ofProxy.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['tcp_proxied', 'tcp_backend_refused', 'tcp_to_backend1']),
+    );
+    expect(ofProxy.filter(({ meaning }) => meaning.startsWith('how often something happened'))).toEqual([]);
+  });
+
   it('knows every drop’s reason', () => {
     expect(entries.filter(({ meaning }) => meaning.includes('no reason is given'))).toEqual([]);
   });
