@@ -22,14 +22,17 @@ export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows:
 
 function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
   const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow: dstPort, portHigh: dstPort };
-  const answers = (address: number): boolean =>
-    vms.some(({ nf, nics }) => nf.kind === 'server' && nics.some(({ ip }) => parseCidr(ip).address === address));
+  const isAt = (kind: 'server' | 'module', address: number): boolean =>
+    vms.some(({ nf, nics }) => nf.kind === kind && nics.some(({ ip }) => parseCidr(ip).address === address));
   const nf = vms.find(({ nics }) => nics.some(({ name }) => name === via))?.nf;
   const backends = nf?.kind === 'load-balancer' && isSentTo(nf, dstAddress, dstPort) ? nf.backends.map(endpointOf) : [];
   // What comes back is the answer: from where the request was sent to, to where it was sent from.
-  if (answers(dstAddress) || backends.some(({ address }) => answers(address))) {
+  if (isAt('server', dstAddress) || backends.some(({ address }) => isAt('server', address))) {
     return { source: asked, destination: 'flow' };
   }
+  // A user's function may rewrite whatever it likes, and so may one behind a balancer.
+  if (backends.some(({ address }) => isAt('module', address)))
+    return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
   switch (nf?.kind) {
     case 'ip-forward':
     case 'firewall':
@@ -41,7 +44,6 @@ function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }:
       return via === nf.outside
         ? { source: ANY_ENDPOINT, destination: ANY_ENDPOINT }
         : { source: rangeOf(natPool(nf)), destination: asked };
-    // A user's function may rewrite whatever it likes.
     case 'module':
     case 'server':
     case 'tcp-terminate':

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ANY_ENDPOINT } from '../../src/net/address-check.ts';
 import { ScenarioError } from '../../src/topology/scenario-error.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
-import { parseScenario } from '../../src/topology/scenario-file.ts';
+import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
 import type { Scenario } from '../../src/topology/scenario.ts';
 
 const parse = (text: string): Scenario => parseScenario(text, 'some/where/x.yaml');
@@ -215,6 +216,14 @@ describe('where a stream is sent', () => {
           },
         ],
       },
+    });
+  });
+
+  it('is anywhere when a function of the user’s own is behind the balancer it is sent to', () => {
+    const actors = buildPlan(loadScenario('autoscale')).threads.flatMap((thread) => thread.actors);
+    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec;
+    expect(sink).toMatchObject({
+      check: { streams: [{ addresses: { source: ANY_ENDPOINT, destination: ANY_ENDPOINT } }] },
     });
   });
 
