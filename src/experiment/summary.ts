@@ -144,21 +144,25 @@ function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint)
   return tableLines(columns, [title, ...rows], width, paint);
 }
 
+/** A row for each order, and below it what it was given for and what else came of it. */
 function provisioningLines(events: RunResult['provisioning'], width: number, paint: Paint): string[] {
-  if (events.length === 0) return [];
-  const rows = events.map(({ vm, order, cause, orderedNs, tookNs, drain, droppedFrames }): Cell[] => {
-    const until = order === 'add' ? 'to its first frame' : 'to its end';
-    return [
-      `${order} ${vm}`,
-      `at ${formatSeconds(orderedNs)}`,
-      tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
-      until,
-      droppedFrames === 0 ? 'nothing lost in it' : `${formatAmount(droppedFrames)} lost in it`,
-      drain === null ? '' : `drained in ${formatTime(drain.tookNs)}, ${drain.connectionsLeft} connections moved`,
-      cause,
-    ];
-  });
-  return tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT, LEFT, LEFT], rows, width, paint);
+  const rows = events.map(({ vm, order, orderedNs, tookNs, droppedFrames }): Cell[] => [
+    `${order} ${vm}`,
+    `at ${formatSeconds(orderedNs)}`,
+    tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
+    order === 'add' ? 'to its first frame' : 'to its end',
+    droppedFrames === 0 ? 'nothing lost in it' : `${formatAmount(droppedFrames)} lost in it`,
+  ]);
+  const lines = tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows, width, paint);
+  return events.flatMap((event, i) => [
+    lines[i],
+    ...wrapWords(storyOf(event), width - 2).map((line) => paint('dim', INDENT + line)),
+  ]);
+}
+
+function storyOf({ cause, drain }: RunResult['provisioning'][number]): string {
+  if (drain === null) return cause;
+  return `${cause}; drained in ${formatTime(drain.tookNs)}, ${formatAmount(drain.connectionsLeft)} connections moved`;
 }
 
 function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {
