@@ -153,10 +153,13 @@ export class TcpEndpoint {
     const tcp = ip + ipv4HeaderBytes(bytes, ip);
     const c = this.table.find(ipv4Dst(bytes, ip), tcpDstPort(bytes, tcp), ipv4Src(bytes, ip), tcpSrcPort(bytes, tcp));
     if (c === NO_CONNECTION) return this.receiveUnknown(bytes, offset, tcp, port, nowNs);
-    if (this.blocks.state[c] === TCP_SYN_SENT) return this.receiveSynSent(c, bytes, tcp, nowNs);
-    this.ackOwed = false;
-    const verdict = this.receiveSegment(c, bytes, tcp, ip + ipv4TotalBytes(bytes, ip), nowNs);
+    const verdict =
+      this.blocks.state[c] === TCP_SYN_SENT
+        ? this.receiveSynSent(c, bytes, tcp, nowNs)
+        : this.receiveSegment(c, bytes, tcp, ip + ipv4TotalBytes(bytes, ip), nowNs);
     if (this.blocks.state[c] !== TCP_CLOSED) this.push(c, nowNs);
+    // What a connection that has just ended was owed is owed to no other.
+    this.ackOwed = false;
     return verdict;
   }
 
@@ -232,7 +235,6 @@ export class TcpEndpoint {
     blocks.synchronise(c, seq, Math.min(tcpMssOption(bytes, tcp), TCP_MSS_BYTES));
     this.ackOwed = true;
     this.establish(c, ack, seq, tcpWindow(bytes, tcp), nowNs);
-    if (blocks.state[c] !== TCP_CLOSED) this.push(c, nowNs);
     return TCP_TAKEN;
   }
 

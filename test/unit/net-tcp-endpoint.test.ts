@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcpAck, tcpFlags, tcpMssOption, tcpSeq } from '../../src/net/tcp.ts';
 import { TCP_ESTABLISHED, TCP_SYN_RECEIVED, TCP_TIME_WAIT } from '../../src/net/tcp-blocks.ts';
 import {
+  ENDED_RESET,
   TCP_DUPLICATE,
   TCP_NO_SOCKET,
   TCP_OUT_OF_ORDER,
@@ -222,6 +223,20 @@ describe('closing (RFC 9293 section 3.6)', () => {
     expect(bed.server.endpoint.stateOf(0)).toBe(TCP_ESTABLISHED);
     expect(bed.deliver(bed.server, exact)).toBe(TCP_TAKEN);
     expect(bed.server.told).toEqual(['established', 'ended reset']);
+  });
+
+  test('what an aborted connection was owed goes to no other', () => {
+    const bed = established();
+    bed.connect(5001);
+    bed.run(50 * MS);
+    bed.server.onReceived = (c) => bed.server.endpoint.abort(c, ENDED_RESET, bed.nowNs);
+    bed.client.endpoint.sender.write(0, bytes(5), 0, 5);
+    bed.client.endpoint.push(0, bed.nowNs);
+    bed.run(100 * MS);
+    expect(flagsOf(bed.sent.at(-1)!.frame)).toBe(TCP_RST | TCP_ACK);
+    const before = bed.sent.length;
+    bed.server.endpoint.push(1, bed.nowNs);
+    expect(bed.sent.length).toBe(before);
   });
 
   test('a SYN-ACK to nobody is refused, and the half-open connection ends', () => {
