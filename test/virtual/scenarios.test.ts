@@ -98,6 +98,24 @@ describe('changing one thing', () => {
     expect(accelerated).toBeGreaterThan(19_900);
   });
 
+  it.each([
+    ['stopped', ['run.phases=[{name: one, connections: 500cps, duration: 1s, stopped: [web0]}]']],
+    ['never there', ['run.phases=[{name: one, connections: 500cps, duration: 1s}]', 'vms.web0.present=false']],
+  ])('a server that is %s costs its own clients their connections, and no others', async (_, overrides) => {
+    const timeout = 'vms.adc.nf.backendTimeout=300ms';
+    const { phases, counters, ledger } = await runVirtually('adc', ['expect=[]', timeout, ...overrides]);
+    const [{ completed, failures }] = phases[0].connections;
+    const { tcp_backend_expired, tcp_to_backend0, tcp_to_backend1 } = counters['adc/vcpu0'];
+    expect(tcp_backend_expired).toBeGreaterThan(50);
+    expect(tcp_backend_expired).toBeLessThanOrEqual(tcp_to_backend0);
+    expect(counters['web1/vcpu0'].tcp_served).toBe(tcp_to_backend1);
+    expect(completed).toBeGreaterThan(300);
+    expect(failures.filter(({ connections }) => connections > 0).map(({ counter }) => counter)).toEqual([
+      'failed_reset',
+    ]);
+    expect(ledger.faults).toEqual([]);
+  });
+
   it('a vhost vNIC beside an accelerated one: the guest forwards between them all the same', async () => {
     const result = await runVirtually('kvm-forum-2014', [
       'run.phases=[{name: mixed, rate: 80kpps, duration: 1s}]',
