@@ -3,7 +3,8 @@ import { CounterPage } from '../src/memory/counter-page.ts';
 import { Histogram } from '../src/memory/histogram.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import { WireReceiver } from '../src/memory/wire-ring.ts';
-import { ETHERTYPE_ARP } from '../src/net/ethernet.ts';
+import { ETHERTYPE_ARP, ETH_DST_BYTE, writeMac } from '../src/net/ethernet.ts';
+import type { MacAddress } from '../src/net/ethernet.ts';
 import type { TrafficCheck } from '../src/net/traffic-check.ts';
 import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../src/net/traffic-check.ts';
 import { carriedType } from '../src/net/vlan.ts';
@@ -40,6 +41,8 @@ export const SINK_WIRE_PORT = 0;
 export interface TrafficSinkConfig {
   readonly name: string;
   readonly counters: Region;
+  /** Whom it takes frames for: what is addressed to anybody else is foreign. */
+  readonly station: MacAddress;
   /** A histogram for each stream that ends here. */
   readonly latencies: readonly Region[];
 }
@@ -49,8 +52,9 @@ export interface SinkWireLink {
 }
 
 /**
- * The far end of one wire: identifies each frame, verifies checksums and content, finds duplicates and reordering
- * within a flow, and measures latency from the time the frame was due to the time it left the NIC.
+ * The far end of one wire, a station with an address of its own: identifies each frame that is addressed to it,
+ * verifies checksums and content, finds duplicates and reordering within a flow, and measures latency from the time
+ * the frame was due to the time it left the NIC.
  */
 export class TrafficSink implements Actor {
   readonly name: string;
@@ -59,6 +63,9 @@ export class TrafficSink implements Actor {
   private readonly counters: CounterPage;
   private readonly latencies: readonly Histogram[];
   private readonly check: TrafficCheck;
+  /** The station's address as it lies at the start of a frame: a word, and the lower half of the next. */
+  private readonly macFirstWord: number;
+  private readonly macLastHalf: number;
   private wire: WireReceiver | null = null;
 
   constructor(memory: Memory, config: TrafficSinkConfig, check: TrafficCheck) {
@@ -67,6 +74,9 @@ export class TrafficSink implements Actor {
     this.counters = new CounterPage(memory, config.counters);
     this.latencies = config.latencies.map((region) => new Histogram(memory, region));
     this.check = check;
+    const mac = new Int32Array(2);
+    writeMac(new Uint8Array(mac.buffer), ETH_DST_BYTE, config.station.high, config.station.low);
+    [this.macFirstWord, this.macLastHalf] = mac;
   }
 
   attach(_port: number, link: SinkWireLink): void {
@@ -83,14 +93,18 @@ export class TrafficSink implements Actor {
     const n = Math.min(budget, wire.readable(budget));
     if (n === 0) return 0;
     const counts = this.counters.values;
-    const check = this.check;
+    const { check, macFirstWord, macLastHalf } = this;
+    const words = wire.words;
     let bytes = 0;
     for (let i = 0; i < n; i++) {
       const length = wire.frameBytes();
-      const verdict = check.verify(wire.bytes, wire.words, wire.frameByte(), length);
+      const frameByte = wire.frameByte();
+      const at = frameByte >> 2;
+      const isOwn = words[at] === macFirstWord && (words[at + 1] & 0xffff) === macLastHalf;
+      const verdict = isOwn ? check.verify(wire.bytes, words, frameByte, length) : FRAME_FOREIGN;
       bytes += length;
       if (verdict === FRAME_FOREIGN) {
-        counts[carriedType(wire.bytes, wire.frameByte()) === ETHERTYPE_ARP ? RX_ARP : RX_FOREIGN]++;
+        counts[carriedType(wire.bytes, frameByte) === ETHERTYPE_ARP ? RX_ARP : RX_FOREIGN]++;
       } else if (verdict === FRAME_CORRUPT) {
         counts[RX_CORRUPT]++;
       } else {

@@ -23,7 +23,7 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
   },
   sink: {
     rx_arp: 'ARP frames, such as guests announce themselves with',
-    rx_foreign: 'frames that no generator of this run sent',
+    rx_foreign: 'frames for somebody else, by their MAC address or their stream, and frames that no generator sent',
     rx_corrupt: 'frames whose checksum or content is wrong',
     rx_duplicate: 'frames that had arrived before',
     rx_reordered: 'frames that arrived after a later one of their flow',

@@ -97,6 +97,7 @@ function planSink(
     config: {
       name: sink.name,
       counters: draft.count(sink, sinkCounters(arriving.map(({ name }) => name))),
+      station: parseMac(spec.mac),
       latencies: arriving.map((stream) => latencies[streams.indexOf(stream)]),
     },
     check: checkOf(scenario, arriving, replays),

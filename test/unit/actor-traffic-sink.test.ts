@@ -3,12 +3,14 @@ import type { SinkWireLink, TrafficSink, TrafficSinkConfig } from '../../actors/
 import { SINK_WIRE_PORT } from '../../actors/traffic-sink.ts';
 import { bucketOf } from '../../src/memory/histogram.ts';
 import { WireSender } from '../../src/memory/wire-ring.ts';
+import { parseMac } from '../../src/net/ethernet.ts';
 import { buildFrame } from '../../src/net/frame-template.ts';
 import type { FrameSpec } from '../../src/net/frame-template.ts';
 import { ActorBed, ethernet } from '../support/actor-bed.ts';
 
 /** Stream 0 of the bed runs from eth0 to eth1 and has four flows. */
 const NAME = 'sink-eth1';
+const STATION = parseMac('02:00:00:00:00:02');
 
 function bench(overrides: readonly string[] = []) {
   const bed = new ActorBed(overrides);
@@ -29,7 +31,7 @@ function bench(overrides: readonly string[] = []) {
     put,
     latency: bed.memory.doubles(bed.config<TrafficSinkConfig>(NAME).latencies[0]),
     frame: (seq: number, sendNs = 0, spec: Partial<FrameSpec> = {}) =>
-      buildFrame({ ...flows, srcPort: flows.srcPort + (seq % 4), ...spec }, 64, seq, sendNs),
+      buildFrame({ ...flows, dstMac: STATION, srcPort: flows.srcPort + (seq % 4), ...spec }, 64, seq, sendNs),
     counts: () => {
       const named = Object.entries(bed.counts(sink));
       return Object.fromEntries(named.map(([name, n]) => [/^rx_eth0/.test(name) ? 'rx_stream' : name, n]));
@@ -82,6 +84,24 @@ describe('verdicts', () => {
     s.put(s.frame(0, 0, { stream: 1 }));
     s.put(s.frame(0, 0, { stream: 900 }));
     expect(s.counts()).toMatchObject({ rx_packets: 3, rx_foreign: 3 });
+  });
+
+  test.each([0, 1, 2, 3, 4, 5])('foreign: whole, but addressed to somebody else (octet %i)', (octet) => {
+    const s = bench();
+    const frame = s.frame(0);
+    frame[octet] ^= 0x20;
+    s.put(frame);
+    expect(s.counts()).toEqual({ rx_packets: 1, rx_bytes: 60, rx_foreign: 1 });
+    s.put(s.frame(0));
+    expect(s.counts()).toMatchObject({ rx_packets: 2, rx_foreign: 1, rx_stream: 1 });
+  });
+
+  test('ARP is told from foreign frames whoever it is addressed to', () => {
+    const s = bench();
+    const arp = ethernet('ff:ff:ff:ff:ff:ff', '02:00:00:00:00:02');
+    arp.set([0x08, 0x06], 12);
+    s.put(arp);
+    expect(s.counts()).toMatchObject({ rx_packets: 1, rx_arp: 1 });
   });
 });
 
