@@ -3,6 +3,7 @@
  * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not
  * known.
  */
+import type { ConnectionRow } from '../metrics/connection-rows.ts';
 import type { DropPlace } from '../metrics/lanes.ts';
 import type { LatencySummary } from '../metrics/latency.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
@@ -40,20 +41,9 @@ export interface StreamResult {
 }
 
 /** What one port's TCP clients did in a phase: counts of connections by what became of them in it. */
-export interface ConnectionResult {
-  readonly name: string;
+export interface ConnectionResult extends Omit<ConnectionRow, 'client'> {
   /** Connections/s asked for. */
   readonly requestedPerSecond: number;
-  readonly offered: number;
-  readonly started: number;
-  readonly established: number;
-  /** Response checked byte by byte, and closed by both sides. */
-  readonly completed: number;
-  readonly failures: readonly { readonly counter: string; readonly reason: string; readonly connections: number }[];
-  /** Of completed connections, from the intended start to the close. */
-  readonly latency: LatencySummary | null;
-  readonly sentFrames: number;
-  readonly receivedFrames: number;
   /** How late connections were started. */
   readonly latenessP999Ns: number | null;
 }

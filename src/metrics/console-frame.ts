@@ -4,7 +4,7 @@
  */
 import type { HopRow } from './hops.ts';
 import { mergeLanes } from './hops.ts';
-import type { IntervalRecord, StreamRates } from './interval-record.ts';
+import type { ConnectionRates, IntervalRecord, StreamRates } from './interval-record.ts';
 import type { RunHeading } from './live-run.ts';
 import { formatCompact, formatSeconds, formatShare, formatTime } from './number-format.ts';
 import type { Cell, Column, Paint } from './text-table.ts';
@@ -24,8 +24,8 @@ const STARVED_RATIO = 0.3;
 const ARROW_RATIO = 0.05;
 const THREAD_BAR_CELLS = 20;
 const PROGRESS_CELLS_MAX = 20;
-/** Lines that are there whatever is shown: title and three table headings. */
-const FIXED_LINES = 4;
+/** Lines that are there whatever is shown: the title, and the headings of path and threads. */
+const FIXED_LINES = 3;
 
 /**
  * Lines of a frame, at most `size.rows` of them, none wider than `size.columns`. `previous` is the record before, for
@@ -45,6 +45,7 @@ export function renderFrame(
     titleLine(heading, record, size.columns, paint),
     ...blank,
     ...trafficLines(record, previous, size.columns, paint),
+    ...connectionLines(record, previous, size.columns, paint),
     ...blank,
     ...hopLines(hops, size.columns, paint),
     ...blank,
@@ -69,8 +70,9 @@ function fit(record: IntervalRecord, rows: number): Fitting {
   const hops = record.hops.filter(({ place }) => place !== 'generator' && place !== 'client' && place !== 'sink');
   const merged = mergeLanes(hops);
   const busy = record.threads.filter((thread) => thread.runningRatio + (thread.waitingRatio ?? 0) > IDLE_RATIO);
+  const traffic = [record.streams, record.connections].map(({ length }) => (length === 0 ? 0 : 1 + length));
   const lines = (hopCount: number, threadCount: number): number =>
-    FIXED_LINES + record.streams.length + hopCount + threadCount;
+    FIXED_LINES + traffic[0] + traffic[1] + hopCount + threadCount;
   const { threads } = record;
   if (lines(hops.length, threads.length) + 3 <= rows) return { hops, threads, spacious: true };
   if (lines(hops.length, threads.length) <= rows) return { hops, threads, spacious: false };
@@ -113,18 +115,14 @@ function trafficLines(
   columns: number,
   paint: Paint,
 ): string[] {
+  if (record.streams.length === 0) return [];
   const title = ['STREAM frames/s', 'offered', 'sent', 'delivered', 'lost', 'p50', 'p99', 'p99.9'];
-  const longest = Math.max(...record.streams.map(({ name }) => name.length));
-  const width = Math.max(TRAFFIC_NAME_CHARS, Math.min(longest, columns - 80 + TRAFFIC_NAME_CHARS));
-  const table: Column[] = [{ align: 'left', width }, ...TRAFFIC_COLUMNS];
+  const table: Column[] = [nameColumn(record.streams, columns), ...TRAFFIC_COLUMNS];
   const rows = record.streams.map((stream): Cell[] => [
     stream.name,
     formatCompact(stream.offeredFps),
     formatCompact(stream.sentFps),
-    deliveredCell(
-      stream,
-      previous?.streams.find(({ name }) => name === stream.name),
-    ),
+    changingCell(stream.deliveredFps, previous?.streams.find(({ name }) => name === stream.name)?.deliveredFps),
     lossCell(stream.lossRatio),
     formatTime(stream.latency?.p50Ns ?? null),
     formatTime(stream.latency?.p99Ns ?? null),
@@ -133,11 +131,44 @@ function trafficLines(
   return tableLines(table, [title.map((text) => styled('dim', text)), ...rows], columns, paint);
 }
 
-function deliveredCell(stream: StreamRates, before: StreamRates | undefined): Cell {
-  const was = before?.deliveredFps ?? stream.deliveredFps;
-  const change = stream.deliveredFps - was;
+const CONNECTION_COLUMNS: readonly Column[] = [7, 11, 10, 6, 7, 7].map((width) => ({ align: 'right', width }));
+
+function connectionLines(
+  { connections }: IntervalRecord,
+  previous: IntervalRecord | null,
+  columns: number,
+  paint: Paint,
+): string[] {
+  if (connections.length === 0) return [];
+  const title = ['CONNECTIONS/s', 'offered', 'established', 'completed', 'failed', 'p50', 'p99'];
+  const rows = connections.map((each): Cell[] => [
+    each.name,
+    formatCompact(each.offeredPerSecond),
+    formatCompact(each.establishedPerSecond),
+    changingCell(
+      each.completedPerSecond,
+      previous?.connections.find(({ name }) => name === each.name)?.completedPerSecond,
+    ),
+    each.failedPerSecond > 0 ? styled('red', formatCompact(each.failedPerSecond)) : styled('dim', '0'),
+    formatTime(each.latency?.p50Ns ?? null),
+    formatTime(each.latency?.p99Ns ?? null),
+  ]);
+  const table = [nameColumn(connections, columns), ...CONNECTION_COLUMNS];
+  return tableLines(table, [title.map((text) => styled('dim', text)), ...rows], columns, paint);
+}
+
+/** As wide as its longest name where there is room. */
+function nameColumn(rows: readonly (StreamRates | ConnectionRates)[], columns: number): Column {
+  const longest = Math.max(...rows.map(({ name }) => name.length));
+  const width = Math.max(TRAFFIC_NAME_CHARS, Math.min(longest, columns - 80 + TRAFFIC_NAME_CHARS));
+  return { align: 'left', width };
+}
+
+/** A rate, with an arrow where it is not what it was. */
+function changingCell(perSecond: number, was = perSecond): Cell {
+  const change = perSecond - was;
   const arrow = Math.abs(change) <= ARROW_RATIO * was ? ' ' : change > 0 ? '↑' : '↓';
-  return styled('bold', `${formatCompact(stream.deliveredFps)}${arrow}`);
+  return styled('bold', `${formatCompact(perSecond)}${arrow}`);
 }
 
 function lossCell(ratio: number | null): Cell {

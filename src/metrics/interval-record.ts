@@ -1,6 +1,8 @@
 /** What every sink shows of an interval, derived once, so that screen, lines and NDJSON cannot disagree. */
 import type { ThreadPlace } from '../runtime/host.ts';
 import type { Plan } from '../runtime/plan.ts';
+import { connectionRows, planConnectionMeters } from './connection-rows.ts';
+import type { ConnectionRow } from './connection-rows.ts';
 import { hopRows } from './hops.ts';
 import type { HopRow } from './hops.ts';
 import { planLanes } from './lanes.ts';
@@ -26,6 +28,19 @@ export interface StreamRates {
   readonly latency: LatencySummary | null;
 }
 
+/** TCP connections of one port's clients over an interval, connections/s. */
+export interface ConnectionRates {
+  readonly name: string;
+  readonly offeredPerSecond: number;
+  readonly establishedPerSecond: number;
+  readonly completedPerSecond: number;
+  readonly failedPerSecond: number;
+  /** The reasons for which connections failed in the interval. */
+  readonly failures: readonly { readonly counter: string; readonly reason: string; readonly perSecond: number }[];
+  /** Of connections completed in the interval, from the intended start to the close. */
+  readonly latency: LatencySummary | null;
+}
+
 export interface IntervalRecord {
   readonly phase: string;
   /** End of the interval, ns since the first sample. */
@@ -34,6 +49,7 @@ export interface IntervalRecord {
   readonly monotonicNs: number;
   readonly elapsedNs: number;
   readonly streams: readonly StreamRates[];
+  readonly connections: readonly ConnectionRates[];
   readonly hops: readonly HopRow[];
   readonly threads: readonly ThreadRow[];
   readonly latency: LatencySummary | null;
@@ -47,6 +63,7 @@ export function createRecorder(
 ): (interval: Interval) => IntervalRecord {
   const lanes = planLanes(plan);
   const meters = planStreamMeters(plan);
+  const clients = planConnectionMeters(plan);
   return ({ phase, before, after }) => {
     const elapsedNs = after.atNs - before.atNs;
     const seconds = elapsedNs / 1e9;
@@ -68,10 +85,28 @@ export function createRecorder(
           latency: summariseHistogram(arrivals.get(name)!),
         }),
       ),
+      connections: connectionRows(clients, before, after).map((row) => ratesOf(row, seconds)),
       hops: hopRows(lanes, before, after),
       threads: threadShares(places, before, after),
       latency: summariseHistogram(addHistograms([...arrivals.values()])),
     };
+  };
+}
+
+function ratesOf(
+  { name, offered, established, completed, failures, latency }: ConnectionRow,
+  seconds: number,
+): ConnectionRates {
+  return {
+    name,
+    offeredPerSecond: offered / seconds,
+    establishedPerSecond: established / seconds,
+    completedPerSecond: completed / seconds,
+    failedPerSecond: failures.reduce((sum, { connections }) => sum + connections, 0) / seconds,
+    failures: failures
+      .filter(({ connections }) => connections > 0)
+      .map(({ counter, reason, connections }) => ({ counter, reason, perSecond: connections / seconds })),
+    latency,
   };
 }
 

@@ -21,17 +21,18 @@ export function headingLines({ scenario, hostKind, seed, lines, parts }: RunHead
   return [
     `${scenario} on ${hostKind === 'threads' ? 'real threads' : 'virtual time'}, seed ${seed}: ${plan.join(', ')}`,
     ...lines.map((line) => `  ${line}`),
-    'rates in frames/s; of threads the share of time running/waiting for a core',
+    'rates in frames/s, of connections in connections/s; of threads the share of time running/waiting for a core',
   ];
 }
 
 /**
  * ` 14.5 s  flood  offered 2.98M  sent 2.98M  eth0-to-eth1 54.3k  lost 98 %, most at eth0 rx (...)  softirq0 64/1`:
  * moment, phase, what was asked for and sent, what arrived each way, the place that lost most, and the threads that
- * decide who gets the core.
+ * decide who gets the core. Where TCP clients are, what became of their connections:
+ * `eth0-to-vnic0 offered 2k  established 2k  completed 2k  failed 0`.
  */
 export function intervalLine(record: IntervalRecord, phaseChars: number): string {
-  const { streams, hops, threads } = record;
+  const { streams, connections, hops, threads } = record;
   const sum = (of: (stream: (typeof streams)[number]) => number): number =>
     streams.reduce((total, stream) => total + of(stream), 0);
   const sentFps = sum(({ sentFps: each }) => each);
@@ -43,9 +44,22 @@ export function intervalLine(record: IntervalRecord, phaseChars: number): string
   return [
     formatSeconds(record.sinceStartNs).padStart(7),
     record.phase.padEnd(phaseChars),
-    `offered ${formatCompact(sum(({ offeredFps }) => offeredFps)).padEnd(5)}`,
-    `sent ${formatCompact(sentFps).padEnd(5)}`,
-    ...streams.map(({ name, deliveredFps }) => `${name} ${formatCompact(deliveredFps).padEnd(5)}`),
+    ...(streams.length === 0
+      ? []
+      : [
+          labelled(
+            'offered',
+            sum(({ offeredFps }) => offeredFps),
+          ),
+          labelled('sent', sentFps),
+        ]),
+    ...streams.map(({ name, deliveredFps }) => labelled(name, deliveredFps)),
+    ...connections.flatMap(({ name, offeredPerSecond, establishedPerSecond, completedPerSecond, failedPerSecond }) => [
+      labelled(`${name} offered`, offeredPerSecond),
+      labelled('established', establishedPerSecond),
+      labelled('completed', completedPerSecond),
+      labelled('failed', failedPerSecond),
+    ]),
     ...deciding.map(({ name, runningRatio, waitingRatio }) => {
       const waiting = waitingRatio === null ? '-' : wholePercent(waitingRatio);
       return `${name} ${`${wholePercent(runningRatio)}/${waiting}`.padEnd(5)}`;
@@ -60,6 +74,10 @@ function lossText(lost: number | null, hops: readonly HopRow[]): string {
   const place = worst.lane === '' ? worst.actor : `${worst.actor} ${worst.lane}`;
   const reason = `${place} (${worst.drops[0].reason})`;
   return lost === null ? `dropped at ${reason}` : `lost ${formatShare(lost)}, most at ${reason}`;
+}
+
+function labelled(label: string, perSecond: number): string {
+  return `${label} ${formatCompact(perSecond).padEnd(5)}`;
 }
 
 function wholePercent(ratio: number): string {

@@ -77,6 +77,7 @@ export const floodRecord: IntervalRecord = {
       latency,
     },
   ],
+  connections: [],
   hops: [
     hop('generator-eth0', 'generator', [0, 1.488e6], null),
     hop('eth0 rx', 'nic', [1.488e6, 2.41e5], [3, 512], ['RX ring has no free descriptor', 1.247e6]),
@@ -107,6 +108,23 @@ export const floodRecord: IntervalRecord = {
     thread('vm0/vcpu1', 0, 'nice 0', [0.07, 0.11], 870),
   ],
   latency,
+};
+
+/** A second in which TCP clients run into their limit, beside no streams. */
+export const connectionRecord: IntervalRecord = {
+  ...floodRecord,
+  streams: [],
+  connections: [
+    {
+      name: 'eth0-to-vnic0',
+      offeredPerSecond: 40_000,
+      establishedPerSecond: 8210,
+      completedPerSecond: 8190,
+      failedPerSecond: 31_700,
+      failures: [{ counter: 'failed_limit', reason: 'as many open as it may', perSecond: 31_700 }],
+      latency,
+    },
+  ],
 };
 
 export const heading: RunHeading = {

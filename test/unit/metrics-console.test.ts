@@ -6,7 +6,7 @@ import { ConsoleView } from '../../src/metrics/console-view.ts';
 import type { Screen } from '../../src/metrics/console-view.ts';
 import type { IntervalRecord } from '../../src/metrics/interval-record.ts';
 import { paintFor } from '../../src/metrics/text-table.ts';
-import { floodRecord, heading } from '../support/interval-records.ts';
+import { connectionRecord, floodRecord, heading } from '../support/interval-records.ts';
 
 const frame = (columns: number, rows: number, record = floodRecord, previous: IntervalRecord | null = null): string[] =>
   renderFrame(heading, record, previous, { columns, rows }, paintFor(false));
@@ -47,6 +47,17 @@ describe('a frame on the console', () => {
       'vhost-vnic0',
     ]);
     expect(lines.join('\n')).toContain('guest transmit queue discipline full 80 %, not IPv4 20 %');
+  });
+
+  it('shows connections in a table of their own, beside streams or alone', () => {
+    const row = /^eth0-to-vnic0 +40k +8\.21k +8\.19k +31\.7k +4\.61 ms +6\.94 ms$/;
+    for (const streams of [[], floodRecord.streams]) {
+      const lines = frame(80, 30, { ...connectionRecord, streams });
+      expect(lines.length).toBeLessThanOrEqual(30);
+      expect(lines.find((line) => line.startsWith('CONNECTIONS/s'))).toMatch(/offered +established +completed +failed/);
+      expect(lines.find((line) => line.startsWith('eth0-to-vnic0'))).toMatch(row);
+      expect(lines.some((line) => line.startsWith('STREAM'))).toBe(streams.length > 0);
+    }
   });
 
   it('leaves out idle threads first, and then says how many rows are missing', () => {

@@ -5,7 +5,7 @@ import { ndjsonLine, streamIntervals } from '../../src/metrics/ndjson.ts';
 import { formatAmount, formatCompact, formatExact, formatShare, formatTime } from '../../src/metrics/number-format.ts';
 import { intervalLine, printLines } from '../../src/metrics/plain-lines.ts';
 import { barText, dividedBar, paintFor, shorten, tableLines, wrapWords } from '../../src/metrics/text-table.ts';
-import { floodRecord, heading } from '../support/interval-records.ts';
+import { connectionRecord, floodRecord, heading } from '../support/interval-records.ts';
 
 describe('a run as plain lines', () => {
   it('says in one line what arrived, who ran and where most was lost', () => {
@@ -20,6 +20,14 @@ describe('a run as plain lines', () => {
     expect(intervalLine(calm, 5)).toMatch(/ {2}nothing dropped$/);
     const streams = floodRecord.streams.map((stream) => ({ ...stream, sentFps: 0 }));
     expect(intervalLine({ ...floodRecord, streams }, 5)).toMatch(/ {2}dropped at eth1 rx \(RX ring/);
+  });
+
+  it('says what became of connections, and of frames only where there are streams', () => {
+    expect(intervalLine(connectionRecord, 5)).toMatch(
+      / 14\.5 s {2}flood {2}eth0-to-vnic0 offered 40k {4}established 8\.21k {2}completed 8\.19k {2}failed 31\.7k {2}softirq0/,
+    );
+    const both = { ...connectionRecord, streams: floodRecord.streams };
+    expect(intervalLine(both, 5)).toMatch(/ {2}offered 2\.98M .* eth1-to-eth0 1\.24k {2}eth0-to-vnic0 offered 40k {2}/);
   });
 
   it('begins with what the results depend on', () => {
