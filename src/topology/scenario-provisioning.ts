@@ -1,7 +1,7 @@
 /** VMs that come and go while frames flow: at fixed times, or when a measurement says so. */
 import { z } from 'zod';
 import { formatTime } from '../metrics/number-format.ts';
-import { QuantityError, parseRate } from './quantities.ts';
+import { QuantityError, parseConnectionRate, parseRate } from './quantities.ts';
 import { phasesNs } from './run-length.ts';
 import type { KeyPath } from './scenario-document.ts';
 import { DROP_PLACES } from './scenario-expectations.ts';
@@ -15,9 +15,17 @@ export const SCALING_METRICS = {
   offered: { unit: 'fps', needs: 'nothing', what: 'frames/s due, of `stream` or all' },
   delivered: { unit: 'fps', needs: 'nothing', what: 'frames/s received, of `stream` or all' },
   loss: { unit: 'ratio', needs: 'nothing', what: 'share of sent frames that did not arrive, of `stream` or all' },
+  connectionsOffered: { unit: 'cps', needs: 'clients', what: 'connections/s due' },
+  connectionsCompleted: { unit: 'cps', needs: 'clients', what: 'connections/s answered and closed' },
+  connectionsFailed: { unit: 'cps', needs: 'clients', what: 'connections/s that failed' },
   drops: { unit: 'fps', needs: 'nothing', what: 'frames/s dropped, at `place` or anywhere' },
   running: { unit: 'ratio', needs: 'thread', what: 'share of the time that `thread` ran' },
   waiting: { unit: 'ratio', needs: 'thread', what: 'share of the time that `thread` was runnable and did not run' },
+} as const;
+const SCALING_UNITS = {
+  fps: 'frames/s such as 100kpps',
+  cps: 'connections/s such as 2kcps',
+  ratio: 'a share such as 0.2 or 20%',
 } as const;
 export type ScalingMetric = keyof typeof SCALING_METRICS;
 const SCALING_METRIC_NAMES = Object.keys(SCALING_METRICS) as [ScalingMetric, ...ScalingMetric[]];
@@ -40,7 +48,9 @@ const timelineSchema = z
   });
 
 const threshold = () =>
-  z.union([z.number().nonnegative(), z.string()], { error: () => 'a number or a quantity such as 100kpps or 20%' });
+  z.union([z.number().nonnegative(), z.string()], {
+    error: () => 'a number or a quantity such as 100kpps, 2kcps or 20%',
+  });
 
 const autoscaleSchema = z.strictObject({
   vm: componentName().describe('VM that the rule adds and removes.'),
@@ -122,6 +132,7 @@ function thresholdValue(metric: ScalingMetric, value: number | string): number |
   const { unit } = SCALING_METRICS[metric];
   if (typeof value === 'number') return unit === 'ratio' ? value : null;
   try {
+    if (unit === 'cps') return parseConnectionRate(value);
     const rate = parseRate(value);
     if (rate.kind === 'frames' && unit === 'fps') return rate.perSecond;
     if (rate.kind === 'lineRate' && unit === 'ratio') return rate.share;
@@ -203,7 +214,7 @@ function checkAutoscale(
       faults.push(fault([...path, 'vm'], `found a second rule for "${vm}", allowed: one`));
     for (const key of ['above', 'below'] as const) {
       if (thresholdValue(metric, rule[key]) !== null) continue;
-      const allowed = unit === 'fps' ? 'frames/s such as 100kpps' : 'a share such as 0.2 or 20%';
+      const allowed = SCALING_UNITS[unit];
       faults.push(fault([...path, key], `found ${JSON.stringify(rule[key])}, allowed: ${allowed}`));
     }
     const { above, below } = run.autoscale[i];
@@ -211,13 +222,17 @@ function checkAutoscale(
       faults.push(fault([...path, 'below'], 'found a value that is not below `above`'));
     if ((needs === 'thread') !== (thread !== undefined))
       faults.push(fault(path, `${needs === 'thread' ? 'missing' : 'unknown'} key "thread" for ${metric}`));
+    if (needs === 'clients' && traffic.connections.length === 0)
+      faults.push(fault([...path, 'metric'], `found ${metric}, allowed where there are traffic.connections`));
     if (thread !== undefined && !isThread(thread))
       faults.push(
         fault([...path, 'thread'], `found "${thread}", allowed: a thread of this scenario, such as softirq0`),
       );
     if (place !== undefined && metric !== 'drops')
       faults.push(fault([...path, 'place'], `unknown key "place" for ${metric}`));
-    if (stream !== undefined && !traffic.streams.some(({ name }) => name === stream)) {
+    if (stream !== undefined && needs === 'clients')
+      faults.push(fault([...path, 'stream'], `unknown key "stream" for ${metric}`));
+    else if (stream !== undefined && !traffic.streams.some(({ name }) => name === stream)) {
       faults.push(
         fault([...path, 'stream'], `found "${stream}", allowed: ${traffic.streams.map(({ name }) => name).join(', ')}`),
       );

@@ -216,7 +216,7 @@ export interface AutoscaleSpec {
   readonly stream: string | null;
   readonly place: (typeof DROP_PLACES)[number] | null;
   readonly thread: string | null;
-  /** In the unit of the metric: frames/s, or a ratio. */
+  /** In the unit of the metric: frames/s, connections/s, or a ratio. */
   readonly above: number;
   readonly below: number;
   readonly forNs: number;

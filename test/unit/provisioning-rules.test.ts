@@ -57,6 +57,10 @@ describe('what a rule watches', () => {
       { name: 'a', offeredFps: 100, sentFps: 100, deliveredFps: 90 },
       { name: 'b', offeredFps: 100, sentFps: 100, deliveredFps: 50 },
     ],
+    connections: [
+      { offeredPerSecond: 2000, completedPerSecond: 1500, failedPerSecond: 400 },
+      { offeredPerSecond: 100, completedPerSecond: 100, failedPerSecond: 0 },
+    ],
     hops: [
       { place: 'tap', dropFps: 30 },
       { place: 'nic', dropFps: 12 },
@@ -70,6 +74,9 @@ describe('what a rule watches', () => {
     expect(measured({})).toBe(0.3);
     expect(measured({ stream: 'b' })).toBe(0.5);
     expect(measured({ metric: 'delivered' })).toBe(140);
+    expect(measured({ metric: 'connectionsOffered' })).toBe(2100);
+    expect(measured({ metric: 'connectionsCompleted' })).toBe(1600);
+    expect(measured({ metric: 'connectionsFailed' })).toBe(400);
     expect(measured({ metric: 'drops' })).toBe(42);
     expect(measured({ metric: 'drops', place: 'tap' })).toBe(30);
     expect(measured({ metric: 'running', thread: 'vhost-vnic0' })).toBe(0.2);
@@ -103,6 +110,15 @@ describe('what a scenario may say of VMs that come and go', () => {
     expect(rule('metric: offered, above: 20%, below: 1kpps')).toEqual([
       'found "20%", allowed: frames/s such as 100kpps',
     ]);
+    expect(rule('metric: connectionsFailed, above: 1kcps, below: 10cps')).toEqual([
+      'found connectionsFailed, allowed where there are traffic.connections',
+    ]);
+    expect(rule('metric: connectionsOffered, above: 1kpps, below: 10cps')).toContain(
+      'found "1kpps", allowed: connections/s such as 2kcps',
+    );
+    expect(rule('metric: connectionsOffered, stream: a, above: 1kcps, below: 10cps')).toContain(
+      'unknown key "stream" for connectionsOffered',
+    );
     expect(rule('metric: offered, above: 1kpps, below: 2kpps')[0]).toMatch(/not below `above`/);
     expect(rule('metric: waiting, above: 20%, below: 10%')[0]).toMatch(/missing key "thread" for waiting/);
   });

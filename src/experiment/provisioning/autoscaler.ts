@@ -43,7 +43,7 @@ export class Autoscaler {
 /** What a rule watches, over one interval; null where there is no such thing or the kernel does not say. */
 export function scalingMeasure(
   { metric, stream, place, thread }: Pick<AutoscaleSpec, 'metric' | 'stream' | 'place' | 'thread'>,
-  { streams, hops, threads }: Pick<IntervalRecord, 'streams' | 'hops' | 'threads'>,
+  { streams, connections, hops, threads }: Pick<IntervalRecord, 'streams' | 'connections' | 'hops' | 'threads'>,
 ): number | null {
   const watched = streams.filter(({ name }) => stream === null || name === stream);
   const sum = (of: (each: (typeof streams)[number]) => number): number =>
@@ -57,6 +57,12 @@ export function scalingMeasure(
       const sentFps = sum(({ sentFps: each }) => each);
       return sentFps === 0 ? null : Math.max(0, sentFps - sum(({ deliveredFps }) => deliveredFps)) / sentFps;
     }
+    case 'connectionsOffered':
+      return connections.reduce((total, { offeredPerSecond }) => total + offeredPerSecond, 0);
+    case 'connectionsCompleted':
+      return connections.reduce((total, { completedPerSecond }) => total + completedPerSecond, 0);
+    case 'connectionsFailed':
+      return connections.reduce((total, { failedPerSecond }) => total + failedPerSecond, 0);
     case 'drops': {
       const there = hops.filter((hop) => place === null || hop.place === place);
       return there.reduce((total, { dropFps }) => total + dropFps, 0);
