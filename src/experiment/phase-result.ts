@@ -46,7 +46,9 @@ export async function describePhase(
   const { spec, before, after, complete, cores } = phase;
   const drops = countDrops(plan, before, after);
   const ratesFps = requestedFps(scenario, spec);
-  const streams = describeStreams(plan, ratesFps, before, after, drops.length > 0);
+  const counters = counterTable(plan, before, after);
+  const foreignFrames = plan.ports.reduce((sum, { sink }) => sum + (counters[sink]?.rx_foreign ?? 0), 0);
+  const streams = describeStreams(plan, ratesFps, before, after, drops.length + foreignFrames > 0);
   const connections = describeConnections(plan, scenario, spec, before, after);
   const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
   const latency: LatencyResult[] = [];
@@ -63,14 +65,14 @@ export async function describePhase(
     complete,
     streams,
     connections,
-    total: totalOf(streams, connections, drops),
+    total: totalOf(streams, connections, drops, foreignFrames),
     drops,
     latency,
     latencyAll: summariseHistogram(addHistograms(arrivals)),
     lateness: describeLateness(plan, scenario, ratesFps, before, after),
     threads: threadShares(places, before, after),
     cores,
-    counters: counterTable(plan, before, after),
+    counters,
   };
 }
 
@@ -116,11 +118,11 @@ function describeStreams(
   ratesFps: readonly number[],
   before: Snapshot,
   after: Snapshot,
-  anythingDropped: boolean,
+  anythingLost: boolean,
 ): StreamResult[] {
   return streamRows(planStreamMeters(plan), before, after).map((row, i) => {
-    // Without a drop anywhere the difference is what was under way at either end.
-    const lost = anythingDropped ? Math.max(0, row.sentFrames - row.deliveredFrames) : 0;
+    // With nothing lost anywhere the difference is what was under way at either end.
+    const lost = anythingLost ? Math.max(0, row.sentFrames - row.deliveredFrames) : 0;
     return { ...row, requestedFps: ratesFps[i], lossRatio: row.sentFrames === 0 ? null : lost / row.sentFrames };
   });
 }
@@ -130,6 +132,7 @@ function totalOf(
   streams: readonly StreamResult[],
   connections: readonly ConnectionResult[],
   drops: readonly DropCount[],
+  foreignFrames: number,
 ): TotalResult {
   const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
   const clientsSent = connections.reduce((total, each) => total + each.sentFrames, 0);
@@ -142,8 +145,9 @@ function totalOf(
     sentFrames,
     deliveredFrames: sum((stream) => stream.deliveredFrames) + clientsReceived,
     droppedFrames,
-    // Copies made by flooding can be dropped besides, and frames of the phase before.
-    lossRatio: sentFrames === 0 ? null : Math.min(1, droppedFrames / sentFrames),
+    foreignFrames,
+    // Copies made by flooding can be lost besides, and frames of the phase before.
+    lossRatio: sentFrames === 0 ? null : Math.min(1, (droppedFrames + foreignFrames) / sentFrames),
   };
 }
 

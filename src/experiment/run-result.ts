@@ -53,7 +53,9 @@ export interface TotalResult {
   readonly sentFrames: number;
   readonly deliveredFrames: number;
   readonly droppedFrames: number;
-  /** Dropped frames as a share of those sent. */
+  /** That came out on a wire and were for nobody there. */
+  readonly foreignFrames: number;
+  /** Both as a share of those sent. */
   readonly lossRatio: number | null;
 }
 

@@ -1,5 +1,6 @@
 /** One paragraph in words: what limited this run. It knows counters and thread shares, and no scenario by name. */
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
+import { sinkName } from '../topology/thread-names.ts';
 import type { CausedRun } from './drop-causes.ts';
 import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
 import type { DropCount, PhaseResult } from './run-result.ts';
@@ -18,17 +19,34 @@ export function verdictText(run: VerdictRun): string {
   if (passed.length === 0) return 'No traffic was sent, so nothing limited this run.';
   const lossOf = ({ total }: PhaseResult): number => total.lossRatio ?? 0;
   const worst = passed.reduce((most, phase) => (lossOf(phase) > lossOf(most) ? phase : most));
-  if (worst.total.droppedFrames === 0) return nothingLost(run, passed);
+  if (lostFrames(worst) === 0) return nothingLost(run, passed);
   const sentences = [
     `In phase ${worst.name} ${formatShare(worst.total.lossRatio)} of ${formatAmount(worst.total.sentFrames)} frames ` +
       `were lost.`,
     ...groupDrops(worst)
       .slice(0, SENTENCES_MAX)
       .map((group, i) => groupSentence(run, worst, group, i === 0)),
+    ...foreignSentence(run, worst),
   ];
-  const clean = passed.filter(({ total }) => total.droppedFrames === 0).map(({ name }) => name);
+  const clean = passed.filter((phase) => lostFrames(phase) === 0).map(({ name }) => name);
   if (clean.length > 0) sentences.push(`Phase${clean.length > 1 ? 's' : ''} ${listWords(clean)} lost nothing.`);
   return sentences.join(' ');
+}
+
+function lostFrames({ total }: PhaseResult): number {
+  return total.droppedFrames + total.foreignFrames;
+}
+
+/** What was sent to an address that is not on its wire was lost without a drop. */
+function foreignSentence({ scenario }: VerdictRun, phase: PhaseResult): string[] {
+  const { foreignFrames, droppedFrames } = phase.total;
+  if (foreignFrames < NOTABLE_RATIO * lostFrames(phase)) return [];
+  const ports = scenario.ports.filter(({ name }) => (phase.counters[sinkName(name)]?.rx_foreign ?? 0) > 0);
+  const subject = droppedFrames === 0 ? 'All' : formatShare(foreignFrames / lostFrames(phase));
+  return [
+    `${subject} of them (${formatAmount(foreignFrames)}) came out on the wire at ` +
+      `${listWords(ports.map(({ name }) => name))} and were for nobody there.`,
+  ];
 }
 
 function nothingLost(run: VerdictRun, phases: readonly PhaseResult[]): string {
@@ -53,19 +71,19 @@ interface DropGroup {
   readonly ratio: number;
 }
 
-function groupDrops({ drops, total }: PhaseResult): DropGroup[] {
+function groupDrops(phase: PhaseResult): DropGroup[] {
   const groups = new Map<string, DropCount[]>();
-  for (const drop of drops) {
+  for (const drop of phase.drops) {
     const key = `${drop.place}:${drop.counter}`;
     groups.set(key, [...(groups.get(key) ?? []), drop]);
   }
   return [...groups.values()]
     .map((members) => {
       const frames = members.reduce((sum, drop) => sum + drop.frames, 0);
-      return { drops: members, frames, ratio: frames / total.droppedFrames };
+      return { drops: members, frames, ratio: frames / lostFrames(phase) };
     })
     .sort((a, b) => b.frames - a.frames)
-    .filter(({ ratio }, i) => i === 0 || ratio >= NOTABLE_RATIO);
+    .filter(({ ratio }, i) => (i === 0 && phase.total.foreignFrames === 0) || ratio >= NOTABLE_RATIO);
 }
 
 function groupSentence(

@@ -60,6 +60,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
       sentFrames: 2 * sentFrames,
       deliveredFrames: 2 * sentFrames - droppedFrames,
       droppedFrames,
+      foreignFrames: 0,
       lossRatio: sentFrames === 0 ? null : droppedFrames / (2 * sentFrames),
     },
     drops,

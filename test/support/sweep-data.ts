@@ -40,6 +40,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
       sentFrames: 2 * sent,
       deliveredFrames: delivered[0] + delivered[1],
       droppedFrames,
+      foreignFrames: 0,
       lossRatio: droppedFrames / (2 * sent),
     },
     drops: dropped.map(({ place, frames }) => ({ place, actor: place, counter: place, reason: place, frames })),

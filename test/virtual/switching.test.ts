@@ -67,5 +67,8 @@ describe('an accelerated vNIC beside one behind the bridge', () => {
     expect(foreign).toBeGreaterThan(5000);
     expect(result.counters['fw/vcpu0'].tx_packets).toBeLessThan(1.1 * eth0.tx_switched);
     expect(result.integrity.foreignFrames).toBe(foreign);
+    expect(result.phases[0].total.lossRatio).toBe(1);
+    expect(result.verdict).toMatch(/^In phase calm 100 % of 8 k frames were lost\. /);
+    expect(result.verdict).toContain('(7.5 k) came out on the wire at eth0 and were for nobody there.');
   });
 });
