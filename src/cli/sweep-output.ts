@@ -35,15 +35,15 @@ export class SweepLines implements SweepOutput {
     for (const line of hosts[0]?.host.header ?? []) writeLine(line);
   }
 
-  probed({ fps, lossRatio }: LossProbe): void {
+  probed({ perSecond, lossRatio }: LossProbe): void {
     writeLine(
-      `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(fps)}/s loses ${formatShare(lossRatio)}`,
+      `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(perSecond)}/s loses ${formatShare(lossRatio)}`,
     );
   }
 
-  offering(rates: readonly OfferedRate[], lossFreeFps: number | null): void {
-    if (lossFreeFps !== null)
-      writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreeFps)}/s`);
+  offering(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void {
+    if (lossFreePerSecond !== null)
+      writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreePerSecond)}/s`);
     const count = rates.length * this.plan.variants.length * this.plan.trials;
     writeLine(
       `${count} trials: ${rates.length} rates, ${this.plan.variants.length} variants, ${this.plan.trials} each`,
@@ -102,8 +102,8 @@ export class SweepRecords implements SweepOutput {
     writeRecord('search', probe);
   }
 
-  offering(rates: readonly OfferedRate[], lossFreeFps: number | null): void {
-    writeRecord('rates', { lossFreeFps, rates });
+  offering(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void {
+    writeRecord('rates', { lossFreePerSecond, rates });
   }
 
   tried(trial: TrialResult): void {

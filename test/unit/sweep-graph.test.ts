@@ -32,19 +32,19 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
   const scenario = parseScenario('', 'x.yaml');
   const rates = [1, 2, 4].map((multiple) => ({
     rate: { kind: 'frames', perSecond: multiple * 1e5 } as const,
-    fps: multiple * 1e5,
+    offeredPerSecond: multiple * 1e5,
     multiple,
   }));
   const trials = names.flatMap((variant, v) =>
-    rates.flatMap(({ fps }, rateIndex) =>
+    rates.flatMap(({ offeredPerSecond }, rateIndex) =>
       [0, 1000].map((more) =>
         trialResult({
           variant,
           rateIndex,
           status: v === names.length - 1 && rateIndex === 2 ? 'invalid' : 'valid',
-          sent: fps / 2,
-          delivered: [fps / (2 + v) + more, fps / 4],
-          dropped: [{ place: 'tap', frames: fps / 8 }],
+          sent: offeredPerSecond / 2,
+          delivered: [offeredPerSecond / (2 + v) + more, offeredPerSecond / 4],
+          dropped: [{ place: 'tap', frames: offeredPerSecond / 8 }],
           threads: [
             [0.6, 0.01],
             [0.3, 0.6],
@@ -54,7 +54,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     ),
   );
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind: 'sweep',
     tool: { name: 'vhostlab', version: '0', node: 'v20' },
     machine: 'a machine',
@@ -62,11 +62,11 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     elapsedMs: 1,
     scenario: 'a < b & c',
     hostKind: 'threads',
-    lineRateFps: 2_976_190,
+    linePerSecond: 2_976_190,
     trialsPerPoint: 2,
     durationNs: 1e9,
     interrupted: false,
-    search: { lossFreeFps: 1e5, probes: [] },
+    search: { lossFreePerSecond: 1e5, probes: [] },
     rates,
     variants: names.map((name) => ({
       name,
@@ -76,8 +76,8 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
       oversubscribed: [],
       coreDistance: null,
       threads: [],
-      warmedUpAtFps: null,
-      lossFreeFps: null,
+      warmedUpAtPerSecond: null,
+      lossFreePerSecond: null,
       peak: null,
       verdict: '',
       ledger: LEDGER,
@@ -159,7 +159,7 @@ describe('the graph of a sweep', () => {
   });
 
   it('marks the line rate where it lies within the offered loads', () => {
-    const texts = placedTexts(parseSvg(sweepSvg(sweepResult(FOUR, { lineRateFps: 3e5 })).trim()));
+    const texts = placedTexts(parseSvg(sweepSvg(sweepResult(FOUR, { linePerSecond: 3e5 })).trim()));
     expect(texts.find(({ text }) => text === 'line rate')).toMatchObject({ upright: true });
     expect(texts.some(({ text }) => text.startsWith('line rate:'))).toBe(false);
   });

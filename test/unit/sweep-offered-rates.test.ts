@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  carriedFpsMax,
+  carriedPerSecondMax,
   firstBeyondLine,
   givenRates,
   multipliedRates,
@@ -30,8 +30,11 @@ describe('steps of load', () => {
 describe('offered rates', () => {
   it('are those given, ascending, as frames/s of all streams', () => {
     const rates = givenRates(scenario, [parseRate('100%'), parseRate('100kpps')]);
-    expect(rates.map(({ fps }) => Math.round(fps))).toEqual([100_000, Math.round(2 * LINE_FPS)]);
-    expect(carriedFpsMax(scenario)).toBeCloseTo(2 * LINE_FPS);
+    expect(rates.map(({ offeredPerSecond }) => Math.round(offeredPerSecond))).toEqual([
+      100_000,
+      Math.round(2 * LINE_FPS),
+    ]);
+    expect(carriedPerSecondMax(scenario)).toBeCloseTo(2 * LINE_FPS);
   });
 
   it('name the first that a line cannot carry', () => {
@@ -41,12 +44,16 @@ describe('offered rates', () => {
 
   it('are multiples of the loss-free rate, ending at the line', () => {
     const within = multipliedRates(scenario, [2, 0.5], 100_000);
-    expect(within.map(({ fps, multiple }) => [fps, multiple])).toEqual([
+    expect(within.map(({ offeredPerSecond, multiple }) => [offeredPerSecond, multiple])).toEqual([
       [50_000, 0.5],
       [200_000, 2],
     ]);
     const capped = multipliedRates(scenario, [1, 2, 3, 4], 1_200_000);
-    expect(capped.map(({ fps }) => Math.round(fps))).toEqual([1_200_000, 2_400_000, Math.round(2 * LINE_FPS)]);
+    expect(capped.map(({ offeredPerSecond }) => Math.round(offeredPerSecond))).toEqual([
+      1_200_000,
+      2_400_000,
+      Math.round(2 * LINE_FPS),
+    ]);
     expect(firstBeyondLine(scenario, [capped[2].rate])).toBeNull();
   });
 });

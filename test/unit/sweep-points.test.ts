@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OfferedRate } from '../../src/experiment/sweep/offered-rates.ts';
-import { lossFreeFpsOf, peakOf, sharesOf, spreadOf, variantPoints } from '../../src/experiment/sweep/points.ts';
+import { lossFreeRateOf, peakOf, sharesOf, spreadOf, variantPoints } from '../../src/experiment/sweep/points.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 import { trialResult } from '../support/sweep-data.ts';
 
@@ -12,10 +12,10 @@ const PLAN = {
   ],
 } as unknown as Plan;
 
-const RATES: OfferedRate[] = [2000, 4000, 8000].map((fps) => ({
-  rate: { kind: 'frames', perSecond: fps },
-  fps,
-  multiple: fps / 2000,
+const RATES: OfferedRate[] = [2000, 4000, 8000].map((offeredPerSecond) => ({
+  rate: { kind: 'frames', perSecond: offeredPerSecond },
+  offeredPerSecond,
+  multiple: offeredPerSecond / 2000,
 }));
 
 describe('points of a sweep', () => {
@@ -24,9 +24,9 @@ describe('points of a sweep', () => {
     expect(spreadOf([4, 2])).toEqual({ median: 3, min: 2, max: 4 });
     const trials = [100, 900, 500].map((frames) => trialResult({ sent: 1000, delivered: [frames, 0] }));
     const [point] = variantPoints('a', PLAN, RATES, trials);
-    expect(point).toMatchObject({ trials: 3, validTrials: 3, status: 'valid', offeredFps: 2000, multiple: 1 });
-    expect(point.egressFps).toEqual({ median: 500, min: 100, max: 900 });
-    expect(point.streams.map(({ egressFps }) => egressFps.median)).toEqual([500, 0]);
+    expect(point).toMatchObject({ trials: 3, validTrials: 3, status: 'valid', offeredPerSecond: 2000, multiple: 1 });
+    expect(point.egressPerSecond).toEqual({ median: 500, min: 100, max: 900 });
+    expect(point.streams.map(({ egressPerSecond }) => egressPerSecond.median)).toEqual([500, 0]);
   });
 
   it('leave invalid trials out where there are others, and are invalid where there are none', () => {
@@ -36,9 +36,12 @@ describe('points of a sweep', () => {
       trials: 3,
       validTrials: 1,
       status: 'valid',
-      egressFps: { median: 1800, min: 1800, max: 1800 },
+      egressPerSecond: { median: 1800, min: 1800, max: 1800 },
     });
-    expect(variantPoints('a', PLAN, RATES, [wrong])[0]).toMatchObject({ status: 'invalid', egressFps: { median: 2 } });
+    expect(variantPoints('a', PLAN, RATES, [wrong])[0]).toMatchObject({
+      status: 'invalid',
+      egressPerSecond: { median: 2 },
+    });
   });
 
   it('are made of their own variant’s trials, where any was made', () => {
@@ -89,8 +92,8 @@ describe('a variant over its points', () => {
     );
 
   it('is loss-free up to the highest rate with at most half a percent of loss', () => {
-    expect(lossFreeFpsOf(pointsOf([0, 10, 11]))).toBe(4000);
-    expect(lossFreeFpsOf(pointsOf([11, 11, 11]))).toBeNull();
+    expect(lossFreeRateOf(pointsOf([0, 10, 11]))).toBe(4000);
+    expect(lossFreeRateOf(pointsOf([11, 11, 11]))).toBeNull();
   });
 
   it('peaks where the median egress is highest', () => {

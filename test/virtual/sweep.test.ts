@@ -69,11 +69,11 @@ describe('a sweep on the virtual host', () => {
     const [vhost, flooded, accelerated, bypassed] = result.points;
     expect(vhost.lossRatio.median).toBe(0);
     // 60,000 frames/s for 50 ms, an interrupt's eight frames more or less in each direction.
-    expect(Math.abs(vhost.egressFps.median * 0.05 - 3000)).toBeLessThanOrEqual(16);
+    expect(Math.abs(vhost.egressPerSecond.median * 0.05 - 3000)).toBeLessThanOrEqual(16);
     expect(accelerated.lossRatio.median).toBe(0);
-    expect(flooded.egressFps.median).toBeLessThan(0.5 * bypassed.egressFps.median);
+    expect(flooded.egressPerSecond.median).toBeLessThan(0.5 * bypassed.egressPerSecond.median);
     expect(flooded.lostAt[0].place).toBe('tap');
-    expect(result.variants.map(({ lossFreeFps }) => lossFreeFps)).toContain(60_000);
+    expect(result.variants.map(({ lossFreePerSecond }) => lossFreePerSecond)).toContain(60_000);
   });
 
   it('gives the same figures again', async () => {
@@ -93,11 +93,11 @@ describe('a sweep on the virtual host', () => {
   it('searches the loss-free rate of the first variant, and offers multiples of it to all', async () => {
     const plan: SweepPlan = { ...PLAN, offered: { kind: 'multiples', multiples: [0.5] }, durationNs: 2e7 };
     const { search, points, rates } = await sweep(plan).result;
-    const lossFreeFps = search?.lossFreeFps ?? 0;
-    expect(lossFreeFps).toBeGreaterThan(60_000);
-    expect(lossFreeFps).toBeLessThan(250_000);
+    const lossFreePerSecond = search?.lossFreePerSecond ?? 0;
+    expect(lossFreePerSecond).toBeGreaterThan(60_000);
+    expect(lossFreePerSecond).toBeLessThan(250_000);
     expect(search?.probes.some(({ lossRatio }) => lossRatio > 0.005)).toBe(true);
-    expect(rates[0].fps).toBe(Math.floor(lossFreeFps / 2));
+    expect(rates[0].offeredPerSecond).toBe(Math.floor(lossFreePerSecond / 2));
     expect(points.map(({ lossRatio }) => lossRatio.median)).toEqual([0, 0]);
   });
 

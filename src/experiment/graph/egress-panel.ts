@@ -21,9 +21,13 @@ const HEADROOM_RATIO = 1.08;
 
 /** The panel alone; its axes reach about 70 px to the left and 45 px below, its legend `legendPx` to the right. */
 export function egressPanel(result: SweepResult, size: PanelSize): string {
-  const x = rateAxis(Math.max(...result.points.map(({ offeredFps }) => offeredFps)) * 1.02, size.widthPx, 8);
-  const topFps = Math.max(...result.points.map(({ egressFps }) => egressFps.max));
-  const y = rateAxis(topFps * HEADROOM_RATIO, -size.heightPx, 6);
+  const x = rateAxis(
+    Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond)) * 1.02,
+    size.widthPx,
+    8,
+  );
+  const top = Math.max(...result.points.map(({ egressPerSecond }) => egressPerSecond.max));
+  const y = rateAxis(top * HEADROOM_RATIO, -size.heightPx, 6);
   const yTicks = y.ticks.map((at): AxisTick => ({ at, text: y.write(at) }));
   return [
     leftAxis(size, y.scale, yTicks, true),
@@ -51,23 +55,23 @@ function directionsPhrase({ points }: SweepResult): string {
 
 /** Ticks at whole multiples of the loss-free rate, where it was searched for. */
 function multipleTicks({ rates, search }: SweepResult, x: RateAxis): AxisTick[] {
-  const lossFreeFps = rates.find(({ multiple }) => multiple !== null) ?? null;
-  if (search === null || lossFreeFps === null || lossFreeFps.multiple === null) return [];
-  const unitFps = lossFreeFps.fps / lossFreeFps.multiple;
-  const [, endFps] = x.scale.domain();
-  const count = Math.min(12, Math.floor(endFps / unitFps));
-  return Array.from({ length: count }, (_, i) => ({ at: (i + 1) * unitFps, text: i === 0 ? 'L' : `${i + 1} L` }));
+  const lossFreePerSecond = rates.find(({ multiple }) => multiple !== null) ?? null;
+  if (search === null || lossFreePerSecond === null || lossFreePerSecond.multiple === null) return [];
+  const unit = lossFreePerSecond.offeredPerSecond / lossFreePerSecond.multiple;
+  const [, end] = x.scale.domain();
+  const count = Math.min(12, Math.floor(end / unit));
+  return Array.from({ length: count }, (_, i) => ({ at: (i + 1) * unit, text: i === 0 ? 'L' : `${i + 1} L` }));
 }
 
 /** Where nothing is lost, and where the line ends. */
-function referenceLines({ lineRateFps }: SweepResult, { heightPx }: PanelSize, x: RateAxis, y: RateAxis): string {
-  const reachFps = Math.min(x.scale.domain()[1], y.scale.domain()[1]);
-  const diagonal = lineElement(x.scale(0), y.scale(0), x.scale(reachFps), y.scale(reachFps), {
+function referenceLines({ linePerSecond }: SweepResult, { heightPx }: PanelSize, x: RateAxis, y: RateAxis): string {
+  const reach = Math.min(x.scale.domain()[1], y.scale.domain()[1]);
+  const diagonal = lineElement(x.scale(0), y.scale(0), x.scale(reach), y.scale(reach), {
     stroke: FAINT,
     'stroke-dasharray': '6 4',
   });
-  if (lineRateFps > x.scale.domain()[1]) return diagonal;
-  const at = x.scale(lineRateFps);
+  if (linePerSecond > x.scale.domain()[1]) return diagonal;
+  const at = x.scale(linePerSecond);
   const mark = lineElement(at, 0, at, heightPx, { stroke: FAINT, 'stroke-width': 1.5 });
   const label = element(
     'g',
@@ -85,17 +89,17 @@ function variantCurves(points: readonly PointResult[], index: number, widthPx: n
   if (points.length === 0) return '';
   const { colour, symbol: marker } = variantStyle(index);
   const band = area<PointResult>()
-    .x(({ offeredFps }) => x(offeredFps))
-    .y0(({ egressFps }) => y(egressFps.min))
-    .y1(({ egressFps }) => y(egressFps.max));
+    .x(({ offeredPerSecond }) => x(offeredPerSecond))
+    .y0(({ egressPerSecond }) => y(egressPerSecond.min))
+    .y1(({ egressPerSecond }) => y(egressPerSecond.max));
   const middle = line<PointResult>()
-    .x(({ offeredFps }) => x(offeredFps))
-    .y(({ egressFps }) => y(egressFps.median));
+    .x(({ offeredPerSecond }) => x(offeredPerSecond))
+    .y(({ egressPerSecond }) => y(egressPerSecond.median));
   const draw = symbol(marker, MARKER_AREA_PX2);
-  const markers = points.map(({ offeredFps, egressFps, status }) =>
+  const markers = points.map(({ offeredPerSecond, egressPerSecond, status }) =>
     groupAt(
-      x(offeredFps),
-      y(egressFps.median),
+      x(offeredPerSecond),
+      y(egressPerSecond.median),
       pathElement(draw(), {
         // Hollow where no trial was valid.
         fill: status === 'invalid' ? '#ffffff' : colour,
@@ -118,8 +122,8 @@ function directionLines(points: readonly PointResult[], colour: string, x: Scale
   if (streams.length < 2) return [];
   return streams.map((_, i) => {
     const alone = line<PointResult>()
-      .x(({ offeredFps }) => x(offeredFps))
-      .y((point) => y(point.streams[i].egressFps.median));
+      .x(({ offeredPerSecond }) => x(offeredPerSecond))
+      .y((point) => y(point.streams[i].egressPerSecond.median));
     return pathElement(alone(points), {
       fill: 'none',
       stroke: colour,
@@ -130,7 +134,7 @@ function directionLines(points: readonly PointResult[], colour: string, x: Scale
 }
 
 function legend(result: SweepResult, x: RateAxis): string {
-  const { variants, points, lineRateFps } = result;
+  const { variants, points, linePerSecond } = result;
   const [{ streams }] = points;
   const entries = variants.map(({ name }, i) => {
     const { colour, symbol: marker } = variantStyle(i);
@@ -156,8 +160,8 @@ function legend(result: SweepResult, x: RateAxis): string {
       sample + textElement(name, 38, LABEL_PX * 0.35, { 'font-size': i < entries.length ? LABEL_PX : TICK_PX }),
     ),
   );
-  const beyond = lineRateFps > x.scale.domain()[1];
-  const note = textElement(`line rate: ${formatAmount(lineRateFps)} frames/s`, 0, 14 + rows.length * LEGEND_ROW_PX, {
+  const beyond = linePerSecond > x.scale.domain()[1];
+  const note = textElement(`line rate: ${formatAmount(linePerSecond)} frames/s`, 0, 14 + rows.length * LEGEND_ROW_PX, {
     'font-size': TICK_PX,
     fill: FAINT,
   });

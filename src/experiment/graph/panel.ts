@@ -27,11 +27,11 @@ export function leftAxis(size: PanelSize, scale: Scale, ticks: readonly AxisTick
 /** The base line with its ticks, and what they mean below. */
 export function bottomAxis(size: PanelSize, axis: RateAxis, label: string): string {
   const { heightPx, widthPx } = size;
-  const ticks = axis.ticks.flatMap((fps) => {
-    const x = axis.scale(fps);
+  const ticks = axis.ticks.flatMap((perSecond) => {
+    const x = axis.scale(perSecond);
     return [
       lineElement(x, heightPx, x, heightPx + TICK_LENGTH_PX, { stroke: INK }),
-      textElement(axis.write(fps), x, heightPx + TICK_LENGTH_PX + TICK_PX, {
+      textElement(axis.write(perSecond), x, heightPx + TICK_LENGTH_PX + TICK_PX, {
         'font-size': TICK_PX,
         'text-anchor': 'middle',
       }),

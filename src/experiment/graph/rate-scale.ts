@@ -10,19 +10,19 @@ export interface RateAxis {
   /** `k frames/s`. */
   readonly unit: string;
   /** A tick in that unit. */
-  readonly write: (fps: number) => string;
+  readonly write: (perSecond: number) => string;
 }
 
-/** From 0 to `maxFps` over `lengthPx`; upwards when it is negative. */
-export function rateAxis(maxFps: number, lengthPx: number, tickCount: number): RateAxis {
+/** From 0 to `max` over `lengthPx`; upwards when it is negative. */
+export function rateAxis(max: number, lengthPx: number, tickCount: number): RateAxis {
   const range = lengthPx < 0 ? [-lengthPx, 0] : [0, lengthPx];
-  const scale = scaleLinear([0, maxFps > 0 ? maxFps : 1], range);
-  const [factor, prefix] = maxFps >= 2e6 ? [1e6, 'M '] : maxFps >= 2e3 ? [1e3, 'k '] : [1, ''];
+  const scale = scaleLinear([0, max > 0 ? max : 1], range);
+  const [factor, prefix] = max >= 2e6 ? [1e6, 'M '] : max >= 2e3 ? [1e3, 'k '] : [1, ''];
   return {
     scale,
     ticks: scale.ticks(tickCount),
     unit: `${prefix}frames/s`,
-    write: (fps) => String(Number((fps / factor).toPrecision(6))),
+    write: (perSecond) => String(Number((perSecond / factor).toPrecision(6))),
   };
 }
 

@@ -131,7 +131,11 @@ function sharePanel(
   points: readonly PointResult[],
   first: boolean,
 ): string {
-  const x = rateAxis(Math.max(...result.points.map(({ offeredFps }) => offeredFps)) * 1.02, size.widthPx, 4);
+  const x = rateAxis(
+    Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond)) * 1.02,
+    size.widthPx,
+    4,
+  );
   const y = shareScale(row.max * 1.02, size.heightPx);
   const step = row.max > 2 ? 1 : row.max > 1 ? 0.5 : 0.25;
   const ticks = Array.from({ length: Math.floor(row.max / step) + 1 }, (_, i): AxisTick => {
@@ -143,7 +147,7 @@ function sharePanel(
     ...row.overlays.map(({ dashes, valueOf }) => {
       const known = points.flatMap((point) => {
         const value = valueOf(point);
-        return value === null ? [] : [{ at: point.offeredFps, value }];
+        return value === null ? [] : [{ at: point.offeredPerSecond, value }];
       });
       const draw = line<{ at: number; value: number }>()
         .x(({ at }) => x.scale(at))
@@ -162,7 +166,7 @@ function stackedAreas(layers: readonly Layer[], points: readonly PointResult[], 
     .order(stackOrderNone)(points);
   return series.map((layered) => {
     const shape = area<(typeof layered)[number]>()
-      .x(({ data }) => x(data.offeredFps))
+      .x(({ data }) => x(data.offeredPerSecond))
       .y0(([low]) => y(low))
       .y1(([, high]) => y(high));
     return pathElement(shape(layered), { fill: layered.key.colour, opacity: 0.9 });

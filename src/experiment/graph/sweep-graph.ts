@@ -76,7 +76,7 @@ function captionLines(result: SweepResult): string[] {
   const costs = new Set(hosts.map((host) => host.costs.inherit));
   const sizes = new Set(variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes)));
   const invalid = points.filter(({ status }) => status === 'invalid').length;
-  const lossFree = search?.lossFreeFps ?? null;
+  const lossFree = search?.lossFreePerSecond ?? null;
   const placement = variants[0].header.filter((text) => /^(core|virtual CPU) \d/.test(text));
   const oversubscribed = variants.flatMap((variant) => variant.oversubscribed);
   return [

@@ -2,17 +2,17 @@
 export const LOSS_FREE_RATIO_MAX = 0.005;
 
 export interface LossFreeSearch {
-  /** Where to begin, and the least and the most that is tried, frames/s. */
-  readonly startFps: number;
-  readonly minFps: number;
-  readonly maxFps: number;
+  /** Where to begin, and the least and the most that is tried, per second. */
+  readonly start: number;
+  readonly min: number;
+  readonly max: number;
   /** How near the answer must be to a rate that loses frames: 1.05 is 5 %. */
   readonly precision: number;
 }
 
 /** One rate that was tried. */
 export interface LossProbe {
-  readonly fps: number;
+  readonly perSecond: number;
   readonly lossRatio: number;
 }
 
@@ -23,32 +23,32 @@ export interface LossProbe {
  * `measure` gives the loss at a rate, or null to end the search.
  * @returns null when the search was ended, or when even the least rate loses frames.
  */
-export async function searchLossFreeFps(
-  { startFps, minFps, maxFps, precision }: LossFreeSearch,
-  measure: (fps: number) => Promise<number | null>,
+export async function searchLossFreeRate(
+  { start, min, max, precision }: LossFreeSearch,
+  measure: (perSecond: number) => Promise<number | null>,
 ): Promise<number | null> {
   let [good, bad] = [0, Infinity];
   let believed = 0;
-  let fps = Math.min(maxFps, Math.max(minFps, startFps));
+  let perSecond = Math.min(max, Math.max(min, start));
   for (;;) {
-    const lossRatio = await measure(fps);
+    const lossRatio = await measure(perSecond);
     if (lossRatio === null) return null;
-    if (lossRatio <= LOSS_FREE_RATIO_MAX) good = Math.max(good, fps);
-    else bad = Math.min(bad, fps);
-    if (good >= maxFps || bad <= minFps) break;
+    if (lossRatio <= LOSS_FREE_RATIO_MAX) good = Math.max(good, perSecond);
+    else bad = Math.min(bad, perSecond);
+    if (good >= max || bad <= min) break;
     if (good > 0 && bad / good <= precision) {
       if (bad === believed) break;
-      believed = fps = bad;
+      believed = perSecond = bad;
       bad = Infinity;
     } else {
-      fps = nextFps(good, bad, minFps, maxFps);
+      perSecond = nextRate(good, bad, min, max);
     }
   }
   return good > 0 ? good : null;
 }
 
-function nextFps(good: number, bad: number, minFps: number, maxFps: number): number {
-  if (bad === Infinity) return Math.min(maxFps, good * 2);
-  if (good === 0) return Math.max(minFps, bad / 2);
+function nextRate(good: number, bad: number, min: number, max: number): number {
+  if (bad === Infinity) return Math.min(max, good * 2);
+  if (good === 0) return Math.max(min, bad / 2);
   return Math.sqrt(good * bad);
 }

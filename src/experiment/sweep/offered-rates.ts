@@ -13,7 +13,7 @@ export type RateChoice =
 export interface OfferedRate {
   readonly rate: Rate;
   /** Of all streams together. */
-  readonly fps: number;
+  readonly offeredPerSecond: number;
   /** Of the loss-free rate; null where rates were given. */
   readonly multiple: number | null;
 }
@@ -49,12 +49,12 @@ function withAmount(rate: Rate, amount: number): Rate {
 }
 
 /** Frames/s of all streams together at a rate. */
-export function offeredFps({ ports, traffic }: Scenario, rate: Rate): number {
-  return streamRatesFps({ ports, streams: traffic.streams }, rate).reduce((sum, fps) => sum + fps, 0);
+export function offeredPerSecond({ ports, traffic }: Scenario, rate: Rate): number {
+  return streamRatesFps({ ports, streams: traffic.streams }, rate).reduce((sum, perSecond) => sum + perSecond, 0);
 }
 
 /** Most frames/s for the streams that share a rate before some port's line is full. */
-export function carriedFpsMax({ ports, traffic }: Scenario): number {
+export function carriedPerSecondMax({ ports, traffic }: Scenario): number {
   const loadsAt = (perSecond: number): Map<string, number> =>
     portLoads({ ports, streams: traffic.streams }, { kind: 'frames', perSecond });
   const idle = loadsAt(0);
@@ -73,24 +73,30 @@ export function firstBeyondLine({ ports, traffic }: Scenario, rates: readonly Ra
 }
 
 export function givenRates(scenario: Scenario, rates: readonly Rate[]): OfferedRate[] {
-  return rates.map((rate) => ({ rate, fps: offeredFps(scenario, rate), multiple: null })).sort((a, b) => a.fps - b.fps);
+  return rates
+    .map((rate) => ({ rate, offeredPerSecond: offeredPerSecond(scenario, rate), multiple: null }))
+    .sort((a, b) => a.offeredPerSecond - b.offeredPerSecond);
 }
 
-/** Multiples of `lossFreeFps`; those beyond the line are replaced by one at line rate. */
-export function multipliedRates(scenario: Scenario, multiples: readonly number[], lossFreeFps: number): OfferedRate[] {
-  const maxFps = carriedFpsMax(scenario);
+/** Multiples of `lossFreePerSecond`; those beyond the line are replaced by one at line rate. */
+export function multipliedRates(
+  scenario: Scenario,
+  multiples: readonly number[],
+  lossFreePerSecond: number,
+): OfferedRate[] {
+  const max = carriedPerSecondMax(scenario);
   const ascending = [...multiples].sort((a, b) => a - b);
-  const beyond = ascending.findIndex((multiple) => multiple * lossFreeFps > maxFps);
-  const within = beyond < 0 ? ascending : [...ascending.slice(0, beyond), maxFps / lossFreeFps];
+  const beyond = ascending.findIndex((multiple) => multiple * lossFreePerSecond > max);
+  const within = beyond < 0 ? ascending : [...ascending.slice(0, beyond), max / lossFreePerSecond];
   return within.map((multiple) => {
-    const rate: Rate = { kind: 'frames', perSecond: Math.floor(multiple * lossFreeFps) };
-    return { rate, fps: offeredFps(scenario, rate), multiple };
+    const rate: Rate = { kind: 'frames', perSecond: Math.floor(multiple * lossFreePerSecond) };
+    return { rate, offeredPerSecond: offeredPerSecond(scenario, rate), multiple };
   });
 }
 
 /** `1.5 x (223 k/s)`, `30% (893 k/s)`. */
-export function describeOffered({ rate, fps, multiple }: OfferedRate): string {
-  const amount = `${formatAmount(fps)}/s`;
+export function describeOffered({ rate, offeredPerSecond, multiple }: OfferedRate): string {
+  const amount = `${formatAmount(offeredPerSecond)}/s`;
   if (multiple !== null) return `${formatMultiple(multiple)} (${amount})`;
   return rate.kind === 'frames' ? amount : `${formatRate(rate)} (${amount})`;
 }

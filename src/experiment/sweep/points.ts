@@ -28,7 +28,7 @@ export function variantPoints(
 function pointOf(
   variant: string,
   plan: Pick<Plan, 'threads'>,
-  { fps, multiple }: OfferedRate,
+  { offeredPerSecond, multiple }: OfferedRate,
   rateIndex: number,
   made: readonly TrialResult[],
 ): PointResult {
@@ -37,12 +37,12 @@ function pointOf(
   return {
     variant,
     rateIndex,
-    offeredFps: fps,
+    offeredPerSecond,
     multiple,
     trials: made.length,
     validTrials: usable.length,
     status: usable.length > 0 ? usable[0].validity.status : 'invalid',
-    egressFps: spreadOf(used.map((trial) => perSecond(trial, trial.phase.total.deliveredFrames))),
+    egressPerSecond: spreadOf(used.map((trial) => perSecond(trial, trial.phase.total.deliveredFrames))),
     lossRatio: spreadOf(used.map(({ phase }) => phase.total.lossRatio ?? 0)),
     streams: streamPoints(used),
     lostAt: lostAt(used),
@@ -60,7 +60,7 @@ function streamPoints(trials: readonly TrialResult[]): StreamPoint[] {
     name,
     from,
     to,
-    egressFps: spreadOf(trials.map((trial) => perSecond(trial, trial.phase.streams[i].deliveredFrames))),
+    egressPerSecond: spreadOf(trials.map((trial) => perSecond(trial, trial.phase.streams[i].deliveredFrames))),
   }));
 }
 
@@ -105,15 +105,15 @@ export function sharesOf({ threads }: PointResult, kind: ThreadPlan['kind']): Ki
 }
 
 /** Highest offered rate with a median loss of at most 0.5 %; null when no point has so little. */
-export function lossFreeFpsOf(points: readonly PointResult[]): number | null {
+export function lossFreeRateOf(points: readonly PointResult[]): number | null {
   const carried = points.filter(({ lossRatio }) => lossRatio.median <= LOSS_FREE_RATIO_MAX);
-  return carried.length === 0 ? null : Math.max(...carried.map((point) => point.offeredFps));
+  return carried.length === 0 ? null : Math.max(...carried.map((point) => point.offeredPerSecond));
 }
 
 /** The point with the highest median egress; null when there is none. */
 export function peakOf(points: readonly PointResult[]): PointResult | null {
   return points.reduce<PointResult | null>(
-    (best, point) => (best === null || point.egressFps.median > best.egressFps.median ? point : best),
+    (best, point) => (best === null || point.egressPerSecond.median > best.egressPerSecond.median ? point : best),
     null,
   );
 }

@@ -11,7 +11,7 @@ import type { LossProbe } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { PlannedTrial } from './trial-queue.ts';
 
-export const SWEEP_SCHEMA_VERSION = 1;
+export const SWEEP_SCHEMA_VERSION = 2;
 
 /** One trial: what a phase of a run reports, and whether it may be believed. */
 export interface TrialResult extends PlannedTrial {
@@ -41,21 +41,21 @@ export interface StreamPoint {
   readonly name: string;
   readonly from: string;
   readonly to: string;
-  readonly egressFps: Spread;
+  readonly egressPerSecond: Spread;
 }
 
 /** One variant at one offered rate, over its trials. */
 export interface PointResult {
   readonly variant: string;
   readonly rateIndex: number;
-  readonly offeredFps: number;
+  readonly offeredPerSecond: number;
   readonly multiple: number | null;
   /** Trials made, and those among them that were valid. Where any was, the others are left out of what follows. */
   readonly trials: number;
   readonly validTrials: number;
   readonly status: Validity['status'];
   /** All streams together. */
-  readonly egressFps: Spread;
+  readonly egressPerSecond: Spread;
   readonly lossRatio: Spread;
   readonly streams: readonly StreamPoint[];
   /** Dropped frames as shares of those sent, medians, most first. */
@@ -74,11 +74,11 @@ export interface VariantResult {
   readonly coreDistance: CoreDistance | null;
   readonly threads: RunResult['threads'];
   /** Highest rate carried without loss in the course of its warm-up: where to start, not a result. */
-  readonly warmedUpAtFps: number | null;
+  readonly warmedUpAtPerSecond: number | null;
   /** Highest offered rate of the sweep with a median loss of at most 0.5 %; null when there is none. */
-  readonly lossFreeFps: number | null;
+  readonly lossFreePerSecond: number | null;
   /** Median egress where it is highest. */
-  readonly peak: { readonly egressFps: number; readonly offeredFps: number } | null;
+  readonly peak: { readonly egressPerSecond: number; readonly offeredPerSecond: number } | null;
   /** What limited it at the highest rate, in words. */
   readonly verdict: string;
   /** Taken when all trials were over. */
@@ -94,12 +94,12 @@ export interface SweepResult {
   readonly elapsedMs: number;
   readonly scenario: string;
   readonly hostKind: 'threads' | 'virtual';
-  readonly lineRateFps: number;
+  readonly linePerSecond: number;
   readonly trialsPerPoint: number;
   readonly durationNs: number;
   readonly interrupted: boolean;
   /** The loss-free rate of the first variant, if it was searched for. */
-  readonly search: { readonly lossFreeFps: number | null; readonly probes: readonly LossProbe[] } | null;
+  readonly search: { readonly lossFreePerSecond: number | null; readonly probes: readonly LossProbe[] } | null;
   readonly rates: readonly OfferedRate[];
   readonly variants: readonly VariantResult[];
   readonly points: readonly PointResult[];

@@ -12,24 +12,24 @@ export function sweepStory(result: SweepResult): string[] {
 }
 
 function variantStory(result: SweepResult, variant: VariantResult, points: readonly PointResult[]): string {
-  const { peak, lossFreeFps, verdict } = variant;
+  const { peak, lossFreePerSecond, verdict } = variant;
   const last = points[points.length - 1];
-  const peakFps = peak?.egressFps ?? 0;
+  const peakEgress = peak?.egressPerSecond ?? 0;
   const [first] = result.variants;
   const compared =
-    first.peak === null || first.name === variant.name || first.peak.egressFps === 0
+    first.peak === null || first.name === variant.name || first.peak.egressPerSecond === 0
       ? ''
-      : `, ${(peakFps / first.peak.egressFps).toFixed(2)} times that of ${first.name}`;
-  const kept = peakFps === 0 ? 'nothing' : `${formatShare(last.egressFps.median / peakFps)} of the peak`;
+      : `, ${(peakEgress / first.peak.egressPerSecond).toFixed(2)} times that of ${first.name}`;
+  const kept = peakEgress === 0 ? 'nothing' : `${formatShare(last.egressPerSecond.median / peakEgress)} of the peak`;
   const carried =
-    lossFreeFps === null
+    lossFreePerSecond === null
       ? 'It carried none of the offered rates without loss.'
-      : `The highest rate it carried without loss was ${formatAmount(lossFreeFps)}/s.`;
+      : `The highest rate it carried without loss was ${formatAmount(lossFreePerSecond)}/s.`;
   const doubt = points.some(({ status }) => status === 'invalid') ? ' Some of its points have no valid trial.' : '';
   return [
-    `${variant.name}: peak egress ${formatAmount(peakFps)}/s at ${formatAmount(peak?.offeredFps ?? 0)}/s offered${compared}.`,
+    `${variant.name}: peak egress ${formatAmount(peakEgress)}/s at ${formatAmount(peak?.offeredPerSecond ?? 0)}/s offered${compared}.`,
     carried,
-    `At ${rateText(last)} ${formatAmount(last.egressFps.median)}/s were left, ${kept}${directionsText(last)}.`,
+    `At ${rateText(last)} ${formatAmount(last.egressPerSecond.median)}/s were left, ${kept}${directionsText(last)}.`,
     threadText(last),
     `${verdict}${doubt}`,
   ]
@@ -37,14 +37,14 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
     .join(' ');
 }
 
-function rateText({ multiple, offeredFps }: PointResult): string {
-  return multiple === null ? `${formatAmount(offeredFps)}/s` : formatMultiple(multiple).replace(' x', ' x L');
+function rateText({ multiple, offeredPerSecond }: PointResult): string {
+  return multiple === null ? `${formatAmount(offeredPerSecond)}/s` : formatMultiple(multiple).replace(' x', ' x L');
 }
 
 /** Which share of what is left each direction has, where there are several. */
-function directionsText({ streams, egressFps }: PointResult): string {
-  if (streams.length < 2 || egressFps.median === 0) return '';
-  const parts = streams.map((stream) => `${stream.name} ${formatAmount(stream.egressFps.median)}/s`);
+function directionsText({ streams, egressPerSecond }: PointResult): string {
+  if (streams.length < 2 || egressPerSecond.median === 0) return '';
+  const parts = streams.map((stream) => `${stream.name} ${formatAmount(stream.egressPerSecond.median)}/s`);
   return ` (${parts.join(', ')})`;
 }
 

@@ -4,6 +4,7 @@ import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text-table.ts';
 import { describeDistance } from '../../runtime/core-distance.ts';
 import { formatMultiple } from './offered-rates.ts';
+import type { OfferedRate } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';
 import type { KindShares, PointResult, Spread, SweepResult, VariantResult } from './sweep-result.ts';
@@ -52,7 +53,7 @@ function comparison({ rates, variants, points }: SweepResult, width: number, pai
     ...variants.map(({ name }): Cell => {
       const point = points.find((each) => each.variant === name && each.rateIndex === rateIndex);
       if (point === undefined) return '-';
-      const text = `${formatCompact(point.egressFps.median)} ${spreadText(point.egressFps)}`.trimEnd();
+      const text = `${formatCompact(point.egressPerSecond.median)} ${spreadText(point.egressPerSecond)}`.trimEnd();
       return point.status === 'invalid' ? styled('red', text) : text;
     }),
   ]);
@@ -106,14 +107,14 @@ function offeredTitles(multiples: boolean): string[] {
   return multiples ? ['offered', 'L'] : ['offered'];
 }
 
-function offeredCells(rate: { readonly multiple: number | null } & ({ fps: number } | { offeredFps: number })): Cell[] {
-  const fps = formatCompact('fps' in rate ? rate.fps : rate.offeredFps);
-  return rate.multiple === null ? [fps] : [fps, formatMultiple(rate.multiple)];
+function offeredCells({ offeredPerSecond, multiple }: Pick<OfferedRate, 'offeredPerSecond' | 'multiple'>): Cell[] {
+  const amount = formatCompact(offeredPerSecond);
+  return multiple === null ? [amount] : [amount, formatMultiple(multiple)];
 }
 
-function egressCells({ egressFps, status }: PointResult): Cell[] {
-  const middle = formatCompact(egressFps.median);
-  return [status === 'invalid' ? styled('red', middle) : styled('bold', middle), spreadText(egressFps)];
+function egressCells({ egressPerSecond, status }: PointResult): Cell[] {
+  const middle = formatCompact(egressPerSecond.median);
+  return [status === 'invalid' ? styled('red', middle) : styled('bold', middle), spreadText(egressPerSecond)];
 }
 
 function spreadText({ min, max }: Spread): string {

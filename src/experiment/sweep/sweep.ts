@@ -6,11 +6,17 @@ import { exitCodeOf } from '../exit-codes.ts';
 import type { Ledger } from '../run-result.ts';
 import { toolVersion } from '../tool-version.ts';
 import { verdictText } from '../verdict-text.ts';
-import { searchLossFreeFps } from './loss-free-search.ts';
+import { searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
-import { carriedFpsMax, describeOffered, givenRates, multipliedRates, offeredFps } from './offered-rates.ts';
+import {
+  carriedPerSecondMax,
+  describeOffered,
+  givenRates,
+  multipliedRates,
+  offeredPerSecond,
+} from './offered-rates.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
-import { lossFreeFpsOf, peakOf, variantPoints } from './points.ts';
+import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
 import { SweptHost } from './swept-host.ts';
 import type { Trial } from './swept-host.ts';
 import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
@@ -39,7 +45,7 @@ export interface SweepWatcher {
   started?(hosts: readonly SweptHost[]): void;
   probed?(probe: LossProbe): void;
   /** Rates are known; trials begin. */
-  offering?(rates: readonly OfferedRate[], lossFreeFps: number | null): void;
+  offering?(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void;
   tried?(trial: TrialResult, rate: OfferedRate): void;
 }
 
@@ -70,10 +76,10 @@ class Sweep {
   private readonly options: SweepOptions;
   private readonly startedAt = new Date();
   private readonly hosts: SweptHost[] = [];
-  private readonly warmedUpAtFps: (number | null)[] = [];
+  private readonly warmedUpAtPerSecond: (number | null)[] = [];
   private readonly probes: LossProbe[] = [];
   private readonly trials: TrialResult[] = [];
-  private lossFreeFps: number | null = null;
+  private lossFreePerSecond: number | null = null;
   private rates: readonly OfferedRate[] = [];
 
   constructor(plan: SweepPlan, options: SweepOptions) {
@@ -87,7 +93,7 @@ class Sweep {
       await this.startAll();
       watcher?.started?.(this.hosts);
       this.rates = await this.chooseRates();
-      if (!signal.aborted) watcher?.offering?.(this.rates, this.lossFreeFps);
+      if (!signal.aborted) watcher?.offering?.(this.rates, this.lossFreePerSecond);
       await this.passTrials();
       const ledgers: Ledger[] = [];
       for (const host of this.hosts) ledgers.push(await host.ledger());
@@ -103,7 +109,7 @@ class Sweep {
       if (signal.aborted) return;
       this.hosts.push(await SweptHost.start(variant, await openHost(variant), signal));
     }
-    for (const host of this.hosts) this.warmedUpAtFps.push(await host.warmUp(this.plan.warmupNs, signal));
+    for (const host of this.hosts) this.warmedUpAtPerSecond.push(await host.warmUp(this.plan.warmupNs, signal));
   }
 
   private async chooseRates(): Promise<OfferedRate[]> {
@@ -111,31 +117,31 @@ class Sweep {
     const { scenario } = variants[0];
     if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
     if (this.options.signal.aborted) return [];
-    this.lossFreeFps = await this.searchLossFree(this.hosts[0]);
-    if (this.lossFreeFps !== null) return multipliedRates(scenario, offered.multiples, this.lossFreeFps);
+    this.lossFreePerSecond = await this.searchLossFree(this.hosts[0]);
+    if (this.lossFreePerSecond !== null) return multipliedRates(scenario, offered.multiples, this.lossFreePerSecond);
     if (this.options.signal.aborted) return [];
     throw new Error(`${variants[0].name} loses frames at every rate that was tried: give rates instead of multiples`);
   }
 
   private searchLossFree(host: SweptHost): Promise<number | null> {
-    const maxFps = carriedFpsMax(host.variant.scenario);
-    const minFps = maxFps * SEARCH_FLOOR_RATIO;
-    const startFps = this.warmedUpAtFps[0] ?? minFps;
-    return searchLossFreeFps({ startFps, minFps, maxFps, precision: SEARCH_PRECISION }, async (fps) => {
-      const lossRatio = await this.probe(host, fps);
+    const max = carriedPerSecondMax(host.variant.scenario);
+    const min = max * SEARCH_FLOOR_RATIO;
+    const start = this.warmedUpAtPerSecond[0] ?? min;
+    return searchLossFreeRate({ start, min, max, precision: SEARCH_PRECISION }, async (perSecond) => {
+      const lossRatio = await this.probe(host, perSecond);
       if (lossRatio === null) return null;
-      this.probes.push({ fps, lossRatio });
-      this.options.watcher?.probed?.({ fps, lossRatio });
+      this.probes.push({ perSecond, lossRatio });
+      this.options.watcher?.probed?.({ perSecond, lossRatio });
       return lossRatio;
     });
   }
 
   /** Median loss of a few short trials; invalid ones are made again while there is patience. */
-  private async probe(host: SweptHost, fps: number): Promise<number | null> {
+  private async probe(host: SweptHost, perSecond: number): Promise<number | null> {
     const trials: Trial[] = [];
     const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
     while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
-      const rate = { kind: 'frames', perSecond: fps } as const;
+      const rate = { kind: 'frames', perSecond } as const;
       const request = { name: 'search', rate, runInNs: this.plan.runInNs, durationNs: this.plan.probeNs };
       const trial = await host.trial(request, this.options.signal);
       if (trial === null) return null;
@@ -190,11 +196,11 @@ class Sweep {
       elapsedMs: Date.now() - this.startedAt.getTime(),
       scenario: scenario.name,
       hostKind: plan.hostKind,
-      lineRateFps: offeredFps(scenario, { kind: 'lineRate', share: 1 }),
+      linePerSecond: offeredPerSecond(scenario, { kind: 'lineRate', share: 1 }),
       trialsPerPoint: plan.trials,
       durationNs: plan.durationNs,
       interrupted,
-      search: plan.offered.kind === 'rates' ? null : { lossFreeFps: this.lossFreeFps, probes: this.probes },
+      search: plan.offered.kind === 'rates' ? null : { lossFreePerSecond: this.lossFreePerSecond, probes: this.probes },
       rates,
       variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),
       points,
@@ -222,9 +228,12 @@ class Sweep {
       oversubscribed: host.oversubscribed,
       coreDistance: host.coreDistance,
       threads,
-      warmedUpAtFps: this.warmedUpAtFps[i] ?? null,
-      lossFreeFps: lossFreeFpsOf(own),
-      peak: peak === null ? null : { egressFps: peak.egressFps.median, offeredFps: peak.offeredFps },
+      warmedUpAtPerSecond: this.warmedUpAtPerSecond[i] ?? null,
+      lossFreePerSecond: lossFreeRateOf(own),
+      peak:
+        peak === null
+          ? null
+          : { egressPerSecond: peak.egressPerSecond.median, offeredPerSecond: peak.offeredPerSecond },
       verdict: last === null ? '' : verdictText({ scenario: variant.scenario, threads, phases: [last.phase] }),
       ledger,
     };
@@ -234,7 +243,7 @@ class Sweep {
   private typicalTrial(point: PointResult | null): TrialResult | null {
     if (point === null) return null;
     const distance = ({ phase }: TrialResult): number =>
-      Math.abs((phase.total.deliveredFrames * 1e9) / phase.elapsedNs - point.egressFps.median);
+      Math.abs((phase.total.deliveredFrames * 1e9) / phase.elapsedNs - point.egressPerSecond.median);
     return this.trials
       .filter(({ variant, rateIndex }) => variant === point.variant && rateIndex === point.rateIndex)
       .reduce((nearest, trial) => (distance(trial) < distance(nearest) ? trial : nearest));

@@ -18,7 +18,7 @@ import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts'
 import { setRates, stopTraffic } from '../throttle.ts';
 import { judgeValidity } from '../validity.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
-import { carriedFpsMax } from './offered-rates.ts';
+import { carriedPerSecondMax } from './offered-rates.ts';
 import type { SweepVariant } from './variants.ts';
 
 /** What one trial asks for. */
@@ -88,21 +88,21 @@ export class SweptHost {
    * none.
    */
   async warmUp(durationNs: number, signal: AbortSignal): Promise<number | null> {
-    const maxFps = carriedFpsMax(this.variant.scenario);
-    let fps = Math.ceil(maxFps * WARM_UP_FIRST_RATIO);
+    const max = carriedPerSecondMax(this.variant.scenario);
+    let perSecond = Math.ceil(max * WARM_UP_FIRST_RATIO);
     let best: number | null = null;
     let climbing = true;
     await this.host.resume();
     for (let step = 0; step < WARM_UP_STEPS && durationNs > 0 && !signal.aborted; step++) {
-      const rate: Rate = { kind: 'frames', perSecond: fps };
+      const rate: Rate = { kind: 'frames', perSecond };
       setRates(this.host, requestedFps(this.variant.scenario, { rate }));
       const before = takeSnapshot(this.host);
       await this.pass(durationNs / WARM_UP_STEPS, signal);
       const lossless = this.lossBetween(before, takeSnapshot(this.host)) <= LOSS_FREE_RATIO_MAX;
       climbing &&= lossless;
-      if (lossless) best = Math.max(best ?? 0, fps);
-      if (climbing) fps = Math.min(maxFps, fps * 2);
-      if (!lossless) fps = Math.ceil(fps / 2);
+      if (lossless) best = Math.max(best ?? 0, perSecond);
+      if (climbing) perSecond = Math.min(max, perSecond * 2);
+      if (!lossless) perSecond = Math.ceil(perSecond / 2);
     }
     await this.rest();
     return best;
