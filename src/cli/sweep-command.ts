@@ -2,15 +2,16 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
 import { reserveResult } from '../experiment/result-file.ts';
-import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps } from '../experiment/sweep/offered-rates.ts';
-import type { RateChoice } from '../experiment/sweep/offered-rates.ts';
+import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps, parseSweptRate } from '../experiment/sweep/offered-rates.ts';
+import { chooseLoad } from '../experiment/sweep/swept-load.ts';
+import type { LoadUnit, SweptLoad, SweptRate } from '../experiment/sweep/swept-load.ts';
 import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
 import type { SweepResult } from '../experiment/sweep/sweep-result.ts';
 import { loadVariants, modeChange, parseVariant } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { buildPlan } from '../topology/build-plan.ts';
-import { formatRate, parseDurationNs, parseRate } from '../topology/quantities.ts';
+import { formatRate, parseDurationNs } from '../topology/quantities.ts';
 import { loadScenario } from '../topology/scenario-file.ts';
 import type { Scenario } from '../topology/scenario.ts';
 import { VNIC_MODES } from '../topology/scenario-schema.ts';
@@ -52,10 +53,17 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
 function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   const base = loadScenario(nameOrPath, { overrides: flags.set });
   const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags));
+  const rates = readRates(flags);
+  const load = readLoad(variants, rates, flags);
+  if (rates !== null) checkLines(variants, rates);
   return {
     hostKind: flags.host,
     variants,
-    offered: readRates(variants, flags),
+    load,
+    offered:
+      rates === null
+        ? { kind: 'multiples', multiples: flags.multiples ?? DEFAULT_MULTIPLES }
+        : { kind: 'rates', rates },
     trials: flags.trials,
     durationNs: readDuration('duration', flags.duration, 1),
     warmupNs: readDuration('warmup', flags.warmup, 0),
@@ -81,18 +89,37 @@ function readVariant(text: string): VariantChange {
   throw new UsageError(`--variant: found "${text}", allowed: NAME=path=value,path=value`);
 }
 
-function readRates(variants: readonly SweepVariant[], { rates, steps, multiples }: SweepFlags): RateChoice {
-  if (rates === undefined && steps === undefined) {
-    return { kind: 'multiples', multiples: multiples ?? DEFAULT_MULTIPLES };
-  }
+/** Loads as they are given, all of one unit; null where multiples of the loss-free rate are to be offered. */
+function readRates({ rates, steps }: SweepFlags): SweptRate[] | null {
+  if (rates === undefined && steps === undefined) return null;
   const given =
-    steps === undefined ? named('rates', () => (rates ?? []).map(parseRate)) : named('steps', () => parseSteps(steps));
+    steps === undefined
+      ? named('rates', () => (rates ?? []).map(parseSweptRate))
+      : named('steps', () => parseSteps(steps));
+  if (new Set(given.map(unitOf)).size > 1) {
+    throw new UsageError('--rates: found frames and connections, allowed: one of them');
+  }
+  return given;
+}
+
+function unitOf({ kind }: SweptRate): LoadUnit {
+  return kind === 'connections' ? 'connections' : 'frames';
+}
+
+/** Every variant must be able to follow the load; the first decides what it is. */
+function readLoad(variants: readonly SweepVariant[], rates: readonly SweptRate[] | null, flags: SweepFlags): SweptLoad {
+  const asked = rates === null ? null : unitOf(rates[0]);
+  const load = chooseLoad(variants[0].scenario, asked, flags.stream ?? null);
+  for (const { scenario } of variants) chooseLoad(scenario, load.unit, load.counted);
+  return load;
+}
+
+function checkLines(variants: readonly SweepVariant[], rates: readonly SweptRate[]): void {
   for (const { name, scenario } of variants) {
-    const beyond = firstBeyondLine(scenario, given);
+    const beyond = firstBeyondLine(scenario, rates);
     if (beyond !== null)
       throw new UsageError(`${formatRate(beyond)} is more than the line of a port of ${name} carries`);
   }
-  return { kind: 'rates', rates: given };
 }
 
 function readDuration(flag: string, text: string, leastNs: number): number {

@@ -4,6 +4,8 @@ import { paintFor } from '../metrics/text-table.ts';
 import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';
 import { describeOffered } from '../experiment/sweep/offered-rates.ts';
 import type { OfferedRate } from '../experiment/sweep/offered-rates.ts';
+import { formatRate } from '../topology/quantities.ts';
+import { LOAD_WORDS, measuredWhole, sharingNames } from '../experiment/sweep/swept-load.ts';
 import type { SweepPlan, SweepWatcher } from '../experiment/sweep/sweep.ts';
 import type { SweepResult, TrialResult } from '../experiment/sweep/sweep-result.ts';
 import { sweepLines } from '../experiment/sweep/sweep-summary.ts';
@@ -28,7 +30,11 @@ export class SweepLines implements SweepOutput {
   constructor(plan: SweepPlan) {
     this.plan = plan;
     const names = plan.variants.map(({ name }) => name).join(', ');
-    writeLine(`sweep of ${plan.variants[0].scenario.name}: ${names}`);
+    const [{ scenario }] = plan.variants;
+    writeLine(`sweep of ${scenario.name}: ${names}`);
+    writeLine(describeLoad(plan));
+    const absent = scenario.vms.filter(({ present }) => !present).map(({ name }) => name);
+    if (absent.length > 0) writeLine(`not there throughout, since a sweep adds no VMs: ${absent.join(', ')}`);
   }
 
   started(hosts: readonly SweptHost[]): void {
@@ -74,12 +80,24 @@ export class SweepLines implements SweepOutput {
     if (first === undefined || this.rowRate === null) return;
     const again = first.attempt === 0 ? '' : ', again';
     const cells = this.row.map(({ variant, phase, validity }) => {
-      const egress = formatAmount((phase.total.deliveredFrames * 1e9) / phase.elapsedNs);
+      const egress = formatAmount((measuredWhole(phase, this.plan.load).delivered * 1e9) / phase.elapsedNs);
       return `${variant} ${egress}/s${validity.status === 'invalid' ? ' (invalid)' : ''}`;
     });
     writeLine(`round ${first.round + 1}${again}, ${describeOffered(this.rowRate)}: ${cells.join(', ')}`);
     this.row = [];
   }
+}
+
+/** What follows the load, what does not, and what counts. */
+function describeLoad({ variants: [{ scenario }], load: { unit, counted } }: SweepPlan): string {
+  const { streams, connections } = scenario.traffic;
+  const counts = counted === null ? '' : `; what counts is ${counted}`;
+  if (unit === 'connections') {
+    return `load: ${LOAD_WORDS.connections.perSecond} of ${connections.map(({ name }) => name).join(', ')}${counts}`;
+  }
+  const own = streams.flatMap(({ name, rate }) => (rate === 'shared' ? [] : [`${name} ${formatRate(rate)}`]));
+  const kept = own.length === 0 ? '' : `; rates of their own: ${own.join(', ')}`;
+  return `load: ${LOAD_WORDS.frames.perSecond} of ${sharingNames(scenario).join(', ')}${kept}${counts}`;
 }
 
 type RecordName = 'start' | 'search' | 'rates' | 'trial' | 'point' | 'end' | 'error';
@@ -94,8 +112,8 @@ export class SweepRecords implements SweepOutput {
 
   started(hosts: readonly SweptHost[]): void {
     const variants = hosts.map(({ variant, host }) => ({ ...variant, header: host.header, threads: host.places }));
-    const { hostKind, trials, durationNs, warmupNs } = this.plan;
-    writeRecord('start', { hostKind, trials, durationNs, warmupNs, variants });
+    const { hostKind, load, trials, durationNs, warmupNs } = this.plan;
+    writeRecord('start', { hostKind, load, trials, durationNs, warmupNs, variants });
   }
 
   probed(probe: LossProbe): void {

@@ -12,6 +12,7 @@ export interface SweepFlags {
   readonly rates?: readonly string[];
   readonly steps?: string;
   readonly multiples?: readonly number[];
+  readonly stream?: string;
   readonly trials: number;
   readonly duration: string;
   readonly warmup: string;
@@ -25,6 +26,9 @@ const TRIALS_MAX = 1000;
 const NOTES = `
 Without --modes and --variant the modes vhost, vhost-feedback, accelerated and direct are compared. Without rates, the
 loss-free rate L of the first of them is measured, and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L.
+The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and completed,
+where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep follows neither
+run.timeline nor run.autoscale.
 Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 110 a point without a valid trial,
 111 a ledger does not balance, 130 interrupted`;
 
@@ -43,7 +47,7 @@ export function addSweep(program: Command): void {
     )
     .option('--set <path=value>', 'change one key in all of them; may be repeated', collectSetting, [])
     .addOption(
-      new Option('--rates <list>', 'loads to offer, such as 50kpps,100kpps')
+      new Option('--rates <list>', 'loads to offer, such as 50kpps,100kpps, or 2kcps,4kcps')
         .argParser(commaList)
         .conflicts(['steps', 'multiples']),
     )
@@ -55,6 +59,7 @@ export function addSweep(program: Command): void {
         .argParser(multipleList)
         .conflicts(['rates', 'steps']),
     )
+    .option('--stream <name>', 'stream, or TCP client, whose egress and loss count; all together otherwise')
     .option('--trials <count>', 'trials of each at each load', trialCount, 5)
     .option('--duration <time>', 'what is measured of each trial', '2s')
     .option('--warmup <time>', 'traffic through each, before the first trial', '2s')

@@ -1,4 +1,5 @@
 /** What the TCP clients of a run did between two snapshots of it. */
+import { CLIENT_FAILURES } from '../../actors/client-links.ts';
 import { connectionRows, planConnectionMeters } from '../metrics/connection-rows.ts';
 import { histogramGrowth, summariseHistogram } from '../metrics/latency.ts';
 import type { Snapshot } from '../metrics/snapshot.ts';
@@ -26,4 +27,19 @@ export function describeConnections(
     const late = histogramGrowth(before.lateness.get(client)!, after.lateness.get(client)!);
     return { ...row, requestedPerSecond: rates[i], latenessP999Ns: summariseHistogram(late)?.p999Ns ?? null };
   });
+}
+
+/** Connections that clients have begun and neither completed nor given up. */
+export function openConnections({ threads, clients }: Plan, { counters }: Snapshot): number {
+  const actors = threads.flatMap((thread) => thread.actors);
+  return clients.reduce((open, { client }) => {
+    const names = actors.find(({ name }) => name === client)!.counters.map((counter) => counter.name);
+    const count = (counter: string): number => counters.get(client)?.[names.indexOf(counter)] ?? 0;
+    // One that the limit refuses was never started.
+    const failed = CLIENT_FAILURES.filter(({ counter }) => counter !== 'failed_limit').map(({ counter }) =>
+      count(counter),
+    );
+    const ended = failed.reduce((sum, connections) => sum + connections, count('connections_completed'));
+    return open + count('connections_started') - ended;
+  }, 0);
 }

@@ -124,6 +124,9 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     { args: ['topology', 'kvm-forum-2014', '--cores', '0'], says: /expected a number of cores from 1 to 1024/ },
     { args: ['topology', 'kvm-forum-2014', '--svg', '/dev/null/x.svg'], says: /^--svg \/dev\/null\/x\.svg: / },
     { args: ['explain', 'rx_mised_errors'], says: /^no counter or reason .*did you mean "rx_missed_errors"\?/ },
+    { args: ['sweep', 'scale-out'], says: /^scale-out has a rate of its own for every stream, .* allowed: / },
+    { args: ['sweep', 'tcp-terminate', '--rates', '1kpps'], says: /allowed: connections\/s such as 2kcps/ },
+    { args: ['sweep', 'network-appliance', '--stream', 'x'], says: /^--stream: found "x", allowed: requests, attack/ },
     { args: ['validate', './none.yaml'], says: /^\.\/none\.yaml: no such file/ },
   ])('$args', ({ args, says }) => {
     const { status, stdout, stderr } = vhostlab(...args);

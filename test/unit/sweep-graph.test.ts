@@ -30,6 +30,7 @@ const LEDGER = {
 /** A sweep of some variants at three multiples, where the last variant's last point has no valid trial. */
 function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {}): SweepResult {
   const scenario = parseScenario('', 'x.yaml');
+  const load = { unit: 'frames', counted: null } as const;
   const rates = [1, 2, 4].map((multiple) => ({
     rate: { kind: 'frames', perSecond: multiple * 1e5 } as const,
     offeredPerSecond: multiple * 1e5,
@@ -62,6 +63,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     elapsedMs: 1,
     scenario: 'a < b & c',
     hostKind: 'threads',
+    load,
     linePerSecond: 2_976_190,
     trialsPerPoint: 2,
     durationNs: 1e9,
@@ -82,7 +84,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
       verdict: '',
       ledger: LEDGER,
     })),
-    points: names.flatMap((name) => variantPoints(name, PLAN, rates, trials)),
+    points: names.flatMap((name) => variantPoints(name, PLAN, load, rates, trials)),
     trials,
     exitCode: 0,
     ...changes,
@@ -142,7 +144,7 @@ describe('the graph of a sweep', () => {
     }
   });
 
-  it.each([1, 2, 4, 6])('keeps every text of %d variants within its edges', (count) => {
+  it.each([1, 2, 4, 5, 6])('keeps every text of %d variants within its edges', (count) => {
     const names = [...FOUR, 'linux-4.9-guard', 'threaded-napi'].slice(0, count);
     const svg = parseSvg(sweepSvg(sweepResult(names)).trim());
     const [width, height] = [Number(svg.attributes.width), Number(svg.attributes.height)];
@@ -156,6 +158,13 @@ describe('the graph of a sweep', () => {
       expect(y, text).toBeGreaterThan(0);
       expect(y, text).toBeLessThanOrEqual(height - 4);
     }
+  });
+
+  it('says whose egress it shows, and in which unit', () => {
+    const counted = sweepResult(FOUR, { load: { unit: 'frames', counted: 'eth0-to-eth1' } });
+    const texts = placedTexts(parseSvg(sweepSvg(counted).trim())).map(({ text }) => text);
+    expect(texts).toContain('egress of eth0-to-eth1, k frames/s');
+    expect(texts).not.toContain('stream0');
   });
 
   it('marks the line rate where it lies within the offered loads', () => {

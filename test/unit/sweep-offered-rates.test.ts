@@ -8,6 +8,7 @@ import {
 } from '../../src/experiment/sweep/offered-rates.ts';
 import { modeChange, parseVariant } from '../../src/experiment/sweep/variants.ts';
 import { formatRate, parseRate } from '../../src/topology/quantities.ts';
+import type { Rate } from '../../src/topology/quantities.ts';
 import { parseScenario } from '../../src/topology/scenario-file.ts';
 
 const scenario = parseScenario('ports: [{ name: eth0, speed: 1Gbps }, { name: eth1, speed: 1Gbps }]', 'x.yaml');
@@ -15,16 +16,26 @@ const LINE_FPS = 1e9 / (8 * 84);
 
 describe('steps of load', () => {
   it('run from the first to the last, both included', () => {
-    expect(parseSteps('10%..50%/10%').map(formatRate)).toEqual(['10%', '20%', '30%', '40%', '50%']);
-    expect(parseSteps('50kpps..190kpps/50kpps').map(formatRate)).toEqual(['50kpps', '100kpps', '150kpps']);
+    const written = (text: string) => parseSteps(text).map((rate) => formatRate(rate as Rate));
+    expect(written('10%..50%/10%')).toEqual(['10%', '20%', '30%', '40%', '50%']);
+    expect(written('50kpps..190kpps/50kpps')).toEqual(['50kpps', '100kpps', '150kpps']);
+    expect(parseSteps('2kcps..4kcps/1kcps')).toEqual(
+      [2000, 3000, 4000].map((perSecond) => ({ kind: 'connections', perSecond })),
+    );
   });
 
-  it.each(['10%', '10%..50%', '10%..50kpps/10%', '50%..10%/10%', '10%..50%/0%', 'x..y/z', '1pps..1Gpps/1pps'])(
-    'refuse %s',
-    (text) => {
-      expect(() => parseSteps(text)).toThrow(/allowed/);
-    },
-  );
+  it.each([
+    '10%',
+    '10%..50%',
+    '10%..50kpps/10%',
+    '1kcps..2kpps/1kcps',
+    '50%..10%/10%',
+    '10%..50%/0%',
+    'x..y/z',
+    '1pps..1Gpps/1pps',
+  ])('refuse %s', (text) => {
+    expect(() => parseSteps(text)).toThrow(/allowed/);
+  });
 });
 
 describe('offered rates', () => {
@@ -34,7 +45,7 @@ describe('offered rates', () => {
       100_000,
       Math.round(2 * LINE_FPS),
     ]);
-    expect(carriedPerSecondMax(scenario)).toBeCloseTo(2 * LINE_FPS);
+    expect(carriedPerSecondMax(scenario, 'frames')).toBeCloseTo(2 * LINE_FPS);
   });
 
   it('name the first that a line cannot carry', () => {
@@ -43,12 +54,12 @@ describe('offered rates', () => {
   });
 
   it('are multiples of the loss-free rate, ending at the line', () => {
-    const within = multipliedRates(scenario, [2, 0.5], 100_000);
+    const within = multipliedRates(scenario, 'frames', [2, 0.5], 100_000);
     expect(within.map(({ offeredPerSecond, multiple }) => [offeredPerSecond, multiple])).toEqual([
       [50_000, 0.5],
       [200_000, 2],
     ]);
-    const capped = multipliedRates(scenario, [1, 2, 3, 4], 1_200_000);
+    const capped = multipliedRates(scenario, 'frames', [1, 2, 3, 4], 1_200_000);
     expect(capped.map(({ offeredPerSecond }) => Math.round(offeredPerSecond))).toEqual([
       1_200_000,
       2_400_000,

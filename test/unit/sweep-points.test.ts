@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OfferedRate } from '../../src/experiment/sweep/offered-rates.ts';
 import { lossFreeRateOf, peakOf, sharesOf, spreadOf, variantPoints } from '../../src/experiment/sweep/points.ts';
+import type { SweptLoad } from '../../src/experiment/sweep/swept-load.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 import { trialResult } from '../support/sweep-data.ts';
 
@@ -12,6 +13,7 @@ const PLAN = {
   ],
 } as unknown as Plan;
 
+const FRAMES: SweptLoad = { unit: 'frames', counted: null };
 const RATES: OfferedRate[] = [2000, 4000, 8000].map((offeredPerSecond) => ({
   rate: { kind: 'frames', perSecond: offeredPerSecond },
   offeredPerSecond,
@@ -23,7 +25,7 @@ describe('points of a sweep', () => {
     expect(spreadOf([5, 1, 3])).toEqual({ median: 3, min: 1, max: 5 });
     expect(spreadOf([4, 2])).toEqual({ median: 3, min: 2, max: 4 });
     const trials = [100, 900, 500].map((frames) => trialResult({ sent: 1000, delivered: [frames, 0] }));
-    const [point] = variantPoints('a', PLAN, RATES, trials);
+    const [point] = variantPoints('a', PLAN, FRAMES, RATES, trials);
     expect(point).toMatchObject({ trials: 3, validTrials: 3, status: 'valid', offeredPerSecond: 2000, multiple: 1 });
     expect(point.egressPerSecond).toEqual({ median: 500, min: 100, max: 900 });
     expect(point.streams.map(({ egressPerSecond }) => egressPerSecond.median)).toEqual([500, 0]);
@@ -32,13 +34,13 @@ describe('points of a sweep', () => {
   it('leave invalid trials out where there are others, and are invalid where there are none', () => {
     const wrong = trialResult({ sent: 1000, delivered: [1, 1], status: 'invalid' });
     const right = trialResult({ sent: 1000, delivered: [900, 900] });
-    expect(variantPoints('a', PLAN, RATES, [wrong, right, wrong])[0]).toMatchObject({
+    expect(variantPoints('a', PLAN, FRAMES, RATES, [wrong, right, wrong])[0]).toMatchObject({
       trials: 3,
       validTrials: 1,
       status: 'valid',
       egressPerSecond: { median: 1800, min: 1800, max: 1800 },
     });
-    expect(variantPoints('a', PLAN, RATES, [wrong])[0]).toMatchObject({
+    expect(variantPoints('a', PLAN, FRAMES, RATES, [wrong])[0]).toMatchObject({
       status: 'invalid',
       egressPerSecond: { median: 2 },
     });
@@ -49,7 +51,7 @@ describe('points of a sweep', () => {
       trialResult({ sent: 1, delivered: [1, 0], rateIndex: 2 }),
       trialResult({ sent: 1, delivered: [0, 0], rateIndex: 0, variant: 'b' }),
     ];
-    expect(variantPoints('a', PLAN, RATES, trials).map(({ rateIndex }) => rateIndex)).toEqual([2]);
+    expect(variantPoints('a', PLAN, FRAMES, RATES, trials).map(({ rateIndex }) => rateIndex)).toEqual([2]);
   });
 
   it('say where frames were lost, most first, as shares of those sent', () => {
@@ -57,7 +59,9 @@ describe('points of a sweep', () => {
       { place: 'nic', frames: 200 },
       { place: 'tap', frames: 1000 },
     ] as const;
-    const [point] = variantPoints('a', PLAN, RATES, [trialResult({ sent: 1000, delivered: [400, 400], dropped })]);
+    const [point] = variantPoints('a', PLAN, FRAMES, RATES, [
+      trialResult({ sent: 1000, delivered: [400, 400], dropped }),
+    ]);
     expect(point.lostAt).toEqual([
       { place: 'tap', ratio: 0.5 },
       { place: 'nic', ratio: 0.1 },
@@ -71,12 +75,12 @@ describe('points of a sweep', () => {
       [0.2, 0.6],
       [0.1, 0.8],
     ] as const;
-    const [point] = variantPoints('a', PLAN, RATES, [trialResult({ sent: 1, delivered: [1, 1], threads })]);
+    const [point] = variantPoints('a', PLAN, FRAMES, RATES, [trialResult({ sent: 1, delivered: [1, 1], threads })]);
     expect(sharesOf(point, 'vhost')).toMatchObject({ threads: 2, waitingRatio: 0.7 });
     expect(sharesOf(point, 'vhost')?.runningCores).toBeCloseTo(0.3);
     expect(sharesOf(point, 'vcpu')).toBeNull();
     const blind = trialResult({ sent: 1, delivered: [1, 1], threads: [[0.5, null]] });
-    expect(sharesOf(variantPoints('a', PLAN, RATES, [blind])[0], 'softirq')?.waitingRatio).toBeNull();
+    expect(sharesOf(variantPoints('a', PLAN, FRAMES, RATES, [blind])[0], 'softirq')?.waitingRatio).toBeNull();
   });
 });
 
@@ -85,6 +89,7 @@ describe('a variant over its points', () => {
     variantPoints(
       'a',
       PLAN,
+      FRAMES,
       RATES,
       lost.map((frames, rateIndex) =>
         trialResult({ rateIndex, sent: 1000, delivered: [1000 - frames, 0], dropped: [{ place: 'tap', frames }] }),

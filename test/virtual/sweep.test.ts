@@ -10,13 +10,14 @@ import type { Host } from '../../src/runtime/host.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
-import { parseSvg } from '../support/svg-structure.ts';
+import { parseSvg, placedTexts } from '../support/svg-structure.ts';
 
 const SCENARIO = 'kvm-forum-2014';
 const changes = ['vhost', 'accelerated'].map((mode) => modeChange(loadScenario(SCENARIO), mode));
 const PLAN: SweepPlan = {
   hostKind: 'virtual',
   variants: loadVariants(SCENARIO, [], changes),
+  load: { unit: 'frames', counted: null },
   offered: {
     kind: 'rates',
     rates: [60_000, 500_000].map((perSecond) => ({ kind: 'frames', perSecond })),
@@ -99,6 +100,71 @@ describe('a sweep on the virtual host', () => {
     expect(search?.probes.some(({ lossRatio }) => lossRatio > 0.005)).toBe(true);
     expect(rates[0].offeredPerSecond).toBe(Math.floor(lossFreePerSecond / 2));
     expect(points.map(({ lossRatio }) => lossRatio.median)).toEqual([0, 0]);
+  });
+
+  it('offers connections to a scenario of clients, and counts those that complete', async () => {
+    const change = [modeChange(loadScenario('tcp-terminate'), 'vhost')];
+    const plan: SweepPlan = {
+      ...PLAN,
+      variants: loadVariants('tcp-terminate', ['traffic.connections.0.timeout=100ms'], change),
+      load: { unit: 'connections', counted: null },
+      offered: { kind: 'rates', rates: [2000, 40_000].map((perSecond) => ({ kind: 'connections', perSecond })) },
+      durationNs: 1e8,
+    };
+    const result = await sweep(plan).result;
+    const [calm, flooded] = result.points;
+    expect(calm.offeredPerSecond).toBe(2000);
+    expect(Math.abs(calm.egressPerSecond.median * 0.1 - 200)).toBeLessThanOrEqual(2);
+    expect(calm.lossRatio.median).toBeLessThanOrEqual(0.005);
+    expect(flooded.egressPerSecond.median).toBeGreaterThan(4 * calm.egressPerSecond.median);
+    expect(flooded.egressPerSecond.median).toBeLessThan(30_000);
+    expect(flooded.lossRatio.median).toBeGreaterThan(0.2);
+    expect(flooded.streams[0].latency!.p99Ns).toBeGreaterThan(calm.streams[0].latency!.p99Ns);
+    expect(result.variants[0].ledger.faults).toEqual([]);
+    expect(sweepLines(result, 120, (_style, text) => text).join('\n')).toMatch(/completed in connections\/s/);
+    const texts = placedTexts(parseSvg(sweepSvg(result).trim())).map(({ text }) => text);
+    expect(texts).toContain('completed, k connections/s');
+    expect(texts).toContain('offered load, k connections/s');
+  });
+
+  it('shows what a flood for one VM does to the other in each mode, by the stream that counts', async () => {
+    const scenario = 'noisy-neighbour-vhost';
+    const modes = ['emulated', 'qemu', 'vhost', 'vhost-feedback', 'accelerated', 'direct'];
+    const plan: SweepPlan = {
+      ...PLAN,
+      variants: loadVariants(
+        scenario,
+        [],
+        modes.map((mode) => modeChange(loadScenario(scenario), mode)),
+      ),
+      load: { unit: 'frames', counted: 'quiet' },
+      offered: { kind: 'rates', rates: [{ kind: 'frames', perSecond: 800_000 }] },
+    };
+    const result = await sweep(plan).result;
+    const quiet = modes.map((_, i) => result.points[i].streams.find(({ name }) => name === 'quiet')!);
+    expect(result.points.map(({ lossRatio }) => lossRatio)).toEqual(quiet.map(({ lossRatio }) => lossRatio));
+    for (const { requestedPerSecond } of quiet) expect(requestedPerSecond).toBe(20_000);
+    // The bridge tells the frames apart where it gets to them, the hardware before anybody shares a ring.
+    for (const inSoftware of quiet.slice(0, 4)) expect(inSoftware.lossRatio.median).toBeGreaterThan(0.2);
+    for (const inHardware of quiet.slice(4)) {
+      expect(inHardware.lossRatio.median).toBeLessThan(0.005);
+      expect(inHardware.latency!.p99Ns).toBeLessThan(0.5 * quiet[2].latency!.p99Ns);
+    }
+    const table = sweepLines(result, 120, (_style, text) => text).join('\n');
+    expect(table).toMatch(/quiet: loss and latency\n +offered +variant +stream +asked +egress +lost +p50 +p99/);
+    expect(table).toMatch(/800k +direct +quiet +20k/);
+  });
+
+  it('says so where no rate is free of loss, for a network function drops what it is meant to', async () => {
+    const change = [modeChange(loadScenario('network-appliance'), 'vhost')];
+    const plan: SweepPlan = {
+      ...PLAN,
+      variants: loadVariants('network-appliance', [], change),
+      offered: { kind: 'multiples', multiples: [1] },
+    };
+    await expect(sweep(plan).result).rejects.toThrow(
+      /^vhost has no loss-free rate .* allowed: --rates or --steps, or --stream .*\(requests, attack\)$/,
+    );
   });
 
   it('gives what was measured so far when it is interrupted, and stops its hosts', async () => {

@@ -2,6 +2,7 @@
 import { area, line, symbol } from 'd3-shape';
 import { formatAmount } from '../../metrics/number-format.ts';
 import type { PointResult, SweepResult } from '../sweep/sweep-result.ts';
+import { LOAD_WORDS, countedPerSecond, rateOf, sharingNames } from '../sweep/swept-load.ts';
 import { FAINT, INK, LABEL_PX, TICK_PX, variantStyle } from './graph-style.ts';
 import { bottomAxis, leftAxis, topAxis, uprightLabel } from './panel.ts';
 import type { AxisTick, PanelSize } from './panel.ts';
@@ -21,18 +22,20 @@ const HEADROOM_RATIO = 1.08;
 
 /** The panel alone; its axes reach about 70 px to the left and 45 px below, its legend `legendPx` to the right. */
 export function egressPanel(result: SweepResult, size: PanelSize): string {
-  const x = rateAxis(
-    Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond)) * 1.02,
-    size.widthPx,
-    8,
-  );
+  const words = LOAD_WORDS[result.load.unit];
+  const most = Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond));
+  const x = rateAxis(most * 1.02, size.widthPx, 8, words.perSecond);
   const top = Math.max(...result.points.map(({ egressPerSecond }) => egressPerSecond.max));
-  const y = rateAxis(top * HEADROOM_RATIO, -size.heightPx, 6);
+  const y = rateAxis(top * HEADROOM_RATIO, -size.heightPx, 6, words.perSecond);
   const yTicks = y.ticks.map((at): AxisTick => ({ at, text: y.write(at) }));
   return [
     leftAxis(size, y.scale, yTicks, true),
-    bottomAxis(size, x, `offered load, ${directionsPhrase(result)}${x.unit}`),
-    uprightLabel(size, `egress, ${y.unit}`, 50),
+    bottomAxis(size, x, `offered load, ${followersPhrase(result)}${x.unit}`),
+    uprightLabel(
+      size,
+      `${words.egress}${result.load.counted === null ? '' : ` of ${result.load.counted}`}, ${y.unit}`,
+      50,
+    ),
     topAxis(size, x.scale, multipleTicks(result, x)),
     referenceLines(result, size, x, y),
     ...result.variants.map(({ name }, i) =>
@@ -40,6 +43,7 @@ export function egressPanel(result: SweepResult, size: PanelSize): string {
         result.points.filter(({ variant }) => variant === name),
         i,
         boldPx(result, i),
+        result.load.counted === null,
         x.scale,
         y.scale,
       ),
@@ -48,8 +52,12 @@ export function egressPanel(result: SweepResult, size: PanelSize): string {
   ].join('');
 }
 
-function directionsPhrase({ points }: SweepResult): string {
-  const count = points[0].streams.length;
+/** What follows the load, where that is not one stream or client alone. */
+function followersPhrase({ load, variants: [{ scenario }] }: SweepResult): string {
+  const names = load.unit === 'frames' ? sharingNames(scenario) : scenario.traffic.connections.map(({ name }) => name);
+  if (load.unit === 'connections') return names.length < 2 ? '' : `all ${names.length} clients together, `;
+  if (names.length < scenario.traffic.streams.length) return `${names.join(' and ')}, `;
+  const count = names.length;
   return count < 2 ? '' : count === 2 ? 'both directions together, ' : `all ${count} streams together, `;
 }
 
@@ -64,13 +72,19 @@ function multipleTicks({ rates, search }: SweepResult, x: RateAxis): AxisTick[] 
 }
 
 /** Where nothing is lost, and where the line ends. */
-function referenceLines({ linePerSecond }: SweepResult, { heightPx }: PanelSize, x: RateAxis, y: RateAxis): string {
-  const reach = Math.min(x.scale.domain()[1], y.scale.domain()[1]);
-  const diagonal = lineElement(x.scale(0), y.scale(0), x.scale(reach), y.scale(reach), {
+function referenceLines(result: SweepResult, { heightPx }: PanelSize, x: RateAxis, y: RateAxis): string {
+  const { linePerSecond, load, variants } = result;
+  const [{ scenario }] = variants;
+  const lossless = (offered: number): number => countedPerSecond(scenario, load, rateOf(scenario, load.unit, offered));
+  const [end, top] = [x.scale.domain()[1], y.scale.domain()[1]];
+  const [least, most] = [lossless(0), lossless(end)];
+  // What counts grows with the load in proportion, or not at all; the frame cuts it off.
+  const reach = most <= top ? end : (end * (top - least)) / (most - least);
+  const diagonal = lineElement(x.scale(0), y.scale(least), x.scale(reach), y.scale(lossless(reach)), {
     stroke: FAINT,
     'stroke-dasharray': '6 4',
   });
-  if (linePerSecond > x.scale.domain()[1]) return diagonal;
+  if (linePerSecond === null || linePerSecond > x.scale.domain()[1]) return diagonal;
   const at = x.scale(linePerSecond);
   const mark = lineElement(at, 0, at, heightPx, { stroke: FAINT, 'stroke-width': 1.5 });
   const label = element(
@@ -85,7 +99,14 @@ function boldPx({ variants }: SweepResult, index: number): number {
   return BOLD_PX + (variants.length - 1 - index) * BOLDER_PX;
 }
 
-function variantCurves(points: readonly PointResult[], index: number, widthPx: number, x: Scale, y: Scale): string {
+function variantCurves(
+  points: readonly PointResult[],
+  index: number,
+  widthPx: number,
+  together: boolean,
+  x: Scale,
+  y: Scale,
+): string {
   if (points.length === 0) return '';
   const { colour, symbol: marker } = variantStyle(index);
   const band = area<PointResult>()
@@ -110,7 +131,7 @@ function variantCurves(points: readonly PointResult[], index: number, widthPx: n
   );
   return [
     pathElement(band(points), { fill: colour, opacity: 0.16 }),
-    ...directionLines(points, colour, x, y),
+    ...(together ? directionLines(points, colour, x, y) : []),
     pathElement(middle(points), { fill: 'none', stroke: colour, 'stroke-width': widthPx, 'stroke-linejoin': 'round' }),
     ...markers,
   ].join('');
@@ -141,7 +162,7 @@ function legend(result: SweepResult, x: RateAxis): string {
     const sample = lineElement(0, 0, 30, 0, { stroke: colour, 'stroke-width': boldPx(result, i) });
     return { sample: sample + groupAt(15, 0, pathElement(symbol(marker, MARKER_AREA_PX2)(), { fill: colour })), name };
   });
-  const directions = streams.length < 2 ? [] : streams.slice(0, DASHES.length);
+  const directions = streams.length < 2 || result.load.counted !== null ? [] : streams.slice(0, DASHES.length);
   const others = [
     ...directions.map(({ name }, i) => ({
       sample: lineElement(0, 0, 30, 0, { stroke: INK, 'stroke-width': THIN_PX, 'stroke-dasharray': DASHES[i] }),
@@ -160,10 +181,15 @@ function legend(result: SweepResult, x: RateAxis): string {
       sample + textElement(name, 38, LABEL_PX * 0.35, { 'font-size': i < entries.length ? LABEL_PX : TICK_PX }),
     ),
   );
-  const beyond = linePerSecond > x.scale.domain()[1];
-  const note = textElement(`line rate: ${formatAmount(linePerSecond)} frames/s`, 0, 14 + rows.length * LEGEND_ROW_PX, {
-    'font-size': TICK_PX,
-    fill: FAINT,
-  });
+  const beyond = linePerSecond !== null && linePerSecond > x.scale.domain()[1];
+  const note = textElement(
+    `line rate: ${formatAmount(linePerSecond ?? 0)} frames/s`,
+    0,
+    14 + rows.length * LEGEND_ROW_PX,
+    {
+      'font-size': TICK_PX,
+      fill: FAINT,
+    },
+  );
   return [...rows, ...(beyond ? [note] : [])].join('');
 }

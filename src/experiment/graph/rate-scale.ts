@@ -7,22 +7,22 @@ export type Scale = ScaleLinear<number, number>;
 export interface RateAxis {
   readonly scale: Scale;
   readonly ticks: readonly number[];
-  /** `k frames/s`. */
+  /** `k frames/s`, `connections/s`. */
   readonly unit: string;
   /** A tick in that unit. */
-  readonly write: (perSecond: number) => string;
+  readonly write: (amount: number) => string;
 }
 
-/** From 0 to `max` over `lengthPx`; upwards when it is negative. */
-export function rateAxis(max: number, lengthPx: number, tickCount: number): RateAxis {
+/** From 0 to `max` over `lengthPx`, upwards when it is negative; `perSecond` is what is counted, such as frames/s. */
+export function rateAxis(max: number, lengthPx: number, tickCount: number, perSecond: string): RateAxis {
   const range = lengthPx < 0 ? [-lengthPx, 0] : [0, lengthPx];
   const scale = scaleLinear([0, max > 0 ? max : 1], range);
   const [factor, prefix] = max >= 2e6 ? [1e6, 'M '] : max >= 2e3 ? [1e3, 'k '] : [1, ''];
   return {
     scale,
     ticks: scale.ticks(tickCount),
-    unit: `${prefix}frames/s`,
-    write: (perSecond) => String(Number((perSecond / factor).toPrecision(6))),
+    unit: `${prefix}${perSecond}`,
+    write: (amount) => String(Number((amount / factor).toPrecision(6))),
   };
 }
 

@@ -2,6 +2,7 @@
 import { area, line, stack, stackOrderNone } from 'd3-shape';
 import { sharesOf } from '../sweep/points.ts';
 import type { PointResult, SweepResult } from '../sweep/sweep-result.ts';
+import { LOAD_WORDS } from '../sweep/swept-load.ts';
 import { CHARACTER_RATIO, INK, LABEL_PX, PLACE_STYLES, THREAD_STYLES, TICK_PX, variantStyle } from './graph-style.ts';
 import { bottomAxis, leftAxis, uprightLabel } from './panel.ts';
 import type { AxisTick, PanelSize } from './panel.ts';
@@ -44,6 +45,7 @@ const NAME_PX = 22;
 const AXIS_PX = 44;
 /** Mean width of a bold character of a title. */
 const TITLE_CHARACTER_PX = (LABEL_PX + 2) * CHARACTER_RATIO;
+const TICKS = 4;
 /** Shares below this everywhere are not worth a place in the legend. */
 const NOTABLE_RATIO = 0.001;
 
@@ -131,11 +133,8 @@ function sharePanel(
   points: readonly PointResult[],
   first: boolean,
 ): string {
-  const x = rateAxis(
-    Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond)) * 1.02,
-    size.widthPx,
-    4,
-  );
+  const most = Math.max(...result.points.map(({ offeredPerSecond }) => offeredPerSecond));
+  const x = rateAxis(most * 1.02, size.widthPx, TICKS, LOAD_WORDS[result.load.unit].perSecond);
   const y = shareScale(row.max * 1.02, size.heightPx);
   const step = row.max > 2 ? 1 : row.max > 1 ? 0.5 : 0.25;
   const ticks = Array.from({ length: Math.floor(row.max / step) + 1 }, (_, i): AxisTick => {

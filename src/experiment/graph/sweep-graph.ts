@@ -8,6 +8,7 @@ import { lossRow, rowHeightPx, shareRow, threadRow } from './share-panels.ts';
 import type { RowLayout } from './share-panels.ts';
 import { element, groupAt, textElement } from './svg-text.ts';
 
+const TITLES = { frames: 'Egress against ingress', connections: 'Connections completed against offered' };
 /** Left of the panels, for ticks and labels. */
 const LEFT_PX = 82;
 const LEGEND_PX = 206;
@@ -33,7 +34,7 @@ export function sweepSvg(result: SweepResult): string {
   const captionTop = threadTop + rowPx + ROW_GAP_PX;
   const egressSize = { widthPx: WIDTH_PX - LEFT_PX - LEGEND_PX - MARGIN_PX, heightPx: EGRESS_HEIGHT_PX };
   return documentOf(captionTop + caption.length * CAPTION_LINE_PX + MARGIN_PX, [
-    textElement(`Egress against ingress: ${result.scenario}`, LEFT_PX, 32, {
+    textElement(`${TITLES[result.load.unit]}: ${result.scenario}`, LEFT_PX, 32, {
       'font-size': TITLE_PX,
       'font-weight': 'bold',
     }),
@@ -74,7 +75,7 @@ function captionLines(result: SweepResult): string[] {
     hosts.map((host) => `${host.kernel}, HZ ${host.hz}${host.threadedNapi ? ', threaded NAPI' : ''}`),
   );
   const costs = new Set(hosts.map((host) => host.costs.inherit));
-  const sizes = new Set(variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes)));
+  const sizes = variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes));
   const invalid = points.filter(({ status }) => status === 'invalid').length;
   const lossFree = search?.lossFreePerSecond ?? null;
   const placement = variants[0].header.filter((text) => /^(core|virtual CPU) \d/.test(text));
@@ -82,7 +83,7 @@ function captionLines(result: SweepResult): string[] {
   return [
     `${result.hostKind === 'threads' ? 'Real threads' : 'Virtual time'} on ${result.machine}; ${result.tool.name} ` +
       `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
-      `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}; frames of ${describeSizes([...sizes])} bytes.`,
+      `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}${describeSizes(sizes)}.`,
     `${placement.join('; ')}.`,
     `${describeTrials(result)}, variants interleaved` +
       `${result.interrupted ? ' (interrupted)' : ''}.` +
@@ -101,6 +102,7 @@ function describeTrials({ trialsPerPoint, durationNs }: SweepResult): string {
 }
 
 function describeSizes(sizesBytes: readonly number[]): string {
-  const [least, most] = [Math.min(...sizesBytes), Math.max(...sizesBytes)];
-  return least === most ? String(Math.round(least)) : `${Math.round(least)} to ${Math.round(most)}`;
+  if (sizesBytes.length === 0) return '';
+  const [least, most] = [Math.min(...sizesBytes), Math.max(...sizesBytes)].map(Math.round);
+  return `; frames of ${least === most ? least : `${least} to ${most}`} bytes`;
 }

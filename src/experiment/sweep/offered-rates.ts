@@ -1,18 +1,27 @@
 /** The rates that a sweep offers. */
-import { formatAmount } from '../../metrics/number-format.ts';
-import { QuantityError, formatRate, parseRate } from '../../topology/quantities.ts';
+import { formatAmount, formatCompact } from '../../metrics/number-format.ts';
+import {
+  CONNECTION_RATE_FORM,
+  QuantityError,
+  RATE_FORM,
+  formatRate,
+  parseConnectionRate,
+  parseRate,
+} from '../../topology/quantities.ts';
 import type { Rate } from '../../topology/quantities.ts';
 import type { Scenario } from '../../topology/scenario.ts';
-import { portLoads, streamRatesFps } from '../../topology/stream-rates.ts';
+import { portLoads } from '../../topology/stream-rates.ts';
+import { offeredPerSecond, rateOf } from './swept-load.ts';
+import type { LoadUnit, SweptRate } from './swept-load.ts';
 
 /** Rates as they are given, or multiples of the loss-free rate of the first variant, which is measured first. */
 export type RateChoice =
-  | { readonly kind: 'rates'; readonly rates: readonly Rate[] }
+  | { readonly kind: 'rates'; readonly rates: readonly SweptRate[] }
   | { readonly kind: 'multiples'; readonly multiples: readonly number[] };
 
 export interface OfferedRate {
-  readonly rate: Rate;
-  /** Of all streams together. */
+  readonly rate: SweptRate;
+  /** Of all that follow the load together. */
   readonly offeredPerSecond: number;
   /** Of the loss-free rate; null where rates were given. */
   readonly multiple: number | null;
@@ -23,11 +32,20 @@ export const DEFAULT_MULTIPLES: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1
 const STEPS_MAX = 1000;
 const STEPS_ALLOWED = 'FIRST..LAST/STEP in the same unit, such as 10%..100%/10% or 50kpps..400kpps/50kpps';
 
+/** Reads `300kpps`, `10%` or `2kcps`. @throws QuantityError */
+export function parseSweptRate(text: string): SweptRate {
+  if (new RegExp(CONNECTION_RATE_FORM.pattern).test(text)) {
+    return { kind: 'connections', perSecond: parseConnectionRate(text) };
+  }
+  if (new RegExp(RATE_FORM.pattern).test(text)) return parseRate(text);
+  throw new QuantityError(text, `${RATE_FORM.allowed}; or ${CONNECTION_RATE_FORM.allowed}`);
+}
+
 /** Reads `10%..100%/10%`. @throws QuantityError */
-export function parseSteps(text: string): Rate[] {
+export function parseSteps(text: string): SweptRate[] {
   const [, ...parts] = /^(.+)\.\.(.+)\/(.+)$/.exec(text) ?? [];
   if (parts.length !== 3) throw new QuantityError(text, STEPS_ALLOWED);
-  const [first, last, step] = parts.map(parseRate);
+  const [first, last, step] = parts.map(parseSweptRate);
   const [from, to, by] = [first, last, step].map(amountOf);
   const alike = [last, step].every((rate) => unitOf(rate) === unitOf(first));
   const count = Math.floor((to - from) / by + 1e-9) + 1;
@@ -36,25 +54,33 @@ export function parseSteps(text: string): Rate[] {
   return Array.from({ length: count }, (_, i) => withAmount(first, Number((from + i * by).toPrecision(12))));
 }
 
-function amountOf(rate: Rate): number {
+function amountOf(rate: SweptRate): number {
   return rate.kind === 'lineRate' ? rate.share : rate.perSecond;
 }
 
-function unitOf(rate: Rate): string {
+function unitOf(rate: SweptRate): string {
   return rate.kind === 'bits' ? `bits${rate.layer}` : rate.kind;
 }
 
-function withAmount(rate: Rate, amount: number): Rate {
+function withAmount(rate: SweptRate, amount: number): SweptRate {
   return rate.kind === 'lineRate' ? { ...rate, share: amount } : { ...rate, perSecond: amount };
 }
 
-/** Frames/s of all streams together at a rate. */
-export function offeredPerSecond({ ports, traffic }: Scenario, rate: Rate): number {
-  return streamRatesFps({ ports, streams: traffic.streams }, rate).reduce((sum, perSecond) => sum + perSecond, 0);
+/** Most that can follow before some port's line is full: of connections, with nothing but their longer messages. */
+export function carriedPerSecondMax(scenario: Scenario, unit: LoadUnit): number {
+  return unit === 'frames' ? carriedFpsMax(scenario) : carriedConnectionsMax(scenario);
 }
 
-/** Most frames/s for the streams that share a rate before some port's line is full. */
-export function carriedPerSecondMax({ ports, traffic }: Scenario): number {
+function carriedConnectionsMax({ ports, vms, traffic }: Scenario): number {
+  const limits = traffic.connections.map(({ port, to }) => {
+    const { nf } = vms.find(({ nics }) => nics.some(({ name }) => name === to))!;
+    const { speedBps } = ports.find(({ name }) => name === port)!;
+    return nf.kind === 'tcp-terminate' ? speedBps / (8 * Math.max(nf.requestBytes, nf.responseBytes)) : Infinity;
+  });
+  return Math.min(...limits) * limits.length;
+}
+
+function carriedFpsMax({ ports, traffic }: Scenario): number {
   const loadsAt = (perSecond: number): Map<string, number> =>
     portLoads({ ports, streams: traffic.streams }, { kind: 'frames', perSecond });
   const idle = loadsAt(0);
@@ -65,14 +91,14 @@ export function carriedPerSecondMax({ ports, traffic }: Scenario): number {
   return Math.max(0, Math.min(...limits));
 }
 
-/** The first of `rates` that some port's line cannot carry; null when all can be sent. */
-export function firstBeyondLine({ ports, traffic }: Scenario, rates: readonly Rate[]): Rate | null {
+/** The first of `rates` that some port's line cannot carry; null when all can be sent. Clients wait for the line. */
+export function firstBeyondLine({ ports, traffic }: Scenario, rates: readonly SweptRate[]): Rate | null {
   const fits = (rate: Rate): boolean =>
     [...portLoads({ ports, streams: traffic.streams }, rate).values()].every((load) => load <= 1 + 1e-9);
-  return rates.find((rate) => !fits(rate)) ?? null;
+  return rates.filter((rate) => rate.kind !== 'connections').find((rate) => !fits(rate)) ?? null;
 }
 
-export function givenRates(scenario: Scenario, rates: readonly Rate[]): OfferedRate[] {
+export function givenRates(scenario: Scenario, rates: readonly SweptRate[]): OfferedRate[] {
   return rates
     .map((rate) => ({ rate, offeredPerSecond: offeredPerSecond(scenario, rate), multiple: null }))
     .sort((a, b) => a.offeredPerSecond - b.offeredPerSecond);
@@ -81,15 +107,16 @@ export function givenRates(scenario: Scenario, rates: readonly Rate[]): OfferedR
 /** Multiples of `lossFreePerSecond`; those beyond the line are replaced by one at line rate. */
 export function multipliedRates(
   scenario: Scenario,
+  unit: LoadUnit,
   multiples: readonly number[],
   lossFreePerSecond: number,
 ): OfferedRate[] {
-  const max = carriedPerSecondMax(scenario);
+  const max = carriedPerSecondMax(scenario, unit);
   const ascending = [...multiples].sort((a, b) => a - b);
   const beyond = ascending.findIndex((multiple) => multiple * lossFreePerSecond > max);
   const within = beyond < 0 ? ascending : [...ascending.slice(0, beyond), max / lossFreePerSecond];
   return within.map((multiple) => {
-    const rate: Rate = { kind: 'frames', perSecond: Math.floor(multiple * lossFreePerSecond) };
+    const rate = rateOf(scenario, unit, Math.floor(multiple * lossFreePerSecond));
     return { rate, offeredPerSecond: offeredPerSecond(scenario, rate), multiple };
   });
 }
@@ -98,10 +125,23 @@ export function multipliedRates(
 export function describeOffered({ rate, offeredPerSecond, multiple }: OfferedRate): string {
   const amount = `${formatAmount(offeredPerSecond)}/s`;
   if (multiple !== null) return `${formatMultiple(multiple)} (${amount})`;
-  return rate.kind === 'frames' ? amount : `${formatRate(rate)} (${amount})`;
+  return rate.kind === 'frames' || rate.kind === 'connections' ? amount : `${formatRate(rate)} (${amount})`;
 }
 
 /** `1.5 x`. */
 export function formatMultiple(multiple: number): string {
   return `${Number(multiple.toFixed(2))} x`;
+}
+
+/** Titles of the columns that say what was offered. */
+export function offeredTitles(multiples: boolean): string[] {
+  return multiples ? ['offered', 'L'] : ['offered'];
+}
+
+export function offeredCells({
+  offeredPerSecond,
+  multiple,
+}: Pick<OfferedRate, 'offeredPerSecond' | 'multiple'>): string[] {
+  const amount = formatCompact(offeredPerSecond);
+  return multiple === null ? [amount] : [amount, formatMultiple(multiple)];
 }

@@ -4,6 +4,8 @@ import type { Plan, ThreadPlan } from '../../runtime/plan.ts';
 import type { TotalResult } from '../run-result.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
+import { measuredParts, measuredWhole } from './swept-load.ts';
+import type { LoadUnit, MeasuredPart, SweptLoad } from './swept-load.ts';
 import type { KindShares, PointResult, Spread, StreamPoint, TrialResult } from './sweep-result.ts';
 
 /** @param values at least one. */
@@ -15,25 +17,28 @@ export function spreadOf(values: readonly number[]): Spread {
 export function variantPoints(
   variant: string,
   plan: Pick<Plan, 'threads'>,
+  load: SweptLoad,
   rates: readonly OfferedRate[],
   trials: readonly TrialResult[],
 ): PointResult[] {
   const own = trials.filter((trial) => trial.variant === variant);
   return rates.flatMap((rate, rateIndex) => {
     const made = own.filter((trial) => trial.rateIndex === rateIndex);
-    return made.length === 0 ? [] : [pointOf(variant, plan, rate, rateIndex, made)];
+    return made.length === 0 ? [] : [pointOf(variant, plan, load, rate, rateIndex, made)];
   });
 }
 
 function pointOf(
   variant: string,
   plan: Pick<Plan, 'threads'>,
+  load: SweptLoad,
   { offeredPerSecond, multiple }: OfferedRate,
   rateIndex: number,
   made: readonly TrialResult[],
 ): PointResult {
   const usable = made.filter(({ validity }) => validity.status !== 'invalid');
   const used = usable.length > 0 ? usable : made;
+  const whole = used.map(({ phase }) => measuredWhole(phase, load));
   return {
     variant,
     rateIndex,
@@ -42,26 +47,38 @@ function pointOf(
     trials: made.length,
     validTrials: usable.length,
     status: usable.length > 0 ? usable[0].validity.status : 'invalid',
-    egressPerSecond: spreadOf(used.map((trial) => perSecond(trial, trial.phase.total.deliveredFrames))),
-    lossRatio: spreadOf(used.map(({ phase }) => phase.total.lossRatio ?? 0)),
-    streams: streamPoints(used),
+    egressPerSecond: spreadOf(used.map((trial, i) => perSecond(trial, whole[i].delivered))),
+    lossRatio: spreadOf(whole.map(({ lossRatio }) => lossRatio)),
+    streams: streamPoints(used, load.unit),
     lostAt: lostAt(used),
     threads: kindShares(plan, used),
   };
 }
 
-/** Frames/s of a count in a trial's phase. */
-function perSecond({ phase }: TrialResult, frames: number): number {
-  return (frames * 1e9) / phase.elapsedNs;
+/** A count in a trial's phase, per second. */
+function perSecond({ phase }: TrialResult, count: number): number {
+  return (count * 1e9) / phase.elapsedNs;
 }
 
-function streamPoints(trials: readonly TrialResult[]): StreamPoint[] {
-  return trials[0].phase.streams.map(({ name, from, to }, i) => ({
-    name,
-    from,
-    to,
-    egressPerSecond: spreadOf(trials.map((trial) => perSecond(trial, trial.phase.streams[i].deliveredFrames))),
-  }));
+function streamPoints(trials: readonly TrialResult[], unit: LoadUnit): StreamPoint[] {
+  const measured = trials.map(({ phase }) => measuredParts(phase, unit));
+  return measured[0].map(({ name }, i) => {
+    const parts = measured.map((each) => each[i]);
+    return {
+      name,
+      requestedPerSecond: median(parts.map(({ requestedPerSecond }) => requestedPerSecond)),
+      egressPerSecond: spreadOf(trials.map((trial, t) => perSecond(trial, parts[t].delivered))),
+      lossRatio: spreadOf(parts.map(({ lossRatio }) => lossRatio)),
+      latency: latencyOf(parts),
+    };
+  });
+}
+
+/** Medians over the trials in which anything arrived; null when it did in none. */
+function latencyOf(parts: readonly MeasuredPart[]): StreamPoint['latency'] {
+  const known = parts.flatMap(({ latency }) => (latency === null ? [] : [latency]));
+  if (known.length === 0) return null;
+  return { p50Ns: median(known.map(({ p50Ns }) => p50Ns)), p99Ns: median(known.map(({ p99Ns }) => p99Ns)) };
 }
 
 function lostAt(trials: readonly TrialResult[]): PointResult['lostAt'] {

@@ -1,6 +1,6 @@
 /**
- * The document a sweep leaves behind: plain data. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is
- * not defined or not known.
+ * The document a sweep leaves behind: plain data. Times in ns, rates in frames/s or connections/s as `load` has it,
+ * ratios from 0 to 1, null for what is not defined or not known.
  */
 import type { DropPlace } from '../../metrics/lanes.ts';
 import type { CoreDistance } from '../../runtime/core-distance.ts';
@@ -9,6 +9,7 @@ import type { Scenario } from '../../topology/scenario.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
+import type { SweptLoad } from './swept-load.ts';
 import type { PlannedTrial } from './trial-queue.ts';
 
 export const SWEEP_SCHEMA_VERSION = 2;
@@ -37,11 +38,14 @@ export interface KindShares {
   readonly waitingRatio: number | null;
 }
 
+/** One stream, or where connections are swept one client. */
 export interface StreamPoint {
   readonly name: string;
-  readonly from: string;
-  readonly to: string;
+  readonly requestedPerSecond: number;
   readonly egressPerSecond: Spread;
+  readonly lossRatio: Spread;
+  /** Of what arrived, medians of the trials; null when nothing did. */
+  readonly latency: { readonly p50Ns: number; readonly p99Ns: number } | null;
 }
 
 /** One variant at one offered rate, over its trials. */
@@ -54,7 +58,7 @@ export interface PointResult {
   readonly trials: number;
   readonly validTrials: number;
   readonly status: Validity['status'];
-  /** All streams together. */
+  /** Of what counts: one stream or client, or all together. */
   readonly egressPerSecond: Spread;
   readonly lossRatio: Spread;
   readonly streams: readonly StreamPoint[];
@@ -94,7 +98,9 @@ export interface SweepResult {
   readonly elapsedMs: number;
   readonly scenario: string;
   readonly hostKind: 'threads' | 'virtual';
-  readonly linePerSecond: number;
+  readonly load: SweptLoad;
+  /** Frames/s of what follows the load when every line is full; null for connections. */
+  readonly linePerSecond: number | null;
   readonly trialsPerPoint: number;
   readonly durationNs: number;
   readonly interrupted: boolean;

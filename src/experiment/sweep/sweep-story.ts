@@ -11,6 +11,8 @@ export function sweepStory(result: SweepResult): string[] {
   });
 }
 
+const PEAKS = { frames: 'egress', connections: 'rate of completion' };
+
 function variantStory(result: SweepResult, variant: VariantResult, points: readonly PointResult[]): string {
   const { peak, lossFreePerSecond, verdict } = variant;
   const last = points[points.length - 1];
@@ -25,11 +27,12 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
     lossFreePerSecond === null
       ? 'It carried none of the offered rates without loss.'
       : `The highest rate it carried without loss was ${formatAmount(lossFreePerSecond)}/s.`;
+  const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
   const doubt = points.some(({ status }) => status === 'invalid') ? ' Some of its points have no valid trial.' : '';
   return [
-    `${variant.name}: peak egress ${formatAmount(peakEgress)}/s at ${formatAmount(peak?.offeredPerSecond ?? 0)}/s offered${compared}.`,
+    `${variant.name}: peak ${PEAKS[result.load.unit]} ${formatAmount(peakEgress)}/s at ${formatAmount(peak?.offeredPerSecond ?? 0)}/s offered${compared}.`,
     carried,
-    `At ${rateText(last)} ${formatAmount(last.egressPerSecond.median)}/s were left, ${kept}${directionsText(last)}.`,
+    `At ${rateText(last)} ${formatAmount(last.egressPerSecond.median)}/s${counted} were left, ${kept}${counted === '' ? directionsText(last) : ''}.`,
     threadText(last),
     `${verdict}${doubt}`,
   ]

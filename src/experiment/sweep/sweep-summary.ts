@@ -3,10 +3,11 @@ import { formatAmount, formatCompact, formatShare } from '../../metrics/number-f
 import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text-table.ts';
 import { describeDistance } from '../../runtime/core-distance.ts';
-import { formatMultiple } from './offered-rates.ts';
-import type { OfferedRate } from './offered-rates.ts';
+import { offeredCells, offeredTitles } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';
+import { streamLines, streamsTitle } from './sweep-streams.ts';
+import { LOAD_WORDS } from './swept-load.ts';
 import type { KindShares, PointResult, Spread, SweepResult, VariantResult } from './sweep-result.ts';
 
 const INDENT = '  ';
@@ -23,13 +24,16 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => INDENT + line)];
   const kind = result.hostKind === 'threads' ? 'real threads' : 'virtual time';
+  const words = LOAD_WORDS[result.load.unit];
+  const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
   const cut = result.interrupted ? ', interrupted' : '';
   if (result.points.length === 0) return ['', `nothing was measured${cut}`, ...ledgerLines(result, paint)];
   return [
     ...section(
-      `${result.scenario} on ${kind}: egress in frames/s, median [least..most]${cut}`,
+      `${result.scenario} on ${kind}: ${words.egress}${counted} in ${words.perSecond}, median [least..most]${cut}`,
       comparison(result, inner, paint),
     ),
+    ...section(streamsTitle(result), streamLines(result, inner, paint)),
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),
     ...section('Ledgers', ledgerLines(result, paint)),
@@ -63,7 +67,12 @@ function comparison({ rates, variants, points }: SweepResult, width: number, pai
   return tableLines(columns, [[...offered, ...names].map((title) => styled('dim', title)), ...rows], width, paint);
 }
 
-function variantLines({ rates, points }: SweepResult, { name }: VariantResult, width: number, paint: Paint): string[] {
+function variantLines(
+  { load, rates, points }: SweepResult,
+  { name }: VariantResult,
+  width: number,
+  paint: Paint,
+): string[] {
   const rows = points
     .filter(({ variant }) => variant === name)
     .map((point): Cell[] => [
@@ -76,9 +85,9 @@ function variantLines({ rates, points }: SweepResult, { name }: VariantResult, w
     ]);
   const titles = [
     ...offeredTitles(rates[0].multiple !== null),
-    'egress',
+    LOAD_WORDS[load.unit].egress,
     '',
-    'lost',
+    LOAD_WORDS[load.unit].lost,
     'where',
     'softirq run/wait',
     'vhost run/wait',
@@ -101,15 +110,6 @@ function filledTable(titles: readonly string[], rows: readonly Cell[][], width: 
     width,
     paint,
   );
-}
-
-function offeredTitles(multiples: boolean): string[] {
-  return multiples ? ['offered', 'L'] : ['offered'];
-}
-
-function offeredCells({ offeredPerSecond, multiple }: Pick<OfferedRate, 'offeredPerSecond' | 'multiple'>): Cell[] {
-  const amount = formatCompact(offeredPerSecond);
-  return multiple === null ? [amount] : [amount, formatMultiple(multiple)];
 }
 
 function egressCells({ egressPerSecond, status }: PointResult): Cell[] {

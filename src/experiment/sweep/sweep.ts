@@ -1,6 +1,7 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
 import { cpus, release } from 'node:os';
 import { median } from 'simple-statistics';
+import { formatAmount, formatShare } from '../../metrics/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import type { Ledger } from '../run-result.ts';
@@ -8,15 +9,11 @@ import { toolVersion } from '../tool-version.ts';
 import { verdictText } from '../verdict-text.ts';
 import { searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
-import {
-  carriedPerSecondMax,
-  describeOffered,
-  givenRates,
-  multipliedRates,
-  offeredPerSecond,
-} from './offered-rates.ts';
+import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
+import { LOAD_WORDS, SweptLoadError, measuredWhole, offeredPerSecond, rateOf } from './swept-load.ts';
+import type { SweptLoad } from './swept-load.ts';
 import { SweptHost } from './swept-host.ts';
 import type { Trial } from './swept-host.ts';
 import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
@@ -29,6 +26,7 @@ export interface SweepPlan {
   readonly hostKind: Host['kind'];
   /** At least one; the first is the one whose loss-free rate is searched for. */
   readonly variants: readonly SweepVariant[];
+  readonly load: SweptLoad;
   readonly offered: RateChoice;
   readonly trials: number;
   readonly durationNs: number;
@@ -62,6 +60,8 @@ const PROBE_ATTEMPTS_MAX = 5;
 const SEARCH_PRECISION = 1.05;
 /** The search gives up below this share of what the line carries. */
 const SEARCH_FLOOR_RATIO = 1 / 1024;
+/** Connections that a probe offers at least, so that one more or less of them is not half a percent. */
+const PROBE_CONNECTIONS_MIN = 400;
 const REPEATS_PER_TRIAL_MAX = 2;
 /** All repeats together, as a share of the trials planned. */
 const REPEATS_RATIO_MAX = 1 / 4;
@@ -109,23 +109,27 @@ class Sweep {
       if (signal.aborted) return;
       this.hosts.push(await SweptHost.start(variant, await openHost(variant), signal));
     }
-    for (const host of this.hosts) this.warmedUpAtPerSecond.push(await host.warmUp(this.plan.warmupNs, signal));
+    for (const host of this.hosts)
+      this.warmedUpAtPerSecond.push(await host.warmUp(this.plan.load, this.plan.warmupNs, signal));
   }
 
   private async chooseRates(): Promise<OfferedRate[]> {
-    const { offered, variants } = this.plan;
+    const { offered, variants, load } = this.plan;
     const { scenario } = variants[0];
     if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
     if (this.options.signal.aborted) return [];
     this.lossFreePerSecond = await this.searchLossFree(this.hosts[0]);
-    if (this.lossFreePerSecond !== null) return multipliedRates(scenario, offered.multiples, this.lossFreePerSecond);
+    if (this.lossFreePerSecond !== null)
+      return multipliedRates(scenario, load.unit, offered.multiples, this.lossFreePerSecond);
     if (this.options.signal.aborted) return [];
-    throw new Error(`${variants[0].name} loses frames at every rate that was tried: give rates instead of multiples`);
+    throw new SweptLoadError(this.nothingLossFree());
   }
 
   private searchLossFree(host: SweptHost): Promise<number | null> {
-    const max = carriedPerSecondMax(host.variant.scenario);
-    const min = max * SEARCH_FLOOR_RATIO;
+    const { load, probeNs } = this.plan;
+    const max = carriedPerSecondMax(host.variant.scenario, load.unit);
+    const least = load.unit === 'frames' ? 0 : (PROBE_CONNECTIONS_MIN * 1e9) / probeNs;
+    const min = Math.min(max, Math.max(max * SEARCH_FLOOR_RATIO, least));
     const start = this.warmedUpAtPerSecond[0] ?? min;
     return searchLossFreeRate({ start, min, max, precision: SEARCH_PRECISION }, async (perSecond) => {
       const lossRatio = await this.probe(host, perSecond);
@@ -136,19 +140,33 @@ class Sweep {
     });
   }
 
+  private nothingLossFree(): string {
+    const [{ name, scenario }] = this.plan.variants;
+    const { unit, counted } = this.plan.load;
+    const last = this.probes.reduce((least, probe) => (probe.perSecond < least.perSecond ? probe : least));
+    const { streams, connections } = scenario.traffic;
+    const names = (unit === 'frames' ? streams : connections).map((each) => each.name);
+    const others =
+      counted === null && names.length > 1 ? `, or --stream with the one that counts (${names.join(', ')})` : '';
+    return (
+      `${name} has no loss-free rate to be multiplied, ${counted ?? 'it'} loses ${formatShare(last.lossRatio)} even at ` +
+      `${formatAmount(last.perSecond)} ${LOAD_WORDS[unit].perSecond}, allowed: --rates or --steps${others}`
+    );
+  }
+
   /** Median loss of a few short trials; invalid ones are made again while there is patience. */
   private async probe(host: SweptHost, perSecond: number): Promise<number | null> {
     const trials: Trial[] = [];
     const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
     while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
-      const rate = { kind: 'frames', perSecond } as const;
+      const rate = rateOf(host.variant.scenario, this.plan.load.unit, perSecond);
       const request = { name: 'search', rate, runInNs: this.plan.runInNs, durationNs: this.plan.probeNs };
       const trial = await host.trial(request, this.options.signal);
       if (trial === null) return null;
       trials.push(trial);
     }
     const judged = usable().length > 0 ? usable() : trials;
-    return median(judged.map(({ phase }) => phase.total.lossRatio ?? 0));
+    return median(judged.map(({ phase }) => measuredWhole(phase, this.plan.load).lossRatio));
   }
 
   private async passTrials(): Promise<void> {
@@ -184,7 +202,9 @@ class Sweep {
 
   private conclude(ledgers: readonly Ledger[]): SweepResult {
     const { plan, rates, trials } = this;
-    const points = this.hosts.flatMap(({ variant, host }) => variantPoints(variant.name, host.plan, rates, trials));
+    const points = this.hosts.flatMap(({ variant, host }) =>
+      variantPoints(variant.name, host.plan, plan.load, rates, trials),
+    );
     const interrupted = this.options.signal.aborted;
     const { scenario } = plan.variants[0];
     return {
@@ -196,7 +216,8 @@ class Sweep {
       elapsedMs: Date.now() - this.startedAt.getTime(),
       scenario: scenario.name,
       hostKind: plan.hostKind,
-      linePerSecond: offeredPerSecond(scenario, { kind: 'lineRate', share: 1 }),
+      load: plan.load,
+      linePerSecond: plan.load.unit === 'frames' ? offeredPerSecond(scenario, { kind: 'lineRate', share: 1 }) : null,
       trialsPerPoint: plan.trials,
       durationNs: plan.durationNs,
       interrupted,
@@ -243,7 +264,7 @@ class Sweep {
   private typicalTrial(point: PointResult | null): TrialResult | null {
     if (point === null) return null;
     const distance = ({ phase }: TrialResult): number =>
-      Math.abs((phase.total.deliveredFrames * 1e9) / phase.elapsedNs - point.egressPerSecond.median);
+      Math.abs((measuredWhole(phase, this.plan.load).delivered * 1e9) / phase.elapsedNs - point.egressPerSecond.median);
     return this.trials
       .filter(({ variant, rateIndex }) => variant === point.variant && rateIndex === point.rateIndex)
       .reduce((nearest, trial) => (distance(trial) < distance(nearest) ? trial : nearest));

@@ -7,7 +7,7 @@ import { takeSnapshot } from '../../metrics/snapshot.ts';
 import type { Snapshot } from '../../metrics/snapshot.ts';
 import type { CoreSample } from '../../runtime/core-use.ts';
 import type { Host } from '../../runtime/host.ts';
-import type { Rate } from '../../topology/quantities.ts';
+import { openConnections, requestedConnections } from '../connection-result.ts';
 import { CoreWatch } from '../core-watch.ts';
 import { takeLedger } from '../ledger.ts';
 import { passTime, whenAborted } from '../pacing.ts';
@@ -15,16 +15,18 @@ import { describePhase, requestedFps } from '../phase-result.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../readiness.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
-import { setRates, stopTraffic } from '../throttle.ts';
+import { setConnectionRates, setRates, stopTraffic } from '../throttle.ts';
 import { judgeValidity } from '../validity.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
+import { askedAt, measuredWhole, rateOf } from './swept-load.ts';
+import type { SweptLoad, SweptRate } from './swept-load.ts';
 import type { SweepVariant } from './variants.ts';
 
 /** What one trial asks for. */
 export interface TrialRequest {
   readonly name: string;
-  readonly rate: Rate;
+  readonly rate: SweptRate;
   /** Traffic flows this long before anything is measured. */
   readonly runInNs: number;
   readonly durationNs: number;
@@ -84,21 +86,27 @@ export class SweptHost {
 
   /**
    * Passes traffic through until the code is compiled, at rates that begin low and double for as long as nothing is
-   * lost: threads that starve would stay cold. @returns the highest rate without loss, frames/s; null when there was
+   * lost: threads that starve would stay cold. @returns the highest load without loss, per second; null when there was
    * none.
    */
-  async warmUp(durationNs: number, signal: AbortSignal): Promise<number | null> {
-    const max = carriedPerSecondMax(this.variant.scenario);
+  async warmUp(load: SweptLoad, durationNs: number, signal: AbortSignal): Promise<number | null> {
+    const { scenario } = this.variant;
+    const max = carriedPerSecondMax(scenario, load.unit);
     let perSecond = Math.ceil(max * WARM_UP_FIRST_RATIO);
     let best: number | null = null;
     let climbing = true;
     await this.host.resume();
     for (let step = 0; step < WARM_UP_STEPS && durationNs > 0 && !signal.aborted; step++) {
-      const rate: Rate = { kind: 'frames', perSecond };
-      setRates(this.host, requestedFps(this.variant.scenario, { rate }));
+      const request = {
+        name: 'warm-up',
+        rate: rateOf(scenario, load.unit, perSecond),
+        durationNs: durationNs / WARM_UP_STEPS,
+      };
+      this.offer(request.rate);
       const before = takeSnapshot(this.host);
-      await this.pass(durationNs / WARM_UP_STEPS, signal);
-      const lossless = this.lossBetween(before, takeSnapshot(this.host)) <= LOSS_FREE_RATIO_MAX;
+      await this.pass(request.durationNs, signal);
+      const phase = await this.describe(request, [before, takeSnapshot(this.host)], null);
+      const lossless = measuredWhole(phase, load).lossRatio <= LOSS_FREE_RATIO_MAX;
       climbing &&= lossless;
       if (lossless) best = Math.max(best ?? 0, perSecond);
       if (climbing) perSecond = Math.min(max, perSecond * 2);
@@ -111,10 +119,9 @@ export class SweptHost {
   /** One trial on a paused host, which is paused again afterwards. @returns null when it was interrupted. */
   async trial(request: TrialRequest, signal: AbortSignal): Promise<Trial | null> {
     const { host } = this;
-    const { scenario } = this.variant;
     const tripNs = host.coreDistance?.lastNs ?? null;
     await host.resume();
-    setRates(host, requestedFps(scenario, request));
+    this.offer(request.rate);
     await this.pass(request.runInNs, signal);
     const before = takeSnapshot(host);
     const coresBefore = this.watch?.sample() ?? null;
@@ -123,10 +130,7 @@ export class SweptHost {
     const coresAfter = this.watch?.sample() ?? null;
     await this.rest();
     if (!complete) return null;
-    const { name, rate, durationNs } = request;
-    const spec = { name, rate, connectionsPerSecond: 0, durationNs, stoppedVms: [], drainedBackends: [] };
-    const cores = this.coresBetween(coresBefore, coresAfter);
-    const phase = await describePhase(host, scenario, { spec, before, after, complete, cores }, null);
+    const phase = await this.describe(request, [before, after], this.coresBetween(coresBefore, coresAfter));
     return {
       phase,
       validity: judgeValidity([phase], host.oversubscribed),
@@ -153,23 +157,45 @@ export class SweptHost {
     await this.host.stop();
   }
 
+  /** Sets the rate of everything that follows the load, and that of the rest as the scenario has it. */
+  private offer(rate: SweptRate): void {
+    const { scenario } = this.variant;
+    const asked = askedAt(scenario, rate);
+    setRates(this.host, requestedFps(scenario, asked));
+    setConnectionRates(this.host, requestedConnections(scenario, asked));
+  }
+
+  private describe(
+    { name, rate, durationNs }: Omit<TrialRequest, 'runInNs'>,
+    [before, after]: readonly [Snapshot, Snapshot],
+    cores: PhaseResult['cores'],
+  ): Promise<PhaseResult> {
+    const { scenario } = this.variant;
+    const spec = { name, ...askedAt(scenario, rate), durationNs, stoppedVms: [], drainedBackends: [] };
+    return describePhase(this.host, scenario, { spec, before, after, complete: true, cores }, null);
+  }
+
   private pass(durationNs: number, signal: AbortSignal): Promise<boolean> {
     if (durationNs === 0) return Promise.resolve(!signal.aborted);
     return passTime(this.host, durationNs, durationNs, signal, () => undefined);
   }
 
   /**
-   * Ends traffic, waits until nothing moves any more, and pauses. Frames that cannot move are the ledger's business.
+   * Ends traffic, waits until nothing moves any more and no connection is open, and pauses. Frames that cannot move are
+   * the ledger's business; a connection ends by its timeout at the latest.
    */
   private async rest(): Promise<void> {
     const { host } = this;
     stopTraffic(host);
+    const timeouts = this.variant.scenario.traffic.connections.map(({ timeoutNs }) => timeoutNs);
+    const longestNs = SETTLE_NS_MAX + Math.max(0, ...timeouts);
     let [moved, stillLooks, neededLooks] = [-1, 0, 1];
-    for (let passedNs = 0; stillLooks < neededLooks && passedNs < SETTLE_NS_MAX; passedNs += SETTLE_STEP_NS) {
+    for (let passedNs = 0; stillLooks < neededLooks && passedNs < longestNs; passedNs += SETTLE_STEP_NS) {
       await host.advance(SETTLE_STEP_NS);
       const snapshot = takeSnapshot(host);
       const now = this.framesMoved(snapshot);
-      stillLooks = now === moved ? stillLooks + 1 : 0;
+      const atRest = now === moved && openConnections(host.plan, snapshot) === 0;
+      stillLooks = atRest ? stillLooks + 1 : 0;
       moved = now;
       const empty = [...snapshot.depths.values()].every((frames) => frames === 0);
       neededLooks = empty ? SETTLE_STILL_LOOKS : SETTLE_STUCK_LOOKS;
@@ -184,18 +210,6 @@ export class SweptHost {
       const indexes = [...inIndexes, ...outIndexes, ...drops.map(({ index }) => index)];
       return indexes.reduce((frames, index) => frames + values[index], sum);
     }, 0);
-  }
-
-  /** Dropped frames as a share of those sent. */
-  private lossBetween(before: Snapshot, after: Snapshot): number {
-    let [sent, dropped] = [0, 0];
-    for (const { actor, place, outIndexes, drops } of this.lanes) {
-      const grown = (index: number): number =>
-        (after.counters.get(actor)?.[index] ?? 0) - (before.counters.get(actor)?.[index] ?? 0);
-      if (place === 'generator') sent += outIndexes.reduce((sum, index) => sum + grown(index), 0);
-      dropped += drops.reduce((sum, { index }) => sum + grown(index), 0);
-    }
-    return sent === 0 ? 0 : dropped / sent;
   }
 
   private coresBetween(before: CoreSample | null, after: CoreSample | null): PhaseResult['cores'] {
