@@ -160,6 +160,31 @@ describe('the graph of a sweep', () => {
     }
   });
 
+  it.each([
+    [4, 1],
+    [5, 1],
+    [6, 2],
+  ])('stands the panels of %d variants in %d rows', (count, rows) => {
+    const names = [...FOUR, 'qemu', 'emulated'].slice(0, count);
+    const texts = placedTexts(parseSvg(sweepSvg(sweepResult(names)).trim()));
+    const offered = texts.filter(({ text }) => text.startsWith('offered, '));
+    // Loss above, threads below.
+    expect(new Set(offered.map(({ y }) => y)).size).toBe(2 * rows);
+    expect(offered).toHaveLength(2 * count);
+  });
+
+  it('says where threads were, once for variants that had the same', () => {
+    const plain = sweepResult(FOUR);
+    const placed = (result: SweepResult): string =>
+      placedTexts(parseSvg(sweepSvg(result).trim()))
+        .map(({ text }) => text)
+        .join(' ');
+    expect(placed(plain)).toContain(' core 0, host CPU 0: softirq0 (fifo 1).');
+    const [first, ...others] = plain.variants;
+    const apart = { ...plain, variants: [{ ...first, header: ['core 0, host CPU 0: vm0/vmm'] }, ...others] };
+    expect(placed(apart)).toMatch(/ vhost: core 0, host CPU 0: vm0\/vmm\. vhost-feedback, accelerated, direct: core 0/);
+  });
+
   it('says whose egress it shows, and in which unit', () => {
     const counted = sweepResult(FOUR, { load: { unit: 'frames', counted: 'eth0-to-eth1' } });
     const texts = placedTexts(parseSvg(sweepSvg(counted).trim())).map(({ text }) => text);

@@ -18,7 +18,7 @@ const EGRESS_FOOT_PX = 70;
 const ROW_GAP_PX = 22;
 const SHARE_HEIGHT_PX = 128;
 const SHARE_GAP_PX = 22;
-const COLUMNS_MAX = 4;
+const COLUMNS_MAX = 5;
 const CAPTION_LINE_PX = 16;
 
 /** @returns a whole SVG document; one sentence on a small white area where nothing was measured. */
@@ -61,7 +61,9 @@ function documentOf(heightPx: number, children: readonly string[]): string {
 }
 
 function rowLayout(variants: number): RowLayout {
-  const columns = Math.min(COLUMNS_MAX, Math.max(2, variants));
+  // No more rows than are needed, with as many panels each as can be.
+  const rows = Math.ceil(variants / COLUMNS_MAX);
+  const columns = Math.max(2, Math.ceil(variants / rows));
   const widthPx = (WIDTH_PX - LEFT_PX - MARGIN_PX - (columns - 1) * SHARE_GAP_PX) / columns;
   return { panel: { widthPx, heightPx: SHARE_HEIGHT_PX }, gapPx: SHARE_GAP_PX, columns };
 }
@@ -78,13 +80,12 @@ function captionLines(result: SweepResult): string[] {
   const sizes = variants.flatMap(({ scenario }) => scenario.traffic.streams.flatMap((s) => s.frameBytes));
   const invalid = points.filter(({ status }) => status === 'invalid').length;
   const lossFree = search?.lossFreePerSecond ?? null;
-  const placement = variants[0].header.filter((text) => /^(core|virtual CPU) \d/.test(text));
   const oversubscribed = variants.flatMap((variant) => variant.oversubscribed);
   return [
     `${result.hostKind === 'threads' ? 'Real threads' : 'Virtual time'} on ${result.machine}; ${result.tool.name} ` +
       `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
       `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}${describeSizes(sizes)}.`,
-    `${placement.join('; ')}.`,
+    ...placementLines(variants),
     `${describeTrials(result)}, variants interleaved` +
       `${result.interrupted ? ' (interrupted)' : ''}.` +
       (lossFree === null
@@ -94,6 +95,18 @@ function captionLines(result: SweepResult): string[] {
       (invalid === 0 ? '' : ` Hollow markers: no valid trial (${invalid} of ${points.length} points).`) +
       (oversubscribed.length === 0 ? '' : ` Oversubscribed: ${[...new Set(oversubscribed)].join('; ')}.`),
   ].flatMap((text) => wrapWords(text, width));
+}
+
+/** Where threads were, once for all variants that had the same. */
+function placementLines(variants: SweepResult['variants']): string[] {
+  const placements = variants.map(({ header }) =>
+    header.filter((text) => /^(core|virtual CPU) \d/.test(text)).join('; '),
+  );
+  const different = [...new Set(placements)];
+  return different.map((placement) => {
+    const names = variants.flatMap(({ name }, i) => (placements[i] === placement ? [name] : []));
+    return `${different.length === 1 ? '' : `${names.join(', ')}: `}${placement}.`;
+  });
 }
 
 function describeTrials({ trialsPerPoint, durationNs }: SweepResult): string {
