@@ -1,6 +1,8 @@
 /** The rungs of network virtualization in one order, and what tells them apart. */
 import { describe, expect, it } from 'vitest';
 import { runScenario } from '../../src/experiment/run.ts';
+import { runSweep } from '../../src/experiment/sweep/sweep.ts';
+import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
@@ -30,6 +32,34 @@ function expectWhole(result: RunResult): void {
 }
 
 describe('the ladder', () => {
+  it('rises with every rung: so do the peaks of a sweep over all of them', async () => {
+    const changes = LADDER.map((mode) => modeChange(loadScenario('ladder'), mode));
+    const result = await runSweep(
+      {
+        hostKind: 'virtual',
+        variants: loadVariants('ladder', [], changes),
+        load: { unit: 'frames', counted: null },
+        offered: {
+          kind: 'rates',
+          rates: [50_000, 100_000, 150_000, 400_000, 600_000].map((perSecond) => ({ kind: 'frames', perSecond })),
+        },
+        trials: 1,
+        durationNs: 5e7,
+        warmupNs: 4e7,
+        runInNs: 2e7,
+        probeNs: 2e7,
+      },
+      {
+        openHost: ({ scenario }) => Promise.resolve(new VirtualHost(buildPlan(scenario), { seed: scenario.seed })),
+        signal: new AbortController().signal,
+      },
+    );
+    expect(result.exitCode).toBe(0);
+    const peaks = result.variants.map(({ peak }) => peak!.egressPerSecond);
+    for (let rung = 1; rung < peaks.length; rung++)
+      expect(peaks[rung], LADDER[rung]).toBeGreaterThan(1.2 * peaks[rung - 1]);
+  }, 60_000);
+
   it('each rung carries more of a load than the one below it until all is carried; every ledger balances', async () => {
     const delivered: number[][] = [];
     for (const mode of LADDER) {
