@@ -11,17 +11,20 @@ export function addList(program: Command): void {
     .action(async ({ json }: { readonly json?: true }) => {
       const { loadScenario, shippedScenarios } = await import('../topology/scenario-file.ts');
       const { describeScenario } = await import('../topology/scenario-index.ts');
-      const entries = shippedScenarios().map((name) => describeScenario(loadScenario(name)));
+      const { probeCapabilities } = await import('../runtime/capabilities.ts');
+      const cores = probeCapabilities().coresAllowed.length;
+      const entries = shippedScenarios().map((name) => describeScenario(loadScenario(name), cores));
       if (json === true) {
         process.stdout.write(`${JSON.stringify(entries, null, 2)}\n`);
         return;
       }
       const { formatSeconds } = await import('../metrics/number-format.ts');
       const { wrapWords } = await import('../metrics/text-table.ts');
-      for (const { name, summary, coresNeeded, durationNs, expectations, command } of entries) {
+      for (const { name, summary, coresNeeded, durationNs, expectations, virtual, command } of entries) {
+        const time = `${formatSeconds(durationNs)} of ${virtual ? 'virtual time' : 'warm-up and traffic'}`;
         const expected = expectations === 1 ? '1 expectation' : `${expectations || 'no'} expectations`;
         const lines = [...wrapWords(summary, TEXT_CHARS), command].map((line) => `  ${line}\n`).join('');
-        process.stdout.write(`${name}, ${formatSeconds(durationNs)}, ${coresNeeded} cores, ${expected}\n${lines}`);
+        process.stdout.write(`${name}, ${time}, ${coresNeeded} cores, ${expected}\n${lines}`);
       }
     });
 }

@@ -12,24 +12,29 @@ export interface ScenarioEntry {
   readonly summary: string;
   /** Cores of this machine that real threads need; the virtual host needs none of them. */
   readonly coresNeeded: number;
-  /** Length of its traffic: warm-up, phases and settling, ns. */
+  /** Length of warm-up, phases and settling, ns, in the time of the host it runs on: starting and judging come besides. */
   readonly durationNs: number;
   /** Relations that it expects to hold. */
   readonly expectations: number;
+  /** Whether this machine has fewer cores, so that the virtual host is to run it. */
+  readonly virtual: boolean;
   /** The line that runs it. */
   readonly command: string;
 }
 
-/** Lays the scenario out to learn what it needs. */
-export function describeScenario(scenario: Scenario): ScenarioEntry {
+/** Lays the scenario out to learn what it needs. @param cores that this process may use. */
+export function describeScenario(scenario: Scenario, cores: number): ScenarioEntry {
   const { name, description, run, expect } = scenario;
+  const needed = coresNeeded(buildPlan(scenario));
+  const virtual = needed > cores;
   return {
     name,
     summary: firstSentence(description),
-    coresNeeded: coresNeeded(buildPlan(scenario)),
+    coresNeeded: needed,
     durationNs: run.warmupNs + run.settleNs + phasesNs(run),
     expectations: expect.length,
-    command: `npm run vhostlab -- run ${name}`,
+    virtual,
+    command: `npm run vhostlab -- run ${name}${virtual ? ' --host virtual' : ''}`,
   };
 }
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -29,8 +29,13 @@ describe('what is right', () => {
   it('list names the scenarios that come with the program', () => {
     const { status, stdout, stderr } = vhostlab('list');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/^kvm-forum-2014, 24\.5 s, 2 cores, .* expectations?\n {2}The test bed of .*\n/m);
+    expect(stdout).toMatch(
+      /^kvm-forum-2014, 24\.5 s of warm-up and traffic, 2 cores, .* expectations?\n {2}The test bed of .*\n/m,
+    );
     expect(stdout).toMatch(/^ {2}npm run vhostlab -- run kvm-forum-2014-fast$/m);
+    if (availableParallelism() >= 12) return;
+    expect(stdout).toMatch(/^multiqueue, 12\.5 s of virtual time, 12 cores, /m);
+    expect(stdout).toMatch(/^ {2}npm run vhostlab -- run multiqueue --host virtual$/m);
   });
 
   it('list --json says the same to programs', () => {
@@ -38,7 +43,9 @@ describe('what is right', () => {
     expect(status).toBe(0);
     const entries = JSON.parse(stdout) as { name: string; coresNeeded: number; command: string }[];
     const shared = entries.find(({ name }) => name === 'noisy-neighbour-accelerated');
-    expect(shared).toMatchObject({ coresNeeded: 4, command: 'npm run vhostlab -- run noisy-neighbour-accelerated' });
+    const virtual = availableParallelism() < 4 ? ' --host virtual' : '';
+    const command = `npm run vhostlab -- run noisy-neighbour-accelerated${virtual}`;
+    expect(shared).toMatchObject({ coresNeeded: 4, command });
   });
 
   it('topology draws who hands frames to whom, as Mermaid text or SVG', () => {

@@ -119,12 +119,25 @@ describe.each(shippedScenarios())('%s', (name) => {
 
 describe('the index of scenarios', () => {
   it('says what each needs and how it is run', () => {
-    expect(describeScenario(loadScenario('ksoftirqd-guard'))).toMatchObject({
+    expect(describeScenario(loadScenario('ksoftirqd-guard'), 2)).toMatchObject({
       summary: expect.stringMatching(/^Linux 4\.9 to 6\.4 skip .*\.$/) as string,
       coresNeeded: 2,
       command: 'npm run vhostlab -- run ksoftirqd-guard',
     });
-    expect(describeScenario(loadScenario('own-cores')).coresNeeded).toBe(6);
-    expect(describeScenario(loadScenario('slow-guest'))).toMatchObject({ coresNeeded: 5, durationNs: 12.5e9 });
+    expect(describeScenario(loadScenario('own-cores'), 2).coresNeeded).toBe(6);
+    expect(describeScenario(loadScenario('slow-guest'), 2)).toMatchObject({ coresNeeded: 5, durationNs: 12.5e9 });
+  });
+
+  it('runs on the virtual host what this machine has too few cores for', () => {
+    const commandOn = (cores: number) => describeScenario(loadScenario('slow-guest'), cores).command;
+    expect(commandOn(4)).toBe('npm run vhostlab -- run slow-guest --host virtual');
+    expect(commandOn(5)).toBe('npm run vhostlab -- run slow-guest');
+  });
+
+  it('tells scenarios apart by what they show', () => {
+    const summaries = shippedScenarios().map((name) => describeScenario(loadScenario(name), 2).summary);
+    expect(new Set(summaries).size).toBe(summaries.length);
+    expect(summaries.filter((summary) => summary.length < 70)).toEqual([]);
+    expect(describeScenario(loadScenario('tls-terminate'), 2).summary).toContain('TLS');
   });
 });
