@@ -20,8 +20,9 @@ describe('what a sweep varies', () => {
   });
 
   it('is refused, with what is allowed, where nothing would follow', () => {
-    expect(() => chooseLoad(loadScenario('scale-out'), null, null)).toThrow(
-      'scale-out has a rate of its own for every stream, so that nothing follows a load in frames/s, allowed: a scenario ' +
+    const overrides = ['traffic.streams=[{ from: eth0, to: eth1, rate: 10kpps }]'];
+    expect(() => chooseLoad(loadScenario('ladder', { overrides }), null, null)).toThrow(
+      'ladder has a rate of its own for every stream, so that nothing follows a load in frames/s, allowed: a scenario ' +
         'with a stream that has no rate, or with traffic.connections',
     );
     expect(() => chooseLoad(loadScenario('tcp-terminate'), 'frames', null)).toThrow('allowed: connections/s');

@@ -9,6 +9,7 @@ import {
   parseRate,
 } from '../../topology/quantities.ts';
 import type { Rate } from '../../topology/quantities.ts';
+import { servesTcp } from '../../topology/scenario-nf.ts';
 import type { Scenario } from '../../topology/scenario.ts';
 import { portLoads } from '../../topology/stream-rates.ts';
 import { offeredPerSecond, rateOf } from './swept-load.ts';
@@ -73,9 +74,10 @@ export function carriedPerSecondMax(scenario: Scenario, unit: LoadUnit): number 
 
 function carriedConnectionsMax({ ports, vms, traffic }: Scenario): number {
   const limits = traffic.connections.map(({ port, to }) => {
-    const { nf } = vms.find(({ nics }) => nics.some(({ name }) => name === to))!;
+    const servers = vms.filter(({ nics }) => nics.some(({ name }) => name === to)).map(({ nf }) => nf);
+    const [{ requestBytes, responseBytes }] = servers.filter(servesTcp);
     const { speedBps } = ports.find(({ name }) => name === port)!;
-    return nf.kind === 'tcp-terminate' ? speedBps / (8 * Math.max(nf.requestBytes, nf.responseBytes)) : Infinity;
+    return speedBps / (8 * Math.max(requestBytes, responseBytes));
   });
   return Math.min(...limits) * limits.length;
 }
