@@ -91,7 +91,7 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
     if (!vnic.owner || vnic.kind !== 'virtio') return [];
     const { nic } = vnic;
     const features = publishedFeatures(host.memory.words(nic.published));
-    const dump = isPacked(features) ? dumpPackedRing : dumpVring;
+    const dump = features !== null && isPacked(features.negotiated) ? dumpPackedRing : dumpVring;
     const queues = nic.pairs.flatMap(({ rx, tx }) => [rx, tx]);
     const all = nic.control === null ? queues : [...queues, nic.control];
     const lines = all.flatMap(({ layout }) => dump(guest, layout, 2).split('\n'));

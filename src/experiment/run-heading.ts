@@ -1,5 +1,6 @@
 import type { RunHeading } from '../metrics/live-run.ts';
 import { formatAmount } from '../metrics/number-format.ts';
+import { vnicLines } from '../metrics/vnic-text.ts';
 import { describeDistance } from '../runtime/core-distance.ts';
 import type { Host } from '../runtime/host.ts';
 import { COST_KEYS } from '../topology/cost-profiles.ts';
@@ -7,7 +8,7 @@ import { formatRate } from '../topology/quantities.ts';
 import type { HostSpec, PhaseSpec, Scenario } from '../topology/scenario.ts';
 import { requestedConnections } from './connection-result.ts';
 import { requestedFps } from './phase-result.ts';
-import { describeVnics } from './vnic-features.ts';
+import { readVnicFeatures } from './vnic-features.ts';
 
 /** Names of the parts of a run that are no phase of the scenario. */
 export const WARM_UP = 'warm-up';
@@ -29,7 +30,7 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
       ...host.header,
       ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)]),
       ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
-      ...describeVnics(scenario, host),
+      ...vnicLines(readVnicFeatures(scenario, host)),
       ...describeCalls(host),
     ],
     parts: parts.filter(({ durationNs }) => durationNs > 0),

@@ -7,7 +7,7 @@ import type { ConnectionRow } from '../metrics/connection-rows.ts';
 import type { DropPlace } from '../metrics/lanes.ts';
 import type { LatencySummary } from '../metrics/latency.ts';
 import type { IntervalRecord } from '../metrics/interval-record.ts';
-import type { ProvisioningEvent } from '../metrics/live-run.ts';
+import type { ProvisioningEvent, VnicFeatures } from '../metrics/live-run.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
 import type { CoreDistance } from '../runtime/core-distance.ts';
 import type { Scenario } from '../topology/scenario.ts';
@@ -179,6 +179,8 @@ export interface RunResult {
   readonly interrupted: boolean;
   /** From the first thread's start to the first frame asked for. */
   readonly readyAfterNs: number;
+  /** Each virtio vNIC, with the features that its device offered and its driver settled on when it came up last. */
+  readonly vnics: readonly VnicFeatures[];
   readonly phases: readonly PhaseResult[];
   /** VMs that came or went, in the order in which that was done. */
   readonly provisioning: readonly ProvisioningEvent[];

@@ -33,6 +33,7 @@ import { setConnectionRates, setRates, stopTraffic } from './throttle.ts';
 import { toolVersion } from './tool-version.ts';
 import { judgeValidity } from './validity.ts';
 import { verdictText } from './verdict-text.ts';
+import { latestFeatures, readVnicFeatures } from './vnic-features.ts';
 
 export interface RunOptions {
   /** Aborting ends traffic at once; the run still settles, takes stock and gives its result. */
@@ -61,13 +62,16 @@ export async function runScenario(scenario: Scenario, host: Host, options: RunOp
     const { promise: aborted, dispose } = whenAborted(options.signal);
     const readyAfterNs = await waitUntilReady(host, aborted, () => options.signal.aborted).finally(dispose);
     await options.ready?.(readyAfterNs);
+    const vnics = readVnicFeatures(scenario, host);
     const passed = await new Traffic(scenario, host, options).pass();
     await host.pause();
     const ledger = await takeLedger(host);
     const reports = await functionReports(host);
     const final = takeSnapshot(host);
+    const looks = [vnics, ...passed.provisioning.map((event) => event.vnics), readVnicFeatures(scenario, host)];
     await host.stop();
-    return await conclude({ scenario, host, options, startedAt, readyAfterNs, ledger, reports, final, ...passed });
+    const known = { readyAfterNs, vnics: latestFeatures(looks), ledger, reports, final };
+    return await conclude({ scenario, host, options, startedAt, ...known, ...passed });
   } catch (error) {
     await host.stop().catch(() => undefined); // The first failure is the one to report.
     throw error;
@@ -106,7 +110,7 @@ class Traffic {
     this.options = options;
     this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
     this.rotation = new BackendRotation(host);
-    this.provisioner = new Provisioner(host, this.rotation, scenario.vms, host.nowNs());
+    this.provisioner = new Provisioner(host, this.rotation, scenario, host.nowNs());
     this.latest = takeSnapshot(host);
   }
 
@@ -269,6 +273,7 @@ interface FinishedRun extends PassedTraffic {
   readonly options: RunOptions;
   readonly startedAt: string;
   readonly readyAfterNs: number;
+  readonly vnics: RunResult['vnics'];
   readonly ledger: Ledger;
   readonly reports: readonly FunctionReport[];
   readonly final: Snapshot;
@@ -321,6 +326,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     threads,
     interrupted,
     readyAfterNs: run.readyAfterNs,
+    vnics: run.vnics,
     phases,
     provisioning: run.provisioning,
     drops: countDrops(host.plan, null, final),

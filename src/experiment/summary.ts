@@ -7,6 +7,7 @@ import {
   formatShare,
   formatTime,
 } from '../metrics/number-format.ts';
+import { provisioningStory, timedUntil } from '../metrics/provisioning-text.ts';
 import { coresMoved, describeDistance } from '../runtime/core-distance.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
@@ -150,19 +151,14 @@ function provisioningLines(events: RunResult['provisioning'], width: number, pai
     `${order} ${vm}`,
     `at ${formatSeconds(orderedNs)}`,
     tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
-    order === 'add' ? 'to its first frame' : 'to its end',
+    timedUntil(order),
     droppedFrames === 0 ? 'nothing lost in it' : `${formatAmount(droppedFrames)} lost in it`,
   ]);
   const lines = tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows, width, paint);
   return events.flatMap((event, i) => [
     lines[i],
-    ...wrapWords(storyOf(event), width - 2).map((line) => paint('dim', INDENT + line)),
+    ...wrapWords(provisioningStory(event), width - 2).map((line) => paint('dim', INDENT + line)),
   ]);
-}
-
-function storyOf({ cause, drain }: RunResult['provisioning'][number]): string {
-  if (drain === null) return cause;
-  return `${cause}; drained in ${formatTime(drain.tookNs)}, ${formatAmount(drain.connectionsLeft)} connections moved`;
 }
 
 function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {

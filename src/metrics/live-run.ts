@@ -14,6 +14,19 @@ export interface RunHeading {
   readonly threads: readonly ThreadPlace[];
 }
 
+/** What device and driver of a virtio vNIC have come to. */
+export interface VnicFeatures {
+  readonly vm: string;
+  readonly vnic: string;
+  readonly mode: string;
+  readonly mtuBytes: number;
+  /** Whether its VM is there. */
+  readonly isPresent: boolean;
+  /** Names of features (VIRTIO 1.x section 5.1.3 and chapter 6); null as long as the driver has not come up. */
+  readonly offered: readonly string[] | null;
+  readonly negotiated: readonly string[] | null;
+}
+
 /** A VM that came or went. Times in ns. */
 export interface ProvisioningEvent {
   readonly vm: string;
@@ -29,6 +42,8 @@ export interface ProvisioningEvent {
   readonly tookNs: number | null;
   /** The run's clock at that moment, or at the run's end. */
   readonly doneAtNs: number;
+  /** Of an added VM: its virtio vNICs once they are up, or when it is given up. */
+  readonly vnics: readonly VnicFeatures[];
   /**
    * Of a removed VM that load balancers sent to: how long its connections were waited for, and how many were left then
    * and moved to other backends. Null for every other.

@@ -1,5 +1,5 @@
 /** Records for programs: one JSON object a line, an event's name and its data, as iperf3's --json-stream has them. */
-import type { Subscription } from 'rxjs';
+import { Subscription } from 'rxjs';
 import type { LiveRun } from './live-run.ts';
 
 export type NdjsonEvent = 'start' | 'interval' | 'provisioning' | 'end' | 'error';
@@ -13,13 +13,18 @@ export function ndjsonLine(event: NdjsonEvent, monotonicNs: number, data: object
 }
 
 /**
- * Writes an `interval` record for each interval, a `provisioning` record for each VM that came or went. `start`, `end` and `error` are the caller's: it knows how a run ends.
+ * Writes an `interval` record for each interval, a `provisioning` record for each VM that came or went. `start`, `end`
+ * and `error` are the caller's: it knows how a run ends.
  */
 export function streamIntervals(live: LiveRun, writeLine: (line: string) => void): Subscription {
-  const subscription = live.intervals.subscribe({
-    next: (record) => writeLine(ndjsonLine('interval', record.monotonicNs, record)),
-    error: () => undefined,
-  });
+  // One of its own: what is not finished is told of when the intervals have ended.
+  const subscription = new Subscription();
+  subscription.add(
+    live.intervals.subscribe({
+      next: (record) => writeLine(ndjsonLine('interval', record.monotonicNs, record)),
+      error: () => undefined,
+    }),
+  );
   subscription.add(
     live.provisioning.subscribe((event) => writeLine(ndjsonLine('provisioning', event.doneAtNs, event))),
   );

@@ -1,16 +1,26 @@
 /** A run as plain text, a line for each interval: for files, pipes and logs, where nothing can be redrawn. */
-import type { Subscription } from 'rxjs';
+import { Subscription } from 'rxjs';
 import type { HopRow } from './hops.ts';
 import type { IntervalRecord } from './interval-record.ts';
 import { lossRatio } from './interval-record.ts';
-import type { LiveRun, RunHeading } from './live-run.ts';
-import { formatCompact, formatSeconds, formatShare } from './number-format.ts';
+import type { LiveRun, ProvisioningEvent, RunHeading } from './live-run.ts';
+import { formatCompact, formatSeconds, formatShare, formatTime } from './number-format.ts';
+import { provisioningStory, timedUntil } from './provisioning-text.ts';
 
-/** Writes the heading now and a line at each interval. */
+/** Writes the heading now, a line at each interval, and one for each VM that came or went. */
 export function printLines(live: LiveRun, write: (line: string) => void): Subscription {
   for (const line of headingLines(live.heading)) write(line);
   const nameChars = Math.max(...live.heading.parts.map(({ name }) => name.length));
-  return live.intervals.subscribe({ next: (record) => write(intervalLine(record, nameChars)), error: () => undefined });
+  // One of its own: what is not finished is told of when the intervals have ended.
+  const subscription = new Subscription();
+  subscription.add(
+    live.intervals.subscribe({
+      next: (record) => write(intervalLine(record, nameChars)),
+      error: () => undefined,
+    }),
+  );
+  subscription.add(live.provisioning.subscribe((event) => write(provisioningLine(event, live.startNs))));
+  return subscription;
 }
 
 /** What the results depend on, for people. */
@@ -66,6 +76,14 @@ export function intervalLine(record: IntervalRecord, phaseChars: number): string
     }),
     lossText(lost, hops),
   ].join('  ');
+}
+
+/** `  7.9 s  add vm1: 148 ms to its first frame; timeline; virtio-net vnic2: MTU 1500, MTU|MAC|...`. */
+function provisioningLine(event: ProvisioningEvent, startNs: number): string {
+  const { vm, order, tookNs, doneAtNs } = event;
+  const took = tookNs === null ? 'not finished' : `${formatTime(tookNs)} ${timedUntil(order)}`;
+  const at = formatSeconds(doneAtNs - startNs).padStart(7);
+  return `${at}  ${order} ${vm}: ${took}; ${provisioningStory(event)}`;
 }
 
 function lossText(lost: number | null, hops: readonly HopRow[]): string {

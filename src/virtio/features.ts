@@ -109,14 +109,19 @@ export function featuresWithout(a: FeatureSet, b: FeatureSet): FeatureSet {
   return { lo: (a.lo & ~b.lo) >>> 0, hi: (a.hi & ~b.hi) >>> 0 };
 }
 
-/** Names joined by `|`; unnamed bits as `bitN`; `none` for the empty set. */
+/** Names joined by `|`; `none` for the empty set. */
 export function featureNames(features: FeatureSet): string {
+  return listFeatures(features).join('|') || 'none';
+}
+
+/** The name of each feature; unnamed bits as `bitN`. */
+export function listFeatures(features: FeatureSet): string[] {
   const names: string[] = [];
   for (let bit = 0; bit < 64; bit++) {
     if (!hasFeature(features, bit)) continue;
     names.push(FEATURE_NAMES.find(([known]) => known === bit)?.[1] ?? `bit${bit}`);
   }
-  return names.length === 0 ? 'none' : names.join('|');
+  return names;
 }
 
 /**

@@ -8,7 +8,7 @@
 import type { Memory, Region } from '../memory/arena.ts';
 import type { Magazine } from '../memory/magazine.ts';
 import type { FeatureSet } from './features.ts';
-import { hasFeature, NO_FEATURES, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ } from './features.ts';
+import { hasFeature, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ } from './features.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { GuestProbe } from './guest-probe.ts';
 import type { ProbedDevice } from './guest-probe.ts';
@@ -25,9 +25,11 @@ import type { SplitLayout } from './split-layout.ts';
 export const UP_WORD = 0;
 const FEATURES_LO_WORD = 1;
 const FEATURES_HI_WORD = 2;
-const QUEUE_SIZE_WORD = 3;
+const OFFERED_LO_WORD = 3;
+const OFFERED_HI_WORD = 4;
+const QUEUE_SIZE_WORD = 5;
 
-/** Words of the published state: up, features, the size of each queue by index. */
+/** Words of the published state: up, features settled on and offered, the size of each queue by index. */
 export function guestNicWords(queuePairs: number): number {
   return QUEUE_SIZE_WORD + 2 * queuePairs;
 }
@@ -52,10 +54,15 @@ export interface GuestNicRef {
   readonly wanted: FeatureSet;
 }
 
-/** What the driver of a vNIC that is up settled on; nothing before. */
-export function publishedFeatures(published: Int32Array): FeatureSet {
-  if (Atomics.load(published, UP_WORD) === 0) return NO_FEATURES;
-  return { lo: published[FEATURES_LO_WORD] >>> 0, hi: published[FEATURES_HI_WORD] >>> 0 };
+/** What the device of a vNIC that is up offered its driver, and what both settled on; null before. */
+export function publishedFeatures(
+  published: Int32Array,
+): { readonly offered: FeatureSet; readonly negotiated: FeatureSet } | null {
+  if (Atomics.load(published, UP_WORD) === 0) return null;
+  return {
+    offered: { lo: published[OFFERED_LO_WORD] >>> 0, hi: published[OFFERED_HI_WORD] >>> 0 },
+    negotiated: { lo: published[FEATURES_LO_WORD] >>> 0, hi: published[FEATURES_HI_WORD] >>> 0 },
+  };
 }
 
 /** What one vCPU has of a vNIC. */
@@ -139,7 +146,9 @@ export class GuestNic {
     return false;
   }
 
-  private publish({ features, queues, queuePairs }: ProbedDevice): void {
+  private publish({ offered, features, queues, queuePairs }: ProbedDevice): void {
+    this.published[OFFERED_LO_WORD] = offered.lo | 0;
+    this.published[OFFERED_HI_WORD] = offered.hi | 0;
     this.published[FEATURES_LO_WORD] = features.lo | 0;
     this.published[FEATURES_HI_WORD] = features.hi | 0;
     for (let index = 0; index < 2 * queuePairs; index++) {
@@ -162,8 +171,9 @@ export class GuestNic {
 
   /** A vCPU that does not own the vNIC waits for the one that does. */
   private adopt(): boolean {
-    if (Atomics.load(this.published, UP_WORD) === 0) return false;
-    this.open(publishedFeatures(this.published));
+    const features = publishedFeatures(this.published);
+    if (features === null) return false;
+    this.open(features.negotiated);
     return true;
   }
 

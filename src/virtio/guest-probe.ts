@@ -40,6 +40,8 @@ export interface ProbedQueue {
 
 /** What the driver knows of its device once DRIVER_OK is set. */
 export interface ProbedDevice {
+  /** What the device offered, and what of it was settled on. */
+  readonly offered: FeatureSet;
   readonly features: FeatureSet;
   /** Six bytes, or null when the device gives no address. */
   readonly mac: readonly number[] | null;
@@ -98,8 +100,9 @@ export class GuestProbe {
     while ((yield* read(regs.DEVICE_STATUS_BYTE)) !== 0);
     yield* write(regs.DEVICE_STATUS_BYTE, STATUS_ACKNOWLEDGE);
     yield* write(regs.DEVICE_STATUS_BYTE, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-    const features = yield* this.negotiate();
-    if (features === null) return yield* this.giveUp();
+    const settled = yield* this.negotiate();
+    if (settled === null) return yield* this.giveUp();
+    const { features } = settled;
     const config = yield* this.readConfig(features);
     const queues = yield* this.setUpQueues(features, config.queuePairs);
     if (queues === null) return yield* this.giveUp();
@@ -109,26 +112,27 @@ export class GuestProbe {
       this.failure = 'the device did not accept DRIVER_OK';
       return yield* this.giveUp();
     }
-    this.device = { features, ...config, queues };
+    this.device = { ...settled, ...config, queues };
   }
 
-  /** Steps 4 to 6: the accepted features, or null with `failure` set. */
-  private *negotiate(): Steps<FeatureSet | null> {
+  /** Steps 4 to 6; null with `failure` set. */
+  private *negotiate(): Steps<Pick<ProbedDevice, 'offered' | 'features'> | null> {
     yield* write(regs.DEVICE_FEATURE_SELECT_BYTE, 0);
     const lo = yield* read(regs.DEVICE_FEATURE_BYTE);
     yield* write(regs.DEVICE_FEATURE_SELECT_BYTE, 1);
     const hi = yield* read(regs.DEVICE_FEATURE_BYTE);
-    const accepted = commonFeatures({ lo, hi }, this.options.wanted);
-    if (!hasFeature({ lo, hi }, VIRTIO_F_VERSION_1)) {
+    const offered = { lo, hi };
+    const features = commonFeatures(offered, this.options.wanted);
+    if (!hasFeature(offered, VIRTIO_F_VERSION_1)) {
       this.failure = 'the device does not offer VERSION_1';
       return null;
     }
     yield* write(regs.DRIVER_FEATURE_SELECT_BYTE, 0);
-    yield* write(regs.DRIVER_FEATURE_BYTE, accepted.lo);
+    yield* write(regs.DRIVER_FEATURE_BYTE, features.lo);
     yield* write(regs.DRIVER_FEATURE_SELECT_BYTE, 1);
-    yield* write(regs.DRIVER_FEATURE_BYTE, accepted.hi);
+    yield* write(regs.DRIVER_FEATURE_BYTE, features.hi);
     yield* write(regs.DEVICE_STATUS_BYTE, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
-    if (((yield* read(regs.DEVICE_STATUS_BYTE)) & STATUS_FEATURES_OK) !== 0) return accepted;
+    if (((yield* read(regs.DEVICE_STATUS_BYTE)) & STATUS_FEATURES_OK) !== 0) return { offered, features };
     this.failure = 'the device did not accept the features';
     return null;
   }

@@ -1,5 +1,6 @@
 import { EMPTY, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import type { ProvisioningEvent } from '../../src/metrics/live-run.ts';
 import type { IntervalRecord } from '../../src/metrics/interval-record.ts';
 import { ndjsonLine, streamIntervals } from '../../src/metrics/ndjson.ts';
 import { formatAmount, formatCompact, formatExact, formatShare, formatTime } from '../../src/metrics/number-format.ts';
@@ -45,7 +46,50 @@ describe('a run as plain lines', () => {
   });
 });
 
+const ADDED: ProvisioningEvent = {
+  vm: 'web1',
+  order: 'add',
+  cause: 'timeline',
+  orderedNs: 2e9,
+  tookNs: 148e6,
+  doneAtNs: 7.148e9,
+  vnics: [
+    ...['vnic2', 'vnic3'].map((vnic) => ({
+      ...{ vm: 'web1', vnic, mode: 'vhost', mtuBytes: 1500, isPresent: true, offered: ['MAC', 'MTU'] },
+      negotiated: ['MAC'],
+    })),
+  ],
+  drain: null,
+  droppedFrames: 0,
+};
+
+describe('VMs that come and go', () => {
+  it('have a line each: how long it took, why, and what came of it', () => {
+    const lines: string[] = [];
+    const provisioning = new Subject<ProvisioningEvent>();
+    printLines({ heading, startNs: 5e9, provisioning, intervals: EMPTY }, (line) => lines.push(line));
+    provisioning.next(ADDED);
+    provisioning.next({ ...ADDED, order: 'remove', vnics: [], drain: { tookNs: 6e8, connectionsLeft: 64 } });
+    provisioning.next({ ...ADDED, tookNs: null, vnics: [] });
+    expect(lines.slice(-3)).toEqual([
+      '  2.1 s  add web1: 148 ms to its first frame; timeline; virtio-net vnic2, vnic3: MTU 1500, MAC',
+      '  2.1 s  remove web1: 148 ms to its end; timeline; drained in 600 ms, 64 connections moved',
+      '  2.1 s  add web1: not finished; timeline',
+    ]);
+  });
+});
+
 describe('a run as records', () => {
+  it('tells of a VM that came or went, and of what was not finished when the intervals end', () => {
+    const lines: string[] = [];
+    const provisioning = new Subject<ProvisioningEvent>();
+    streamIntervals({ heading, startNs: 0, provisioning, intervals: EMPTY }, (line) => lines.push(line));
+    provisioning.next({ ...ADDED, tookNs: null });
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { event: 'provisioning', data: { vm: 'web1', tookNs: null, vnics: [{ negotiated: ['MAC'] }, {}] } },
+    ]);
+  });
+
   it('is one JSON object a line, with both times', () => {
     const lines: string[] = [];
     const intervals = new Subject<IntervalRecord>();

@@ -50,6 +50,7 @@ test('the handshake of section 3.1.1 settles features, configuration and queues'
   const setup = setUp();
   expect(run(setup)).toBe('ready');
   expect(setup.probe.device).toEqual({
+    offered: OFFERED,
     features: OFFERED,
     mac: MAC,
     mtuBytes: 1500,

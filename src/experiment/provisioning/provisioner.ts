@@ -1,9 +1,10 @@
 import { Subject } from 'rxjs';
-import type { ProvisioningEvent } from '../../metrics/live-run.ts';
+import type { ProvisioningEvent, VnicFeatures } from '../../metrics/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { ActorPlan } from '../../runtime/plan.ts';
-import type { ProvisioningOrder, TimelineSpec, VmSpec } from '../../topology/scenario.ts';
+import type { ProvisioningOrder, Scenario, TimelineSpec } from '../../topology/scenario.ts';
 import type { Errands } from '../pacing.ts';
+import { readVnicFeatures } from '../vnic-features.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 import type { Drain } from './drain.ts';
 import { addVm, removeVm } from './procedures.ts';
@@ -30,7 +31,7 @@ interface OpenOrder {
 export class Provisioner implements Errands {
   private readonly host: Host;
   private readonly rotation: BackendRotation;
-  private readonly drainNs: ReadonlyMap<string, number>;
+  private readonly scenario: Pick<Scenario, 'vms'>;
   private readonly startNs: number;
   private timeline: readonly TimelineSpec[] = [];
   private timelineStartNs = 0;
@@ -38,6 +39,8 @@ export class Provisioner implements Errands {
   private current: { readonly open: OpenOrder; readonly procedure: Procedure } | null = null;
   private wakeNs = -Infinity;
   private readonly watched: OpenOrder[] = [];
+  /** Of added VMs, what their vNICs came to: a VM may have gone before it is reported. */
+  private readonly cameUp = new Map<string, VnicFeatures[]>();
   private nextLookNs = 0;
   private readonly done = new Subject<ProvisioningEvent>();
   /** Each order, when it is done. */
@@ -45,15 +48,10 @@ export class Provisioner implements Errands {
   readonly results: ProvisioningEvent[] = [];
 
   /** @param startNs the run's clock when traffic begins. */
-  constructor(
-    host: Host,
-    rotation: BackendRotation,
-    vms: readonly Pick<VmSpec, 'name' | 'drainNs'>[],
-    startNs: number,
-  ) {
+  constructor(host: Host, rotation: BackendRotation, scenario: Pick<Scenario, 'vms'>, startNs: number) {
     this.host = host;
     this.rotation = rotation;
-    this.drainNs = new Map(vms.map(({ name, drainNs }) => [name, drainNs]));
+    this.scenario = scenario;
     this.startNs = startNs;
   }
 
@@ -120,14 +118,19 @@ export class Provisioner implements Errands {
       }
       this.current = null;
       if (open.order === 'remove') this.finishRemoval(open, value);
+      else this.cameUp.set(open.vm, this.readVnics(open.vm));
     }
     this.wakeNs = -Infinity;
   }
 
   private begin(open: OpenOrder): Procedure {
     const { host, rotation } = this;
-    if (open.order === 'remove') return removeVm(host, open.vm, rotation, this.drainNs.get(open.vm) ?? 0);
+    if (open.order === 'remove') {
+      const { drainNs } = this.scenario.vms.find(({ name }) => name === open.vm)!;
+      return removeVm(host, open.vm, rotation, drainNs);
+    }
     this.watched.push(open);
+    this.cameUp.delete(open.vm);
     return addVm(host, open.vm, rotation);
   }
 
@@ -156,11 +159,16 @@ export class Provisioner implements Errands {
       orderedNs: atNs - this.startNs,
       tookNs,
       doneAtNs: this.host.nowNs(),
+      vnics: order === 'add' ? (this.cameUp.get(vm) ?? this.readVnics(vm)) : [],
       drain,
       droppedFrames: this.countDropped(vm) - droppedBefore,
     };
     this.results.push(event);
     this.done.next(event);
+  }
+
+  private readVnics(vm: string): VnicFeatures[] {
+    return readVnicFeatures(this.scenario, this.host).filter((each) => each.vm === vm);
   }
 
   /** Frames the VM's vCPUs have sent that did not begin there. */
