@@ -38,15 +38,26 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
   };
 }
 
-/** `100% (2.98 M/s)`: what was asked for, and the frames/s it comes to in all streams together; then connections/s. */
+/** What is offered in a phase: frames/s of all streams together, then connections/s of all clients. */
 function rateText(scenario: Scenario, phase: PhaseSpec): string {
-  const sum = (rates: readonly number[]): number => rates.reduce((total, each) => total + each, 0);
-  const asked = formatRate(phase.rate);
-  const fps = requestedFps(scenario, phase);
-  const frames = phase.rate.kind === 'frames' ? asked : `${asked} (${formatAmount(sum(fps))}/s)`;
   const perSecond = requestedConnections(scenario, phase);
   const connections = `${formatAmount(sum(perSecond))} connections/s`;
-  return [...(fps.length > 0 ? [frames] : []), ...(perSecond.length > 0 ? [connections] : [])].join(' and ');
+  return [
+    ...(scenario.traffic.streams.length > 0 ? [framesText(scenario, phase)] : []),
+    ...(perSecond.length > 0 ? [connections] : []),
+  ].join(' and ');
+}
+
+/** `100% (2.98 M/s)`: as it was asked for, and what that comes to; `21 k/s` where a stream has a rate of its own. */
+function framesText(scenario: Scenario, phase: PhaseSpec): string {
+  const comesTo = `${formatAmount(sum(requestedFps(scenario, phase)))}/s`;
+  if (scenario.traffic.streams.some(({ rate }) => rate !== 'shared')) return comesTo;
+  const asked = formatRate(phase.rate);
+  return phase.rate.kind === 'frames' ? asked : `${asked} (${comesTo})`;
+}
+
+function sum(rates: readonly number[]): number {
+  return rates.reduce((total, each) => total + each, 0);
 }
 
 /** The VMM serves a vNIC in user space: whether its system calls are made or paid for as declared. */
