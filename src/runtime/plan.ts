@@ -122,6 +122,8 @@ export interface ThreadPlan {
   readonly ticks: readonly TickPlan[];
   /** The control word: see thread-control.ts. */
   readonly control: Region;
+  /** Which of several modelled hosts it belongs to; null where there is one, and for the hardware of all. */
+  readonly host: string | null;
   /** Its CPU among those of the modelled hosts, and the CPUs of its host; null and none where placement is free. */
   readonly cpu: number | null;
   readonly cpus: readonly number[];

@@ -39,12 +39,14 @@ import { threadSettings } from './thread-names.ts';
  * those of its host; with neither the rule for a host of one CPU decides.
  */
 export interface CpuSeat {
+  /** Which of several modelled hosts that is; null where there is one, and of threads that are no host's. */
+  readonly host: string | null;
   readonly cpu: number | null;
   readonly cpus: readonly number[];
 }
 
 /** Of threads that no CPU of a modelled host is chosen for. */
-export const CONTROL_SEAT: CpuSeat = { cpu: null, cpus: [] };
+export const CONTROL_SEAT: CpuSeat = { host: null, cpu: null, cpus: [] };
 
 /** A thread while actors are still being placed on it. */
 export interface DraftThread {
@@ -149,7 +151,7 @@ export class PlanDraft {
     ownKind: ThreadKind,
     buffers: readonly string[],
   ): DraftActor {
-    const seat = { cpu: null, cpus: shared.seat.cpus };
+    const seat = { ...shared.seat, cpu: null };
     const { own } = this.settings(named, name, shared.vm);
     const thread = own ? this.thread(name, ownKind, named, seat, shared.vm) : shared;
     return this.actorOn(thread, name, buffers);

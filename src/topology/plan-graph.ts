@@ -24,8 +24,11 @@ export interface GraphThread {
   readonly actors: readonly GraphActor[];
 }
 
+/** A core, and what of one host runs there: several hosts may share a core. */
 export interface GraphCore {
   readonly core: number;
+  /** Null where there is one host, and for the hardware of all. */
+  readonly host: string | null;
   readonly threads: readonly GraphThread[];
 }
 
@@ -33,12 +36,13 @@ export interface GraphCore {
 export interface GraphEdge {
   readonly from: string;
   readonly to: string;
-  /** What lies between them: `queue 500`, with the most it may hold; `rx virtqueue`; `vhost ioctls`. */
+  /** What lies between them: `queue 500`, with the most it may hold; `link 512`; `rx virtqueue`; `vhost ioctls`. */
   readonly label: string;
   readonly carries: 'frames' | 'control';
 }
 
 export interface PlanGraph {
+  /** Those of a host follow each other. */
   readonly cores: readonly GraphCore[];
   readonly edges: readonly GraphEdge[];
 }
@@ -58,7 +62,9 @@ const GAUGES = ['txUncleaned'];
 /** @param cpus cores to place threads on, as the virtual host does; more where the scenario names cores beyond. */
 export function planGraph(plan: Plan, cpus: number): PlanGraph {
   const roles = placeVirtually(plan, { ...VIRTUAL_HOST_DEFAULTS, cpus });
-  const cores = [...new Set(roles.map(({ cpu }) => cpu))].sort((a, b) => a - b);
+  const hosts = [...new Set(plan.threads.map(({ host }) => host))];
+  const cpusOf = (host: string | null): number[] =>
+    [...new Set(roles.filter((_, i) => plan.threads[i].host === host).map(({ cpu }) => cpu))].sort((a, b) => a - b);
   const graphThreads = plan.threads.map(({ name, kind, actors }): GraphThread => ({
     name,
     kind,
@@ -66,7 +72,13 @@ export function planGraph(plan: Plan, cpus: number): PlanGraph {
   }));
   const meetings = meetingsOf(plan);
   return {
-    cores: cores.map((core) => ({ core, threads: graphThreads.filter((_, i) => roles[i].cpu === core) })),
+    cores: hosts.flatMap((host) =>
+      cpusOf(host).map((core) => ({
+        core,
+        host,
+        threads: graphThreads.filter((_, i) => roles[i].cpu === core && plan.threads[i].host === host),
+      })),
+    ),
     edges: withoutRepeats([...ringEdges(plan, meetings), ...meetings.flatMap(memoryEdges), ...vringEdges(plan)]),
   };
 }
@@ -104,16 +116,17 @@ function ringEdges(plan: Plan, meetings: readonly Named[][]): GraphEdge[] {
     ...plan.rings.map(({ name, ring }) => ({ name, ring })),
     ...plan.wires.map(({ name, wire }) => ({ name, ring: wire })),
   ];
-  return planLanes(plan).flatMap(({ actor: reader, inputs }) =>
+  return planLanes(plan).flatMap(({ actor: reader, place, inputs }) =>
     inputs.flatMap(({ name, limit }) => {
       const key = keyOf(places.find((place) => place.name === name)!.ring.region);
+      const ring = name.slice(name.indexOf('.') + 1);
       const holders = meetings.find(([{ region }]) => keyOf(region) === key) ?? [];
       return holders
         .filter(({ actor, key: by }) => actor.name !== reader && !GAUGES.includes(by))
         .map(({ actor }): GraphEdge => ({
           from: actor.name,
           to: reader,
-          label: `${name.slice(name.indexOf('.') + 1)} ${limit}`,
+          label: `${place === 'nic' && placeOf(actor.spec) === 'nic' ? 'link' : ring} ${limit}`,
           carries: 'frames',
         }));
     }),

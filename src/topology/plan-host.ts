@@ -25,8 +25,9 @@ export function planHosts(draft: PlanDraft, { hosts }: Scenario): HostDraft[] {
   return hosts.map((spec) => {
     const cpus = Array.from({ length: spec.softirqCpus }, () => first++);
     // A single CPU is nobody's choice: its threads spread over the cores there are.
-    const seat: CpuSeat = total === 1 ? CONTROL_SEAT : { cpu: null, cpus };
-    const seats = cpus.map((cpu): CpuSeat => (total === 1 ? seat : { cpu, cpus }));
+    const host = hosts.length === 1 ? null : spec.name;
+    const seat: CpuSeat = total === 1 ? CONTROL_SEAT : { host, cpu: null, cpus };
+    const seats = cpus.map((cpu): CpuSeat => (total === 1 ? seat : { host, cpu, cpus }));
     const arena = draft.arena(hosts.length === 1 ? 'host' : `host:${spec.name}`);
     const softirqs = seats.map((each, cpu) => {
       const name = softirqName(hosts, spec.name, cpu);

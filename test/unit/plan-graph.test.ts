@@ -66,6 +66,42 @@ describe('the graph of a plan', () => {
     expect(cores.find(({ core }) => core === 1)!.threads.map(({ name }) => name)).toEqual(['hardware0']);
     expect(graphOf('noisy-neighbour-accelerated').cores.map(({ core }) => core)).toEqual([0, 1, 2, 3]);
   });
+
+  it('groups cores by host where there are several, and tells the link between two ports from other wires', () => {
+    const graph = graphOf('network-appliance');
+    const threads = graph.cores.map(({ host, threads }) => [host, threads.map(({ name }) => name)]);
+    expect(Object.fromEntries(threads)).toEqual({
+      null: ['hardware0'],
+      appliance: ['appliance/softirq0', 'vhost-fw0', 'vhost-fw1', 'fw/vmm', 'fw/vcpu0', 'fw/vcpu1'],
+      server: ['server/softirq0', 'vhost-web0', 'web/vmm', 'web/vcpu0'],
+    });
+    const links = graph.edges.filter(({ label }) => label.startsWith('link'));
+    expect(links.map(({ from, to }) => `${from} > ${to}`).sort()).toEqual(['eth1 > srv0', 'srv0 > eth1']);
+    expect(graphOf('kvm-forum-2014').cores.map(({ host }) => host)).toEqual([null, null]);
+  });
+
+  it('draws a host that runs on several cores, and a core that two hosts share, in frames of their own', () => {
+    const overrides = ['hosts.appliance.softirqCpus=2', 'placement.threads.server/softirq0.core=1'];
+    const graph = graphOf('network-appliance', ...overrides);
+    const placed = graph.cores.map(({ host, core }) => `${host}:${core}`);
+    expect(placed.filter((each) => each.startsWith('appliance')).length).toBe(2);
+    expect(placed).toContain('server:1');
+    expect(placed).toContain('appliance:1');
+    const { hosts, cores } = layOut(graph);
+    const inside = (a: Box, b: Box): boolean =>
+      a.x > b.x && a.y > b.y && a.x + a.width < b.x + b.width && a.y + a.height < b.y + b.height;
+    expect(hosts.map(({ host }) => host)).toEqual(['appliance', 'server']);
+    for (const { host, box } of hosts) {
+      expect(cores.filter((core) => inside(core.box, box)).map(({ core }) => core.host)).toEqual(
+        graph.cores.flatMap((core) => (core.host === host ? [host] : [])),
+      );
+    }
+    const text = planMermaid('two hosts', graph);
+    expect(text).toContain('  subgraph host_appliance["host appliance"]\n    subgraph core0_appliance["core 0"]\n');
+    const ids = [...text.matchAll(/subgraph (\w+)\[/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(text.match(/^ *end$/gm)!.length).toBe(ids.length);
+  });
 });
 
 describe.each(shippedScenarios())('%s', (name) => {
@@ -80,7 +116,7 @@ describe.each(shippedScenarios())('%s', (name) => {
 
   it('is Mermaid in which every arrow joins two boxes that were declared', () => {
     const text = planMermaid(name, graph);
-    const declared = [...text.matchAll(/^ {6}(\w+)\[/gm)].map(([, id]) => id);
+    const declared = [...text.matchAll(/^ +(actor_\w+)\[/gm)].map(([, id]) => id);
     expect(new Set(declared).size).toBe(actors.length);
     const arrows = [...text.matchAll(/^ {2}(\w+) -\.?->\|"[^"|]+"\| (\w+)$/gm)];
     expect(arrows).toHaveLength(graph.edges.length);
@@ -98,13 +134,16 @@ describe.each(shippedScenarios())('%s', (name) => {
     expect(apart([...layout.actors.values()])).toBe(true);
     expect(apart(layout.threads.map(({ box }) => box))).toBe(true);
     expect(apart(layout.cores.map(({ box }) => box))).toBe(true);
+    const free = layout.cores.filter(({ core }) => core.host === null);
+    expect(apart([...free, ...layout.hosts].map(({ box }) => box))).toBe(true);
   });
 
   it('is a well-formed drawing with every actor, thread and core named', () => {
     const document = parseSvg(topologySvg(name, graph));
     const texts = placedTexts(document).map(({ text }) => text);
     const threads = graph.cores.flatMap((core) => core.threads);
-    const names = [...actors, ...threads].map((each) => each.name);
+    const hosts = graph.cores.flatMap(({ host }) => (host === null ? [] : [`host ${host}`]));
+    const names = [...hosts, ...[...actors, ...threads].map((each) => each.name)];
     expect(
       [...names, ...graph.cores.map(({ core }) => `core ${core}`)].filter((each) => !texts.includes(each)),
     ).toEqual([]);

@@ -32,6 +32,7 @@ export function topologySvg(title: string, graph: PlanGraph): string {
   const drawing = groupAt(
     MARGIN_PX,
     HEAD_PX,
+    ...layout.hosts.map(({ host, box }) => boxOf(box, `host ${host}`, { fill: '#e9eef2', stroke: '#9fb3c1' })),
     ...layout.cores.map(({ core, box }) => boxOf(box, `core ${core.core}`, { fill: '#f4f4f4', stroke: '#bbbbbb' })),
     ...layout.threads.map(({ thread, box }) => boxOf(box, thread.name, { fill: '#ffffff', stroke: FAINT })),
     ...edges.map(pathOf),
