@@ -163,7 +163,7 @@ describe('a sweep on the virtual host', () => {
       offered: { kind: 'multiples', multiples: [1] },
     };
     await expect(sweep(plan).result).rejects.toThrow(
-      /^vhost has no loss-free rate .* allowed: --rates or --steps, or --stream .*\(requests, attack\)$/,
+      /^vhost has no loss-free rate .* \(most frames at fw\/vcpu\d: denied by rule attack\), allowed: --rates or --steps, or --stream .*\(requests, attack\)$/,
     );
   });
 

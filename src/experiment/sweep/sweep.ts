@@ -78,6 +78,7 @@ class Sweep {
   private readonly hosts: SweptHost[] = [];
   private readonly warmedUpAtPerSecond: (number | null)[] = [];
   private readonly probes: LossProbe[] = [];
+  private lastProbed: Trial | null = null;
   private readonly trials: TrialResult[] = [];
   private lossFreePerSecond: number | null = null;
   private rates: readonly OfferedRate[] = [];
@@ -143,14 +144,16 @@ class Sweep {
   private nothingLossFree(): string {
     const [{ name, scenario }] = this.plan.variants;
     const { unit, counted } = this.plan.load;
-    const last = this.probes.reduce((least, probe) => (probe.perSecond < least.perSecond ? probe : least));
+    const last = this.probes[this.probes.length - 1];
+    const [worst] = this.lastProbed?.phase.drops ?? [];
+    const where = worst === undefined ? '' : ` (most frames at ${worst.actor}: ${worst.reason})`;
     const { streams, connections } = scenario.traffic;
     const names = (unit === 'frames' ? streams : connections).map((each) => each.name);
     const others =
       counted === null && names.length > 1 ? `, or --stream with the one that counts (${names.join(', ')})` : '';
     return (
       `${name} has no loss-free rate to be multiplied, ${counted ?? 'it'} loses ${formatShare(last.lossRatio)} even at ` +
-      `${formatAmount(last.perSecond)} ${LOAD_WORDS[unit].perSecond}, allowed: --rates or --steps${others}`
+      `${formatAmount(last.perSecond)} ${LOAD_WORDS[unit].perSecond}${where}, allowed: --rates or --steps${others}`
     );
   }
 
@@ -166,6 +169,7 @@ class Sweep {
       trials.push(trial);
     }
     const judged = usable().length > 0 ? usable() : trials;
+    [this.lastProbed] = judged;
     return median(judged.map(({ phase }) => measuredWhole(phase, this.plan.load).lossRatio));
   }
 
