@@ -12,7 +12,8 @@ import { coresMoved, describeDistance } from '../runtime/core-distance.ts';
 import type { Cell, Column, Paint } from '../metrics/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../metrics/text-table.ts';
 import type { ThreadRow } from '../metrics/thread-shares.ts';
-import type { DropCount, ExpectationResult, Ledger, PhaseResult, RunResult } from './run-result.ts';
+import { foreignBySink, lostFrames } from './lost-frames.ts';
+import type { ExpectationResult, Ledger, PhaseResult, RunResult } from './run-result.ts';
 import { connectionLines } from './summary-connections.ts';
 import { stateOf } from './thread-story.ts';
 
@@ -26,14 +27,14 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => (line === '' ? '' : INDENT + line))];
   const inner = width - INDENT.length;
-  const lossy = result.phases.filter(({ drops }) => drops.length > 0);
+  const lossy = result.phases.filter((phase) => lostFrames(phase) > 0);
   return [
     titleLine(result, paint),
     ...section('Traffic, frames/s', trafficLines(result.phases, inner, paint)),
     ...lossy.flatMap((phase) =>
       section(
-        `Where frames were lost in phase ${phase.name}: ${formatAmount(phase.total.droppedFrames)} of ${formatAmount(phase.total.sentFrames)}`,
-        waterfallLines(phase, inner, paint),
+        `Where frames were lost in phase ${phase.name}: ${formatAmount(lostFrames(phase))} of ${formatAmount(phase.total.sentFrames)}`,
+        waterfallLines(result.scenario, phase, inner, paint),
       ),
     ),
     ...section('Connections, per second', connectionLines(result.phases, inner, paint)),
@@ -98,14 +99,16 @@ function totalName({ streams }: PhaseResult): string {
 }
 
 /** Places in the order of their loss, each bar a share of all that was lost. */
-function waterfallLines({ drops, total }: PhaseResult, width: number, paint: Paint): string[] {
-  const rows = drops.map((drop: DropCount): Cell[] => [
-    drop.actor,
-    drop.reason,
-    styled('red', barText(drop.frames / total.droppedFrames, WATERFALL_BAR_CELLS).padEnd(WATERFALL_BAR_CELLS)),
-    formatCompact(drop.frames),
-    formatShare(drop.frames / total.droppedFrames),
-  ]);
+function waterfallLines(scenario: RunResult['scenario'], phase: PhaseResult, width: number, paint: Paint): string[] {
+  const foreign = foreignBySink(scenario, phase).map(({ sink, frames }) => {
+    return { actor: sink, reason: 'for nobody on that wire', frames };
+  });
+  const losses = [...phase.drops, ...foreign].sort((a, b) => b.frames - a.frames);
+  const rows = losses.map(({ actor, reason, frames }): Cell[] => {
+    const share = frames / lostFrames(phase);
+    const bar = barText(share, WATERFALL_BAR_CELLS).padEnd(WATERFALL_BAR_CELLS);
+    return [actor, reason, styled('red', bar), formatCompact(frames), formatShare(share)];
+  });
   return tableLines([LEFT, LEFT, { align: 'left', width: WATERFALL_BAR_CELLS }, RIGHT, RIGHT], rows, width, paint);
 }
 

@@ -1,8 +1,8 @@
 /** One paragraph in words: what limited this run. It knows counters and thread shares, and no scenario by name. */
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
-import { sinkName } from '../topology/thread-names.ts';
 import type { CausedRun } from './drop-causes.ts';
 import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
+import { foreignBySink, lostFrames } from './lost-frames.ts';
 import type { DropCount, PhaseResult } from './run-result.ts';
 import { tellThread } from './thread-story.ts';
 
@@ -33,19 +33,15 @@ export function verdictText(run: VerdictRun): string {
   return sentences.join(' ');
 }
 
-function lostFrames({ total }: PhaseResult): number {
-  return total.droppedFrames + total.foreignFrames;
-}
-
 /** What was sent to an address that is not on its wire was lost without a drop. */
 function foreignSentence({ scenario }: VerdictRun, phase: PhaseResult): string[] {
   const { foreignFrames, droppedFrames } = phase.total;
   if (foreignFrames < NOTABLE_RATIO * lostFrames(phase)) return [];
-  const ports = scenario.ports.filter(({ name }) => (phase.counters[sinkName(name)]?.rx_foreign ?? 0) > 0);
+  const ports = foreignBySink(scenario, phase).map(({ port }) => port);
   const subject = droppedFrames === 0 ? 'All' : formatShare(foreignFrames / lostFrames(phase));
   return [
     `${subject} of them (${formatAmount(foreignFrames)}) came out on the wire at ` +
-      `${listWords(ports.map(({ name }) => name))} and were for nobody there.`,
+      `${listWords(ports)} and were for nobody there.`,
   ];
 }
 

@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { runScenario } from '../../src/experiment/run.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
+import { summaryLines } from '../../src/experiment/summary.ts';
+import { paintFor } from '../../src/metrics/text-table.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
@@ -68,6 +70,10 @@ describe('an accelerated vNIC beside one behind the bridge', () => {
     expect(result.counters['fw/vcpu0'].tx_packets).toBeLessThan(1.1 * eth0.tx_switched);
     expect(result.integrity.foreignFrames).toBe(foreign);
     expect(result.phases[0].total.lossRatio).toBe(1);
+    const summary = summaryLines(result, 100, paintFor(false)).join('\n');
+    expect(summary).toMatch(
+      /Where frames were lost in phase calm: 8 k of 8 k\n +sink-eth0 +for nobody on that wire .* 94 %\n/,
+    );
     expect(result.verdict).toMatch(/^In phase calm 100 % of 8 k frames were lost\. /);
     expect(result.verdict).toContain('(7.5 k) came out on the wire at eth0 and were for nobody there.');
   });
