@@ -1,4 +1,4 @@
-import type { Memory, Region } from '../../src/memory/arena.ts';
+import type { Memory } from '../../src/memory/arena.ts';
 import { ENDPOINT_ABSENT, EndpointTable, hashEndpoint, portKey } from '../../src/net/endpoint-table.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
 import {
@@ -15,6 +15,8 @@ import { readU16 } from '../../src/net/network-order.ts';
 import { rewriteDestination, rewriteSource } from '../../src/net/rewrite.ts';
 import { TCP_HEADER_MIN_BYTES } from '../../src/net/tcp.ts';
 import { UDP_HEADER_BYTES } from '../../src/net/udp.ts';
+import { BACKEND_OUT, BackendStates } from './backend-states.ts';
+import type { BackendStatesConfig } from './backend-states.ts';
 import { ConnectionTable, NO_CONNECTION } from './connection-table.ts';
 import type { RoutingConfig } from './ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
@@ -24,7 +26,7 @@ import type { WeightedBackend } from './maglev.ts';
 import type { NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
-export interface LoadBalancerConfig extends RoutingConfig {
+export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
   readonly kind: 'load-balancer';
   /** The endpoint that clients know, of TCP and UDP alike. */
   readonly virtual: { readonly address: number; readonly port: number };
@@ -32,26 +34,7 @@ export interface LoadBalancerConfig extends RoutingConfig {
   /** Connections that each vCPU remembers, and for how long after their last packet. */
   readonly connections: number;
   readonly idleMs: number;
-  /** Guest memory where the control plane says what each backend takes; one for all vCPUs. */
-  readonly states: Region;
-  /** Guest memory where this vCPU says how far it has followed that, and how many connections it remembers. */
-  readonly accounts: Region;
 }
-
-/* The words of `states`: how often they were changed, then one for each backend. */
-export const BACKEND_CHANGES_WORD = 0;
-export const FIRST_BACKEND_WORD = 1;
-
-/** In rotation. */
-export const BACKEND_IN = 0;
-/** Keeps the connections it has and takes no new ones. */
-export const BACKEND_DRAINED = 1;
-/** Takes nothing: what is left of its connections is chosen a backend for anew, packet by packet as they come. */
-export const BACKEND_OUT = 2;
-
-/* The words of `accounts`: which change was followed, then connections by backend, kept while any backend is drained. */
-export const FOLLOWED_WORD = 0;
-export const FIRST_CONNECTIONS_WORD = 1;
 
 const FIRST = IP_FORWARD_DROPS.length;
 export const LOAD_BALANCER_DROPS = [
@@ -64,7 +47,6 @@ const FRAGMENT = dropped(FIRST);
 const L4_HEADER_ERROR = dropped(FIRST + 1);
 const NO_BACKEND = dropped(FIRST + 2);
 const ACCEPTED = IPV4_ACCEPTED;
-const DRAINED = BACKEND_DRAINED;
 const OUT = BACKEND_OUT;
 
 const CREATED = 0;
@@ -103,12 +85,7 @@ export class LoadBalancer implements NetworkFunction {
   private readonly backendOf: EndpointTable;
   private readonly maglev: MaglevTable;
   private readonly connections: ConnectionTable;
-  private readonly states: Int32Array;
-  private readonly accounts: Int32Array;
-  /** What `states` said when it was followed last, by backend. */
-  private readonly stateOf: Int32Array;
-  private draining = false;
-  private changesSeen = -1;
+  private readonly states: BackendStates;
   private batchNs = -1;
 
   constructor(memory: Memory, config: LoadBalancerConfig) {
@@ -121,9 +98,7 @@ export class LoadBalancer implements NetworkFunction {
     backends.forEach(({ address, port }, i) => this.backendOf.add(address, endpointKey(port), i, 0));
     this.maglev = new MaglevTable(backends);
     this.connections = new ConnectionTable(config.connections, config.idleMs, backends.length);
-    this.states = memory.words(config.states);
-    this.accounts = memory.words(config.accounts);
-    this.stateOf = new Int32Array(backends.length);
+    this.states = new BackendStates(memory, config, backends.length);
     this.events = loadBalancerEvents(config);
     this.counts = new Float64Array(this.events.length);
   }
@@ -142,30 +117,9 @@ export class LoadBalancer implements NetworkFunction {
   /** Looks whether the control plane has changed the backends. */
   private beginBatch(nowNs: number): void {
     this.batchNs = nowNs;
-    this.connections.beginBatch((nowNs * 1e-6) | 0, this.draining);
-    const changes = Atomics.load(this.states, BACKEND_CHANGES_WORD);
-    if (changes !== this.changesSeen) this.follow(changes);
-    else if (this.draining) this.publishConnections();
-  }
-
-  private follow(changes: number): void {
-    const { states, stateOf } = this;
-    this.changesSeen = changes;
-    this.draining = false;
-    for (let i = 0; i < stateOf.length; i++) {
-      stateOf[i] = Atomics.load(states, FIRST_BACKEND_WORD + i);
-      if (stateOf[i] === DRAINED) this.draining = true;
-    }
-    this.maglev.fill(stateOf);
-    this.publishConnections();
-    // Last: who sees that the change was followed sees the connections of then.
-    Atomics.store(this.accounts, FOLLOWED_WORD, changes);
-  }
-
-  private publishConnections(): void {
-    const { accounts } = this;
-    const { live } = this.connections;
-    for (let i = 0; i < live.length; i++) Atomics.store(accounts, FIRST_CONNECTIONS_WORD + i, live[i]);
+    const { connections, states } = this;
+    connections.beginBatch((nowNs * 1e-6) | 0, states.draining);
+    if (states.follow(connections.live)) this.maglev.fill(states.stateOf);
   }
 
   /** Rewrites the end that is to be rewritten, if any. @returns IPV4_ACCEPTED, or the answer that drops the frame. */
@@ -194,7 +148,7 @@ export class LoadBalancer implements NetworkFunction {
   private choose(address: number, key: number, nowMs: number): number {
     const { connections, counts } = this;
     let backend = connections.find(address, key, nowMs);
-    if (backend !== NO_CONNECTION && this.stateOf[backend] === OUT) {
+    if (backend !== NO_CONNECTION && this.states.stateOf[backend] === OUT) {
       connections.remove(address, key);
       counts[MOVED]++;
       backend = NO_CONNECTION;

@@ -2,7 +2,7 @@
 import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
-import { FIRST_BACKEND_WORD, FIRST_CONNECTIONS_WORD } from '../../actors/network-functions/load-balancer.ts';
+import { FIRST_BACKEND_WORD, FIRST_CONNECTIONS_WORD } from '../../actors/network-functions/backend-states.ts';
 import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';

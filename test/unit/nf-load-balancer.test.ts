@@ -7,8 +7,8 @@ import {
   FIRST_CONNECTIONS_WORD,
   FOLLOWED_WORD,
   FIRST_BACKEND_WORD,
-  LoadBalancer,
-} from '../../actors/network-functions/load-balancer.ts';
+} from '../../actors/network-functions/backend-states.ts';
+import { LoadBalancer } from '../../actors/network-functions/load-balancer.ts';
 import { MAGLEV_ENTRIES, MaglevTable } from '../../actors/network-functions/maglev.ts';
 import { Memory } from '../../src/memory/arena.ts';
 import { parseEndpoint } from '../../src/net/address.ts';

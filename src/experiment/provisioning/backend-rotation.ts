@@ -6,7 +6,7 @@ import {
   FIRST_BACKEND_WORD,
   FIRST_CONNECTIONS_WORD,
   FOLLOWED_WORD,
-} from '../../../actors/network-functions/load-balancer.ts';
+} from '../../../actors/network-functions/backend-states.ts';
 import type { LoadBalancerConfig } from '../../../actors/network-functions/load-balancer.ts';
 import { formatEndpoint } from '../../net/address.ts';
 import { threadsThere } from '../../runtime/host.ts';

@@ -3,7 +3,7 @@
  * is to pass before it goes on, so that whoever drives the run goes on driving it.
  */
 import type { BridgePortLink } from '../../../actors/bridge.ts';
-import { BACKEND_IN } from '../../../actors/network-functions/load-balancer.ts';
+import { BACKEND_IN } from '../../../actors/network-functions/backend-states.ts';
 import type { SoftirqBacklogLink } from '../../../actors/softirq-links.ts';
 import type { TapReaderLink } from '../../../actors/tap.ts';
 import { ringDepth } from '../../memory/id-ring.ts';
