@@ -67,12 +67,16 @@ const NOBODY = -1;
  */
 export class BackendConnections implements TcpUser {
   readonly endpoint: TcpEndpoint;
+  /** Connections that have not ended, by backend. */
+  readonly live: Int32Array;
   private readonly config: BackendConnectionsConfig;
   private readonly taker: ResponseTaker;
   private readonly streams: ExchangeStreams;
   /** By connection: the client that waits for its response, or NOBODY; and whether the backend has accepted. */
   private readonly client: Int32Array;
   private readonly accepted: Uint8Array;
+  /** By connection: its backend. */
+  private readonly backend: Int16Array;
   /** When each client that waits is told that it does so in vain. */
   private readonly patience: Deadlines;
   private nextPort = 0;
@@ -84,6 +88,8 @@ export class BackendConnections implements TcpUser {
     this.taker = taker;
     this.client = new Int32Array(rows).fill(NOBODY);
     this.accepted = new Uint8Array(rows);
+    this.backend = new Int16Array(rows);
+    this.live = new Int32Array(config.backends.length);
     this.patience = new Deadlines(rows);
     const sizes = { requestBytes, responseBytes };
     this.streams = new ExchangeStreams({ connectionsMax: rows, side: 'client', ...sizes, tlsSecret: null });
@@ -125,6 +131,8 @@ export class BackendConnections implements TcpUser {
     const b = this.connect(config.backends[backend], nowNs);
     this.client[b] = client;
     this.accepted[b] = 0;
+    this.backend[b] = backend;
+    this.live[backend]++;
     this.streams.begin(b);
     this.patience.set(b, nowNs + config.timeoutNs);
     endpoint.sender.write(b, request, 0, config.requestBytes);
@@ -168,6 +176,7 @@ export class BackendConnections implements TcpUser {
   }
 
   ended(b: number, reason: number, nowNs: number): void {
+    this.live[this.backend[b]]--;
     const client = this.dismiss(b);
     if (client === NOBODY) return;
     const isReset = reason === ENDED_RESET || reason === ENDED_CLOSED;

@@ -1,3 +1,4 @@
+import type { Memory } from '../../src/memory/arena.ts';
 import { NO_CONNECTION } from '../../src/net/connection-table.ts';
 import { hashEndpoint, portKey } from '../../src/net/endpoint-table.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
@@ -10,6 +11,8 @@ import type { TcpUser } from '../../src/net/tcp-user.ts';
 import { ENDED_CLOSED, ENDED_RESET } from '../../src/net/tcp-user.ts';
 import { tcpDstPort } from '../../src/net/tcp.ts';
 import { BackendConnections } from './backend-connections.ts';
+import { BackendStates } from './backend-states.ts';
+import type { BackendStatesConfig } from './backend-states.ts';
 import type { ProxyBackend, ResponseTaker } from './backend-connections.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { MaglevTable } from './maglev.ts';
@@ -17,7 +20,7 @@ import type { WeightedBackend } from './maglev.ts';
 import type { FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
 import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf } from './tcp-input.ts';
 
-export interface TcpProxyConfig {
+export interface TcpProxyConfig extends BackendStatesConfig {
   readonly kind: 'tcp-proxy';
   /** Its own addresses, one for each vNIC. */
   readonly ports: readonly GuestPort[];
@@ -48,6 +51,7 @@ const EVENTS = [
   'tcp_backend_reset',
   'tcp_backend_expired',
   'tcp_backend_bad_responses',
+  'tcp_no_backend',
 ] as const;
 const ACCEPTED = 0;
 const PROXIED = 1;
@@ -61,6 +65,7 @@ const NO_BUFFER = 8;
 const BACKEND_FULL = 9;
 /** The BACKEND_ reasons follow each other from here. */
 const BACKEND_REASONS = 10;
+const NO_BACKEND = 14;
 const TO_FIRST_BACKEND = EVENTS.length;
 
 /** What it counts: above all what became of the requests that it sent on, by backend. */
@@ -78,7 +83,7 @@ const RETRIES_MAX = 5;
  * speaks to servers in the clear over connections of its own. It binds late: a server learns of a client when a whole
  * request is there and every byte of it is right. The server is chosen by the client's endpoint as load-balancer does;
  * one that gives no response costs its client the connection. It keeps both sides of a connection, so one instance must
- * see all of the guest's frames.
+ * see all of the guest's frames. A server that is drained or out gets no more requests; those it has are its own.
  */
 export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, ResponseTaker {
   readonly name = 'tcp-proxy';
@@ -90,19 +95,21 @@ export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, Respo
   private readonly clients: TcpEndpoint;
   private readonly streams: ExchangeStreams;
   private readonly backends: BackendConnections;
+  private readonly states: BackendStates;
   private readonly maglev: MaglevTable;
   /** By client's connection: the one to a backend that has its request, or NO_CONNECTION. */
   private readonly asked: Int32Array;
+  private batchNs = -1;
 
-  constructor(config: TcpProxyConfig, context: FunctionContext) {
+  constructor(memory: Memory, config: TcpProxyConfig, context: FunctionContext) {
     const { ports, backends, listenPort, connectionsMax, requestBytes, responseBytes, tlsSecret, idleNs } = config;
     const sizes = { requestBytes, responseBytes };
     this.config = config;
     this.events = tcpProxyEvents(config);
     this.counts = new Float64Array(this.events.length);
     this.asked = new Int32Array(connectionsMax).fill(NO_CONNECTION);
+    this.states = new BackendStates(memory, config, backends.length);
     this.maglev = new MaglevTable(backends);
-    this.maglev.fill(new Int32Array(backends.length));
     this.streams = new ExchangeStreams({ connectionsMax, side: 'server', ...sizes, tlsSecret });
     this.clients = new TcpEndpoint(
       {
@@ -144,12 +151,20 @@ export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, Respo
   process(bytes: Uint8Array, offset: number, length: number, port: number, nowNs: number): number {
     const refusal = acceptSegment(bytes, offset, length, this.config.ports[port]);
     if (refusal !== SEGMENT_ACCEPTED) return refusal;
+    if (nowNs !== this.batchNs) this.beginBatch(nowNs);
     const ip = offset + ETH_HEADER_BYTES;
     const isClient = tcpDstPort(bytes, ip + ipv4HeaderBytes(bytes, ip)) === this.config.listenPort;
     const endpoint = isClient ? this.clients : this.backends.endpoint;
     const verdict = endpoint.receive(bytes, offset, port, nowNs);
     this.count();
     return answerOf(verdict);
+  }
+
+  /** Looks whether the control plane has changed the backends. */
+  private beginBatch(nowNs: number): void {
+    this.batchNs = nowNs;
+    const { states, backends } = this;
+    if (states.follow(backends.live)) this.maglev.fill(states.stateOf);
   }
 
   established(c: number): void {
@@ -176,9 +191,9 @@ export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, Respo
     clients.identify(c, 'server', streams.identity);
     const { clientAddress, clientPort } = streams.identity;
     const backend = this.maglev.lookup(hashEndpoint(clientAddress, portKey(clientPort, IP_PROTOCOL_TCP)));
-    const asked = this.backends.ask(c, backend, streams.content, nowNs);
+    const asked = backend < 0 ? NO_CONNECTION : this.backends.ask(c, backend, streams.content, nowNs);
     if (asked === NO_CONNECTION) {
-      counts[BACKEND_FULL]++;
+      counts[backend < 0 ? NO_BACKEND : BACKEND_FULL]++;
       clients.abort(c, ENDED_RESET, nowNs);
       return;
     }

@@ -45,8 +45,8 @@ export interface ProvisioningEvent {
   /** Of an added VM: its virtio vNICs once they are up, or when it is given up. */
   readonly vnics: readonly VnicFeatures[];
   /**
-   * Of a removed VM that load balancers sent to: how long its connections were waited for, and how many were left then
-   * and moved to other backends. Null for every other.
+   * Of a removed VM that load balancers or proxies sent to: how long its connections were waited for, and how many were
+   * left then. A load balancer moves them to other backends; a request that a proxy has sent is lost. Null for others.
    */
   readonly drain: { readonly tookNs: number; readonly connectionsLeft: number } | null;
   /** Frames dropped by the VM's own threads and taps meanwhile. */

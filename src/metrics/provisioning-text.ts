@@ -11,5 +11,5 @@ export function timedUntil(order: ProvisioningEvent['order']): string {
 /** What the order was given for, what an added VM's vNICs settled on, how a removed one was drained. */
 export function provisioningStory({ cause, vnics, drain }: ProvisioningEvent): string {
   if (drain === null) return [cause, ...vnicLines(vnics)].join('; ');
-  return `${cause}; drained in ${formatTime(drain.tookNs)}, ${formatAmount(drain.connectionsLeft)} connections moved`;
+  return `${cause}; drained in ${formatTime(drain.tookNs)}, ${formatAmount(drain.connectionsLeft)} connections left`;
 }

@@ -81,7 +81,7 @@ export function createNetworkFunction(
     case 'tcp-terminate':
       return new TcpTerminate(config, context);
     case 'tcp-proxy':
-      return new TcpProxy(config, context);
+      return new TcpProxy(memory, config, context);
     case 'module':
       return createUserFunction(config, context);
   }

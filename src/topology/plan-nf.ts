@@ -3,6 +3,7 @@ import type { FirewallRule } from '../../actors/network-functions/firewall.ts';
 import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
 import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
 import { FIRST_BACKEND_WORD, FIRST_CONNECTIONS_WORD } from '../../actors/network-functions/backend-states.ts';
+import type { BackendStatesConfig } from '../../actors/network-functions/backend-states.ts';
 import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
 import type { ExternalPool } from '../../actors/network-functions/nat-mappings.ts';
 import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
@@ -38,6 +39,7 @@ export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[
   const { nf } = vm;
   if (nf.kind === 'nat44') return planNat44(memory, vm, nf);
   if (nf.kind === 'load-balancer') return planLoadBalancers(memory, vm, nf);
+  if (nf.kind === 'tcp-proxy') return planTcpProxies(memory, vm, nf);
   if (nf.kind === 'module') return planUserFunctions(vm, bundleFunctionModule(nf.path));
   const config = planFunction(vm, nf);
   return Array.from({ length: vm.vcpus }, () => config);
@@ -52,7 +54,7 @@ function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConf
 
 function planFunction(
   vm: VmSpec,
-  nf: Exclude<NfSpec, ModuleSpec | Nat44Spec | LoadBalancerSpec>,
+  nf: Exclude<NfSpec, ModuleSpec | Nat44Spec | LoadBalancerSpec | TcpProxySpec>,
 ): NetworkFunctionConfig {
   switch (nf.kind) {
     case 'ip-forward':
@@ -68,13 +70,6 @@ function planFunction(
       return { kind: 'server', ports: portsOf(vm) };
     case 'tcp-terminate':
       return { kind: 'tcp-terminate', ...servingOf(vm, nf) };
-    case 'tcp-proxy':
-      return {
-        kind: 'tcp-proxy',
-        ...servingOf(vm, nf),
-        backends: nf.backends.map((backend) => proxyBackendOf(vm, nf, backend)),
-        backendTimeoutNs: nf.backendTimeoutNs,
-      };
   }
 }
 
@@ -88,6 +83,19 @@ function servingOf(vm: VmSpec, nf: TcpTerminateSpec | TcpProxySpec): Omit<TcpTer
     tlsSecret: nf.tls ? PRE_SHARED_SECRET : null,
     idleNs: nf.idleNs,
   };
+}
+
+function planTcpProxies(memory: Arena, vm: VmSpec, nf: TcpProxySpec): TcpProxyConfig[] {
+  const backends = nf.backends.map((backend) => proxyBackendOf(vm, nf, backend));
+  const serving = servingOf(vm, nf);
+  const { backendTimeoutNs } = nf;
+  return planStates(memory, vm, backends.length).map((states) => ({
+    kind: 'tcp-proxy',
+    ...serving,
+    backends,
+    backendTimeoutNs,
+    ...states,
+  }));
 }
 
 /** A server behind a proxy, with the way there, which does not change. */
@@ -123,20 +131,24 @@ function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
   }));
 }
 
-/** Each vCPU remembers the connections of its own clients; what backends take they all read at one place. */
+/** Each vCPU remembers the connections of its own clients. */
 function planLoadBalancers(memory: Arena, vm: VmSpec, nf: LoadBalancerSpec): LoadBalancerConfig[] {
-  const backends = nf.backends.length;
-  const config: Omit<LoadBalancerConfig, 'accounts'> = {
+  return planStates(memory, vm, nf.backends.length).map((states) => ({
     kind: 'load-balancer',
     ...routingOf(vm),
     virtual: parseEndpoint(nf.virtual),
     backends: nf.backends.map(({ endpoint, weight }) => ({ ...parseEndpoint(endpoint), weight })),
     connections: nf.connections,
     idleMs: nf.idleNs / 1e6,
-    states: memory.reserve((FIRST_BACKEND_WORD + backends) * 4),
-  };
-  return Array.from({ length: vm.vcpus }, () => ({
-    ...config,
+    ...states,
+  }));
+}
+
+/** What backends take, all vCPUs read at one place; each has its own account of its connections. */
+function planStates(memory: Arena, { vcpus }: VmSpec, backends: number): BackendStatesConfig[] {
+  const states = memory.reserve((FIRST_BACKEND_WORD + backends) * 4);
+  return Array.from({ length: vcpus }, () => ({
+    states,
     accounts: memory.reserve((FIRST_CONNECTIONS_WORD + backends) * 4),
   }));
 }

@@ -50,7 +50,7 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
 
 function backendNames({ vms = [] }: ParsedScenario): Named[] {
   return vms.flatMap(({ nf }, v) =>
-    typeof nf === 'string' || nf.kind !== 'load-balancer'
+    typeof nf === 'string' || (nf.kind !== 'load-balancer' && nf.kind !== 'tcp-proxy')
       ? []
       : nf.backends.map(({ endpoint }, b) => ({
           name: endpoint,

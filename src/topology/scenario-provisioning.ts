@@ -80,8 +80,8 @@ export const drainTime = () =>
   duration()
     .prefault('1s')
     .describe(
-      'When it is to leave: the longest that connections which load balancers gave it are waited for, before they are ' +
-        'moved to other backends. They end by being idle for idleTimeout. Default 1s.',
+      'When it is to leave: the longest that connections which load balancers and proxies gave it are waited for. To a ' +
+        'load balancer they end by being idle for idleTimeout; it moves those that are left. Default 1s.',
     );
 
 /** Keys of `run`. */

@@ -65,7 +65,7 @@ export class ProxyBed {
     const { spec } = bed.planOf('adc/vcpu0');
     if (spec.kind !== 'vcpu' || spec.nf.kind !== 'tcp-proxy') throw new Error('a proxying vCPU only');
     const config = { ...spec.nf, ...proxy };
-    this.proxy = new FunctionEnd((context) => new TcpProxy(config, context));
+    this.proxy = new FunctionEnd((context) => new TcpProxy(bed.memory, config, context));
     this.servers = ['web0/vcpu0', 'web1/vcpu0'].map((name) => {
       const server = bed.planOf(name).spec;
       if (server.kind !== 'vcpu' || server.nf.kind !== 'tcp-terminate') throw new Error('terminating servers only');

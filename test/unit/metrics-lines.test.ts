@@ -73,7 +73,7 @@ describe('VMs that come and go', () => {
     provisioning.next({ ...ADDED, tookNs: null, vnics: [] });
     expect(lines.slice(-3)).toEqual([
       '  2.1 s  add web1: 148 ms to its first frame; timeline; virtio-net vnic2, vnic3: MTU 1500, MAC',
-      '  2.1 s  remove web1: 148 ms to its end; timeline; drained in 600 ms, 64 connections moved',
+      '  2.1 s  remove web1: 148 ms to its end; timeline; drained in 600 ms, 64 connections left',
       '  2.1 s  add web1: not finished; timeline',
     ]);
   });

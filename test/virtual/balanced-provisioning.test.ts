@@ -6,7 +6,8 @@ import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
 
-const SCENARIO = fileURLToPath(new URL('../support/balanced-servers.yaml', import.meta.url));
+const BALANCED = fileURLToPath(new URL('../support/balanced-servers.yaml', import.meta.url));
+const PROXIED = fileURLToPath(new URL('../support/proxied-servers.yaml', import.meta.url));
 /** The second server comes in the middle of the second phase and goes in the middle of the fourth. */
 const PHASES = ['alone', 'growing', 'both', 'shrinking', 'alone-again'];
 const COURSE = [
@@ -15,8 +16,10 @@ const COURSE = [
   'run.timeline=[{at: 1700ms, add: web1}, {at: 3700ms, remove: web1}]',
 ];
 
-function run(...overrides: readonly string[]): Promise<RunResult> {
-  const scenario = loadScenario(SCENARIO, { overrides: [...COURSE, ...overrides] });
+const run = (...overrides: readonly string[]): Promise<RunResult> => runOf(BALANCED, overrides);
+
+function runOf(path: string, overrides: readonly string[] = []): Promise<RunResult> {
+  const scenario = loadScenario(path, { overrides: [...COURSE, ...overrides] });
   const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
   return runScenario(scenario, host, { signal: new AbortController().signal });
 }
@@ -83,6 +86,14 @@ describe('a server behind a load balancer that comes and goes', () => {
     expect(lost(both)).toBeLessThan(5);
   });
 
+  it('is drained all the same where the balancer has a vCPU that never receives a frame', async () => {
+    const result = await run('vms.lb.vcpus=3', 'vms.lb.nics.vnic0.vcpu=0', 'vms.lb.nics.vnic1.vcpu=1');
+    expect(lostInAll(result)).toBe(0);
+    const [, { drain }] = result.provisioning;
+    expect(drain!.connectionsLeft).toBe(0);
+    expect(drain!.tookNs).toBeLessThan(400e6);
+  });
+
   it('is drained by a phase as well, and is not put back by it while it is not there', async () => {
     const phases = 'run.phases=[{name: a, duration: 100ms, drained: ["198.18.1.2:53"]}, {name: b, duration: 100ms}]';
     const {
@@ -90,5 +101,38 @@ describe('a server behind a load balancer that comes and goes', () => {
     } = await run(phases, 'run.timeline=[]', 'vms.lb.nf.idleTimeout=10ms');
     expect(a.drops[0]).toMatchObject({ counter: 'nf_no_backend' });
     expect([lost(b) < 5, toSecond(b)]).toEqual([true, 0]);
+  });
+});
+
+describe('a server behind a proxy that comes and goes', () => {
+  const toSecondServer = ({ counters }: PhaseResult): number => counters['adc/vcpu0'].tcp_to_backend1;
+
+  it('takes requests when it is up and none before, and every connection of a client completes', async () => {
+    const result = await runOf(PROXIED);
+    expect(result.ledger.faults).toEqual([]);
+    const [alone, growing, both, shrinking, again] = result.phases;
+    expect([toSecondServer(alone), toSecondServer(again)]).toEqual([0, 0]);
+    expect(toSecondServer(growing)).toBeGreaterThan(100);
+    expect(toSecondServer(both)).toBeGreaterThan(200);
+    expect(toSecondServer(shrinking)).toBeGreaterThan(50);
+    const { connections_started: started, connections_completed: completed } = result.counters['client-eth0'];
+    expect(started).toBeGreaterThan(4000);
+    expect(completed).toBe(started);
+    // Nothing lasts longer than a response takes.
+    const [, { drain, droppedFrames }] = result.provisioning;
+    expect(drain!.connectionsLeft).toBe(0);
+    expect(drain!.tookNs).toBeLessThan(20e6);
+    expect(droppedFrames).toBe(0);
+    expect(result.counters['web1/vcpu0'].tcp_retransmissions).toBe(0);
+  });
+
+  it('has its clients reset at once where none of the servers is there', async () => {
+    const result = await runOf(PROXIED, ['vms.web0.present=false']);
+    const [alone, , both] = result.phases;
+    expect(alone.connections[0].completed).toBe(0);
+    expect(alone.connections[0].failures).toContainEqual(
+      expect.objectContaining({ counter: 'failed_reset', connections: alone.counters['adc/vcpu0'].tcp_no_backend }),
+    );
+    expect(both.connections[0].completed).toBeGreaterThan(490);
   });
 });

@@ -7,20 +7,23 @@ import {
   FIRST_CONNECTIONS_WORD,
   FOLLOWED_WORD,
 } from '../../../actors/network-functions/backend-states.ts';
-import type { LoadBalancerConfig } from '../../../actors/network-functions/load-balancer.ts';
+import type { BackendStatesConfig } from '../../../actors/network-functions/backend-states.ts';
+import type { GuestVcpuNicLink } from '../../../actors/guest-vcpu.ts';
 import { formatEndpoint } from '../../net/address.ts';
 import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
+import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 
-type Backend = LoadBalancerConfig['backends'][number];
+type Balancer = Extract<NetworkFunctionConfig, BackendStatesConfig>;
+type Backend = Balancer['backends'][number];
 /** BACKEND_IN, BACKEND_DRAINED or BACKEND_OUT, in the order in which they take away. */
 type BackendState = typeof BACKEND_IN | typeof BACKEND_DRAINED | typeof BACKEND_OUT;
 
 /**
- * The control plane of every load balancer of a run: what each of its backends takes. A backend is of the VM one of
- * whose vNICs has its address, and takes what `setVm` said of that VM last: nothing, where the run begins without it.
- * A backend of no VM is always there. Phases may drain backends besides.
+ * The control plane of every load balancer and proxy of a run: what each of its backends takes. A backend is of the VM
+ * one of whose vNICs has its address, and takes what `setVm` said of that VM last: nothing, where the run begins
+ * without it. A backend of no VM is always there. Phases may drain backends besides.
  */
 export class BackendRotation {
   private readonly host: Host;
@@ -86,15 +89,18 @@ export class BackendRotation {
     }, 0);
   }
 
-  private balancersOf(vm: string): LoadBalancerConfig[] {
+  private balancersOf(vm: string): Balancer[] {
     return this.balancers().filter(({ backends }) => backends.some((backend) => this.isOf(backend, vm)));
   }
 
-  /** One for each vCPU. */
-  private balancers(): LoadBalancerConfig[] {
+  /** One for each vCPU that receives frames: another would never follow, and sends nothing either. */
+  private balancers(): Balancer[] {
     return threadsThere(this.host)
       .flatMap(({ actors }) => actors)
-      .flatMap(({ spec }) => (spec.kind === 'vcpu' && spec.nf.kind === 'load-balancer' ? [spec.nf] : []));
+      .flatMap(({ spec, attachments }) => {
+        if (spec.kind !== 'vcpu' || !('states' in spec.nf)) return [];
+        return attachments.some(({ link }) => receives(link as GuestVcpuNicLink)) ? [spec.nf] : [];
+      });
   }
 
   private stateOf(backend: Backend): BackendState {
@@ -109,6 +115,10 @@ export class BackendRotation {
   private isOf({ address }: Backend, vm: string): boolean {
     return this.owners.get(address)?.includes(vm) ?? false;
   }
+}
+
+function receives(link: GuestVcpuNicLink): boolean {
+  return link.kind === 'virtio' ? link.share.receives : link.owner;
 }
 
 function addressesOf({ actors }: ThreadPlan): number[] {

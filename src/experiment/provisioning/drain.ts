@@ -1,9 +1,9 @@
-/** How load balancers let go of a VM that is to leave. */
+/** How load balancers and proxies let go of a VM that is to leave. */
 import { BACKEND_DRAINED, BACKEND_OUT } from '../../../actors/network-functions/backend-states.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 
-/** How long connections to a VM's backends were waited for, and how many were left then, to be moved elsewhere. */
+/** How long connections to a VM's backends were waited for, and how many were left then. */
 export interface Drain {
   readonly tookNs: number;
   readonly connectionsLeft: number;
