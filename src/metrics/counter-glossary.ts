@@ -74,6 +74,7 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
     nf_connections_moved: 'connections whose backend was taken out of rotation, so that another was chosen',
     tcp_accepted: 'connections of clients that were established',
     tcp_served: 'requests that were right, and answered here',
+    tcp_no_backend: 'requests reset because every backend is drained or its VM is not there',
     tcp_proxied: 'responses of backends that were sent on to the clients who wait for them',
     tcp_bad_requests: 'requests with a wrong byte, or TLS records that did not open: the client is reset',
     tcp_abandoned: 'clients that went while a backend had their request; its connection is reset as well',

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { sweepSvg } from '../../src/experiment/graph/sweep-graph.ts';
 import { runSweep } from '../../src/experiment/sweep/sweep.ts';
@@ -153,6 +154,17 @@ describe('a sweep on the virtual host', () => {
     const table = sweepLines(result, 120, (_style, text) => text).join('\n');
     expect(table).toMatch(/quiet: loss and latency\n +offered +variant +stream +asked +egress +lost +p50 +p99/);
     expect(table).toMatch(/800k +direct +quiet +20k/);
+  });
+
+  it('leaves a backend out whose VM is not there', async () => {
+    const path = fileURLToPath(new URL('../support/balanced-servers.yaml', import.meta.url));
+    const offered: SweepPlan['offered'] = { kind: 'rates', rates: [{ kind: 'frames', perSecond: 8000 }] };
+    const change = [{ name: 'one', overrides: [] }];
+    const { result } = sweep({ ...PLAN, variants: loadVariants(path, [], change), offered });
+    const { points, variants } = await result;
+    expect(points[0].lossRatio.median).toBeLessThanOrEqual(0.005);
+    expect(points[0].egressPerSecond.median).toBeGreaterThan(7800);
+    expect(variants[0].ledger.faults).toEqual([]);
   });
 
   it('says so where no rate is free of loss, for a network function drops what it is meant to', async () => {
