@@ -19,10 +19,8 @@ import { GuestMemory } from '../../src/virtio/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
 import type { GuestQueueRef } from '../../src/virtio/net-queues.ts';
 import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
-import { Transcript } from '../../src/virtio/transcript.ts';
-import { VhostMailboxClient } from '../../src/virtio/vhost-mailbox.ts';
-import { VhostSetup } from '../../src/virtio/vmm-setup.ts';
 import { ActorBed } from './actor-bed.ts';
+import { setUpVhost } from './vhost-set-up.ts';
 
 export const VHOST = 'vhost-vnic0';
 export const NO_EVENT_IDX = featureSet(VIRTIO_F_VERSION_1, VIRTIO_F_INDIRECT_DESC);
@@ -70,34 +68,7 @@ export class VhostBed {
     this.queue = new IdRingProducer(bed.memory, this.tap.queue);
     this.event = new EventWord(bed.memory, this.tap.event);
     this.kicks = this.link.kicks.map((region) => new EventWord(bed.memory, region));
-    this.setUp(features);
-  }
-
-  private setUp(accepted: FeatureSet): void {
-    const mailbox = new VhostMailboxClient(this.bed.memory.words(this.link.mailbox), 0);
-    const setup = new VhostSetup(mailbox, 'vhost', new Transcript());
-    const finish = (): void => {
-      for (let turn = 0; setup.step() === 'busy'; turn++) {
-        this.worker.poll(64, 0);
-        if (turn > 100) throw new Error('set-up does not end');
-      }
-      if (setup.failure !== null) throw new Error(setup.failure);
-    };
-    setup.init();
-    finish();
-    const ring = (queue: SplitDriverQueue, index: number) => ({
-      layout: queue.layout,
-      base: 0,
-      kick: index,
-      call: 2 + index,
-    });
-    setup.start({
-      accepted,
-      regions: [{ addr: 0, sizeBytes: this.guest.sizeBytes }],
-      rings: [ring(this.rx, RX), ring(this.tx, TX)],
-      backend: 0,
-    });
-    finish();
+    setUpVhost(bed.memory, this.link, this.guest, [this.rx, this.tx], features, () => this.worker.poll(64, 0));
     this.drain();
   }
 

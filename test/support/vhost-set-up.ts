@@ -1,0 +1,37 @@
+/** Sets up a vhost device through its ioctls, as a VMM does. */
+import type { VhostGuestLink } from '../../actors/vhost-links.ts';
+import type { Memory } from '../../src/memory/arena.ts';
+import type { FeatureSet } from '../../src/virtio/features.ts';
+import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
+import type { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+import { Transcript } from '../../src/virtio/transcript.ts';
+import { VhostMailboxClient } from '../../src/virtio/vhost-mailbox.ts';
+import { VhostSetup } from '../../src/virtio/vmm-setup.ts';
+
+/** @param serve polls the worker once. */
+export function setUpVhost(
+  memory: Memory,
+  link: VhostGuestLink,
+  guest: GuestMemory,
+  queues: readonly SplitDriverQueue[],
+  accepted: FeatureSet,
+  serve: () => void,
+): void {
+  const setup = new VhostSetup(new VhostMailboxClient(memory.words(link.mailbox), 0), 'vhost', new Transcript());
+  const finish = (): void => {
+    for (let turn = 0; setup.step() === 'busy'; turn++) {
+      serve();
+      if (turn > 100) throw new Error('set-up does not end');
+    }
+    if (setup.failure !== null) throw new Error(setup.failure);
+  };
+  setup.init();
+  finish();
+  setup.start({
+    accepted,
+    regions: [{ addr: 0, sizeBytes: guest.sizeBytes }],
+    rings: queues.map(({ layout }, index) => ({ layout, base: 0, kick: index, call: queues.length + index })),
+    backend: 0,
+  });
+  finish();
+}
