@@ -76,15 +76,16 @@ export class DirectPort implements AccelerationPort {
     this.guest = guest;
   }
 
-  /** Takes up or leaves the rings as vhost last said. Once a poll. */
-  refresh(): void {
+  /** Takes up or leaves the rings as vhost last said. */
+  refresh(): boolean {
     const generation = Atomics.load(this.words, GENERATION_WORD);
-    if (generation === this.generation) return;
+    if (generation === this.generation) return false;
     this.generation = generation;
     this.rx = (generation & 1) === 1 ? this.bind(RX) : null;
     this.tx = (generation & 1) === 1 ? this.bind(TX) : null;
     this.rxKnown = 0;
     this.head = -1;
+    return false;
   }
 
   private bind(index: number): DeviceQueue {

@@ -162,6 +162,13 @@ export class DpaaPort implements AccelerationPort {
     return true;
   }
 
+  /** A pool that is filled again leaves depletion without a frame. */
+  refresh(): boolean {
+    if (!this.depleted) return false;
+    this.updateDepletion();
+    return !this.depleted;
+  }
+
   /** Each change of the pool's depletion state is a notification. */
   private updateDepletion(): void {
     const depleted = isDepleted(this.depleted, this.pool.depth(), this.thresholds);

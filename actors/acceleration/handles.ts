@@ -45,6 +45,8 @@ export interface AccelerationPort {
   deliver(lengthBytes: number): void;
   /** Makes delivered frames visible; returns true when the other side is to be told. Once a batch. */
   publishRx(): boolean;
+  /** Takes up what the other side changed; returns true when it is to be told what came of it. Once a poll. */
+  refresh(): boolean;
   /** Frames that wait to be sent, at most `wanted`. */
   sendable(wanted: number): number;
   /** Guest address and length, header included, of the oldest of them. */

@@ -116,7 +116,7 @@ export class NicVnicPair {
 
   /** Tells the other side what happened since it was told last, if moderation allows. */
   notify(nowNs: number): boolean {
-    if (this.queues instanceof DirectPort) this.queues.refresh();
+    if (this.queues.refresh()) this.rxPending = true;
     if ((!this.rxPending && !this.txPending) || nowNs < this.nextNotifyNs) return false;
     this.nextNotifyNs = nowNs + this.notifyGapNs;
     if (this.event !== null) this.event.signal();

@@ -223,6 +223,11 @@ export class SriovPort implements AccelerationPort {
     return true;
   }
 
+  /** Hardware without a depletion state has nothing to tell. */
+  refresh(): boolean {
+    return false;
+  }
+
   sendable(wanted: number): number {
     const ready = this.tx.ready(wanted);
     return ready < wanted ? ready : wanted;
