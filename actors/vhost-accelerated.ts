@@ -14,6 +14,7 @@ import type { VhostGuestLink } from './vhost-links.ts';
 export const VHOST_ACCELERATED_COUNTERS = [
   { name: 'rx_packets', role: 'in' },
   { name: 'rx_to_guest', role: 'out' },
+  { name: 'rx_errors', role: 'drop', reason: 'receive virtqueue broken with frames on their way into it' },
   { name: 'rx_purged', role: 'drop', reason: 'vNIC removed with frames in its hardware queues' },
   { name: 'tx_packets', role: 'in' },
   { name: 'tx_to_hardware', role: 'out' },
@@ -30,6 +31,7 @@ export const VHOST_ACCELERATED_COUNTERS = [
 const {
   rx_packets: RX_PACKETS,
   rx_to_guest: RX_TO_GUEST,
+  rx_errors: RX_ERRORS,
   rx_purged: RX_PURGED,
   tx_packets: TX_PACKETS,
   tx_to_hardware: TX_TO_HARDWARE,
@@ -71,6 +73,7 @@ const TX = 1;
  * The vhost worker of an accelerated vNIC: it copies nothing. It registers its handles with the acceleration interface,
  * passes buffers that the guest posted down to the hardware, completes filled ones into the receive virtqueue, hands
  * frames of the transmit virtqueue to the hardware, and answers depletion by replenishing and by calling the guest.
+ * A virtqueue that breaks leaves the other alone: only the broken one's handles find nothing to do any more.
  */
 export class VhostAccelerated implements Actor, AccelerationHandles {
   readonly name: string;
@@ -85,7 +88,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   private kicks: EventWord[] = [];
   private calls: Ringer[][] = [];
   private vmm!: Ringer;
-  /** The queues of this poll, while both backends are set. */
+  /** The queues of this poll: null without a backend, and once broken. */
   private rxQueue: DeviceQueue | null = null;
   private txQueue: DeviceQueue | null = null;
   private received = 0;
@@ -128,14 +131,11 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     if (backend.serveIoctl()) this.vmm.ring();
     this.rxQueue = backend.queue(RX);
     this.txQueue = backend.queue(TX);
-    if (provider === null || this.rxQueue === null || this.txQueue === null) return 0;
+    if (provider === null || (this.rxQueue === null && this.txQueue === null)) return 0;
     this.takeEvents();
     const moved = provider.poll(budget);
-    if (this.received > 0) this.received = this.complete(RX, this.rxQueue, this.received, this.costs.accelRxNs);
-    if (this.transmitted > 0)
-      this.transmitted = this.complete(TX, this.txQueue, this.transmitted, this.costs.accelTxNs);
-    this.checkQueue(RX, this.rxQueue);
-    this.checkQueue(TX, this.txQueue);
+    if (this.rxQueue !== null) this.received = this.finish(RX, this.rxQueue, this.received, this.costs.accelRxNs);
+    if (this.txQueue !== null) this.transmitted = this.finish(TX, this.txQueue, this.transmitted, this.costs.accelTxNs);
     return moved;
   }
 
@@ -145,20 +145,25 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     for (const kick of this.kicks) kick.take();
     if (this.active) return;
     this.active = true;
-    this.rxQueue!.disableNotify();
-    this.txQueue!.disableNotify();
+    if (this.rxQueue !== null) this.rxQueue.disableNotify();
+    if (this.txQueue !== null) this.txQueue.disableNotify();
   }
 
   rx(head: number, lengthBytes: number): void {
     const counts = this.counters.values;
     counts[RX_PACKETS]++;
+    if (this.rxQueue === null) {
+      counts[RX_ERRORS]++;
+      return;
+    }
     counts[RX_TO_GUEST]++;
-    this.rxQueue!.pushUsed(head, lengthBytes);
+    this.rxQueue.pushUsed(head, lengthBytes);
     this.received++;
   }
 
   tx(room: number): number {
-    const queue = this.txQueue!;
+    const queue = this.txQueue;
+    if (queue === null) return 0;
     const found = queue.availCount();
     const counts = this.counters.values;
     let sent = 0;
@@ -179,7 +184,8 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   }
 
   txDone(head: number): void {
-    this.txQueue!.pushUsed(head, 0);
+    if (this.txQueue === null) return;
+    this.txQueue.pushUsed(head, 0);
     this.transmitted++;
   }
 
@@ -187,13 +193,14 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   congestion(depleted: boolean): void {
     const counts = this.counters.values;
     counts[depleted ? DEPLETION_ENTRIES : DEPLETION_EXITS]++;
-    if (!depleted || this.rxQueue!.availCount() > 0) return;
+    if (!depleted || this.rxQueue === null || this.rxQueue.availCount() > 0) return;
     counts[CONGESTION_CALLS]++;
     this.callGuest(RX);
   }
 
   replenish(room: number): number {
-    const queue = this.rxQueue!;
+    const queue = this.rxQueue;
+    if (queue === null) return 0;
     const found = Math.min(room, queue.availCount());
     let seeded = 0;
     for (let i = 0; i < found; i++) {
@@ -212,12 +219,18 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     return seeded;
   }
 
-  /** Publishes `frames` completions and calls the guest unless it asked not to be. Returns the count left: none. */
-  private complete(index: number, queue: DeviceQueue, frames: number, costNs: number): number {
-    this.debtNs += frames * costNs;
-    queue.publishUsed();
-    if (queue.shouldCall()) this.callGuest(index);
-    else this.counters.values[CALLS_SUPPRESSED]++;
+  /** Publishes `frames` completions, leaves the queue alone if it broke. Returns the count left: none. */
+  private finish(index: number, queue: DeviceQueue, frames: number, costNs: number): number {
+    if (frames > 0) {
+      this.debtNs += frames * costNs;
+      queue.publishUsed();
+      if (queue.shouldCall()) this.callGuest(index);
+      else this.counters.values[CALLS_SUPPRESSED]++;
+    }
+    if (queue.broken !== 0) {
+      this.counters.values[VIRTQUEUE_ERRORS]++;
+      this.backend!.stopQueue(index);
+    }
     return 0;
   }
 
@@ -228,23 +241,17 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.costs.wakeupNs;
   }
 
-  private checkQueue(index: number, queue: DeviceQueue): void {
-    if (queue.broken === 0) return;
-    this.counters.values[VIRTQUEUE_ERRORS]++;
-    this.backend!.stopQueue(index);
-  }
-
   arm(): boolean {
     const { backend, provider } = this;
     if (backend === null) return true;
     if (backend.ioctlPending) return false;
     const rx = backend.queue(RX);
     const tx = backend.queue(TX);
-    if (provider === null || rx === null || tx === null) return true;
+    if (provider === null || (rx === null && tx === null)) return true;
     this.active = false;
     // Both are armed whatever the first one says.
-    const rxMore = rx.enableNotify();
-    const txMore = tx.enableNotify();
+    const rxMore = rx !== null && rx.enableNotify();
+    const txMore = tx !== null && tx.enableNotify();
     return !rxMore && !txMore && !provider.pending;
   }
 

@@ -25,6 +25,43 @@ describe.each(['dpaa', 'sriov'] as const)('vhost above %s queues', (provider) =>
     expect(v.bed.held(v.worker)).toBe(0);
   });
 
+  test('a receive virtqueue that breaks leaves transmission as it was', () => {
+    const v = new AcceleratedBed(provider, BUFFERS);
+    v.breakQueue(v.rx);
+    expect(v.counts()).toMatchObject({ virtqueue_errors: 1 });
+    expect(v.transmit(3)).toBe(3);
+    v.drain();
+    expect(v.used(v.tx)).toBe(3);
+    // What the hardware still puts into buffers of the broken ring ends here, and is counted.
+    expect(v.arrive(30)).toBe(BUFFERS);
+    v.drain();
+    expect(v.used(v.rx)).toBe(0);
+    v.post(5);
+    v.drain();
+    expect(v.counts()).toMatchObject({
+      virtqueue_errors: 1,
+      rx_packets: BUFFERS,
+      rx_errors: BUFFERS,
+      buffers_seeded: 0,
+    });
+    expect(v.bed.held(v.worker)).toBe(0);
+    expect(v.worker.report()).toEqual([expect.stringMatching(/^vring 0: /)]);
+  });
+
+  test('a transmit virtqueue that breaks leaves reception as it was', () => {
+    const v = new AcceleratedBed(provider, BUFFERS);
+    expect(v.transmit(3)).toBe(3);
+    v.breakQueue(v.tx);
+    expect(v.arrive(5)).toBe(5);
+    v.drain();
+    expect(v.used(v.rx)).toBe(5);
+    v.post(5);
+    v.drain();
+    expect(v.transmit(2)).toBe(0);
+    expect(v.counts()).toMatchObject({ virtqueue_errors: 1, buffers_seeded: 5, rx_to_guest: 5, tx_to_hardware: 3 });
+    expect(v.worker.report()).toEqual([expect.stringMatching(/^vring 1: /)]);
+  });
+
   test('depletion is entered at one threshold, left at the higher one, and the guest is called to refill', () => {
     const v = new AcceleratedBed(provider, BUFFERS);
     v.arrive(BUFFERS - DEPLETION_ENTRY - 1);
