@@ -39,6 +39,10 @@ const {
   feedback_timeouts: FEEDBACK_TIMEOUTS,
 } = indexCounters(NIC_COUNTERS);
 
+/** What is counted of a frame for a vNIC, by what became of it: from the wire, and from a queue of this card. */
+const RECEIVED_BY = [RX_TO_GUEST, RX_POOL_DEPLETED, RX_LENGTH];
+const SWITCHED_BY = [TX_SWITCHED, TX_SWITCHED_NO_BUFFER, TX_ERRORS];
+
 /**
  * A network interface card. Frames for a vNIC that has queues of its own here are classified by VLAN and destination
  * address and go straight into guest memory, by way of that vNIC's buffers; all others go to the host's rings, each
@@ -197,7 +201,7 @@ export class Nic implements Actor {
       const from = wire.frameByte();
       const vnic = anyVnic ? this.vnicOf(wire.bytes, from) : null;
       if (vnic !== null) {
-        counts[vnic.receive(wire.words, wire.bytes, from, length) ? RX_TO_GUEST : RX_POOL_DEPLETED]++;
+        counts[RECEIVED_BY[vnic.receive(wire.words, wire.bytes, from, length)]]++;
       } else if (!attached) {
         counts[RX_NO_CARRIER]++;
       } else if (length > this.frameBytesMax) {
@@ -232,7 +236,7 @@ export class Nic implements Actor {
 
   /** From one queue of this card into another, by way of the card's memory. */
   private switchTo(vnic: NicVnic, words: Int32Array, bytes: Uint8Array, from: number, length: number): void {
-    this.counters.values[vnic.receive(words, bytes, from, length) ? TX_SWITCHED : TX_SWITCHED_NO_BUFFER]++;
+    this.counters.values[SWITCHED_BY[vnic.receive(words, bytes, from, length)]]++;
   }
 
   /** Host memory to wire, no faster than the wire is, or to a vNIC. */

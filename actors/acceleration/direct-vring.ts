@@ -117,6 +117,10 @@ export class DirectPort implements AccelerationPort {
     return false;
   }
 
+  get hasBuffer(): boolean {
+    return this.rx !== null && this.rx.broken === 0 && this.rxKnown > 0;
+  }
+
   takeBuffer(): number {
     return this.rx!.chainAddr[0];
   }

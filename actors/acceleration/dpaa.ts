@@ -145,6 +145,10 @@ export class DpaaPort implements AccelerationPort {
     return this.rxTable[this.head * TABLE_WORDS + SIZE_WORD] >= lengthBytes;
   }
 
+  get hasBuffer(): boolean {
+    return this.pool.readable(1) > 0;
+  }
+
   takeBuffer(): number {
     this.pool.take();
     return this.rxTable[this.head * TABLE_WORDS + ADDR_WORD];

@@ -39,6 +39,8 @@ export interface AccelerationProvider {
 export interface AccelerationPort {
   /** True when a buffer is there for a frame that takes `lengthBytes` with its header. */
   accepts(lengthBytes: number): boolean;
+  /** A buffer is there, of whatever length: what `accepts` refused was too long for it. */
+  readonly hasBuffer: boolean;
   /** Takes the buffer that `accepts` found: its guest address. */
   takeBuffer(): number;
   /** The frame is in that buffer. */

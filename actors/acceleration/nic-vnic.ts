@@ -14,6 +14,11 @@ import type { DpaaPort } from './dpaa.ts';
 import { createPort } from './queues.ts';
 import type { SriovPort } from './sriov.ts';
 
+/** What became of a frame for a vNIC. */
+export const VNIC_RECEIVED = 0;
+export const VNIC_NO_BUFFER = 1;
+export const VNIC_TOO_LONG = 2;
+
 /** Destination and source, before a tag. */
 const ADDRESSES_BYTES = ETH_TYPE_BYTE;
 
@@ -50,14 +55,14 @@ export class NicVnicPair {
   }
 
   /**
-   * The frame at byte `from` of the card's memory, without the tag of its VLAN, into the guest's next buffer; false when
-   * there is none.
+   * The frame at byte `from` of the card's memory, without the tag of its VLAN, into the guest's next buffer; what became
+   * of it.
    */
-  receive(memory: Int32Array, bytes: Uint8Array, from: number, length: number): boolean {
+  receive(memory: Int32Array, bytes: Uint8Array, from: number, length: number): number {
     const queues = this.queues;
     const tagBytes = this.tagBytes;
     const used = length - tagBytes + NET_HEADER_BYTES;
-    if (!queues.accepts(used)) return false;
+    if (!queues.accepts(used)) return queues.hasBuffer ? VNIC_TOO_LONG : VNIC_NO_BUFFER;
     const addr = queues.takeBuffer();
     writeNetHeader(this.guest, addr);
     const to = addr + NET_HEADER_BYTES;
@@ -70,7 +75,7 @@ export class NicVnicPair {
     }
     queues.deliver(used);
     this.delivered++;
-    return true;
+    return VNIC_RECEIVED;
   }
 
   private copyIn(to: number, memory: Int32Array, bytes: Uint8Array, from: number, length: number): void {
@@ -158,10 +163,10 @@ export class NicVnic {
   }
 
   /**
-   * The frame at byte `from`, on the wire or in the card's own memory, into a buffer of its flow's pair; false when
-   * there is none. `words` and `bytes` view the same memory from the same start.
+   * The frame at byte `from`, on the wire or in the card's own memory, into a buffer of its flow's pair; what became of
+   * it. `words` and `bytes` view the same memory from the same start.
    */
-  receive(words: Int32Array, bytes: Uint8Array, from: number, length: number): boolean {
+  receive(words: Int32Array, bytes: Uint8Array, from: number, length: number): number {
     const pair = this.rss === null ? 0 : this.rss.queueOf(bytes, from, length);
     return this.pairs[pair].receive(words, bytes, from, length);
   }

@@ -209,6 +209,10 @@ export class SriovPort implements AccelerationPort {
     return this.rx.ready(1) > 0 && this.rx.words[this.rx.word() + SIZE_WORD] >= lengthBytes;
   }
 
+  get hasBuffer(): boolean {
+    return this.rx.ready(1) > 0;
+  }
+
   takeBuffer(): number {
     return this.rx.words[this.rx.word() + ADDR_WORD];
   }
