@@ -28,6 +28,15 @@ export const NIC_COUNTERS = [
   { name: 'vnic_notifications', role: 'event' },
   { name: 'feedback_timeouts', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
+/** Frames lost for want of a buffer, for each of the vNICs that the card serves, behind all other counters. */
+export const vnicNoBufferName = (vnic: number): string => `vnic${vnic}_no_buffer`;
+
+/** What a card counts that serves so many vNICs. */
+export function nicCounters(vnics: number): CounterSpec[] {
+  const own = Array.from({ length: vnics }, (_, i): CounterSpec => ({ name: vnicNoBufferName(i), role: 'event' }));
+  return [...NIC_COUNTERS, ...own];
+}
+
 export const NIC_WIRE_PORT = 0;
 export const NIC_HOST_PORT = 1;
 /** Ports from here on are vNICs with queues of their own in this NIC. */

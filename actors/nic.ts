@@ -9,7 +9,7 @@ import { ETH_DST_BYTE, macHigh, macLow, wireBytes } from '../src/net/ethernet.ts
 import { Fdb } from '../src/net/fdb.ts';
 import { VLAN_MAX, vlanOf } from '../src/net/vlan.ts';
 import { ReceiveSideScaling, evenIndirection } from '../src/net/receive-side-scaling.ts';
-import { NicVnic } from './acceleration/nic-vnic.ts';
+import { NicVnic, VNIC_NO_BUFFER } from './acceleration/nic-vnic.ts';
 import type { NicVnicPair } from './acceleration/nic-vnic.ts';
 import type { Actor, Census } from './actor.ts';
 import { indexCounters } from './actor.ts';
@@ -42,6 +42,8 @@ const {
 /** What is counted of a frame for a vNIC, by what became of it: from the wire, and from a queue of this card. */
 const RECEIVED_BY = [RX_TO_GUEST, RX_POOL_DEPLETED, RX_LENGTH];
 const SWITCHED_BY = [TX_SWITCHED, TX_SWITCHED_NO_BUFFER, TX_ERRORS];
+/** The counter of the first vNIC's frames without a buffer. */
+const NO_BUFFER_OF_FIRST = NIC_COUNTERS.length;
 
 /**
  * A network interface card. Frames for a vNIC that has queues of its own here are classified by VLAN and destination
@@ -115,7 +117,7 @@ export class Nic implements Actor {
 
   private attachVnic(index: number, link: NicVnicLink): void {
     while (this.vnics.length <= index) this.vnics.push(null);
-    this.vnics[index] = new NicVnic(this.memory, link, this.interruptGapNs);
+    this.vnics[index] = new NicVnic(this.memory, link, index, this.interruptGapNs);
     const classifier = (this.classifiers[link.vlan] ??= new Fdb({ ageingNs: Infinity }));
     classifier.learn(link.macHigh, link.macLow, index, 0);
     this.vnicCount++;
@@ -201,7 +203,9 @@ export class Nic implements Actor {
       const from = wire.frameByte();
       const vnic = anyVnic ? this.vnicOf(wire.bytes, from) : null;
       if (vnic !== null) {
-        counts[RECEIVED_BY[vnic.receive(wire.words, wire.bytes, from, length)]]++;
+        const outcome = vnic.receive(wire.words, wire.bytes, from, length);
+        counts[RECEIVED_BY[outcome]]++;
+        if (outcome === VNIC_NO_BUFFER) counts[NO_BUFFER_OF_FIRST + vnic.index]++;
       } else if (!attached) {
         counts[RX_NO_CARRIER]++;
       } else if (length > this.frameBytesMax) {
@@ -236,7 +240,10 @@ export class Nic implements Actor {
 
   /** From one queue of this card into another, by way of the card's memory. */
   private switchTo(vnic: NicVnic, words: Int32Array, bytes: Uint8Array, from: number, length: number): void {
-    this.counters.values[SWITCHED_BY[vnic.receive(words, bytes, from, length)]]++;
+    const counts = this.counters.values;
+    const outcome = vnic.receive(words, bytes, from, length);
+    counts[SWITCHED_BY[outcome]]++;
+    if (outcome === VNIC_NO_BUFFER) counts[NO_BUFFER_OF_FIRST + vnic.index]++;
   }
 
   /** Host memory to wire, no faster than the wire is, or to a vNIC. */

@@ -140,13 +140,16 @@ export class NicVnicPair {
 /** One vNIC inside the NIC: each of its flows goes to one of the queue pairs that the guest uses. */
 export class NicVnic {
   readonly pairs: readonly NicVnicPair[];
+  /** Its number in the card. */
+  readonly index: number;
   private readonly active: ActivePairs;
   /** Distributes over the pairs; none where there is one only. */
   private readonly rss: ReceiveSideScaling | null;
   private used = 1;
 
   /** @param notifyGapNs least time between two notifications of a pair: the card's interrupt moderation. */
-  constructor(memory: Memory, link: NicVnicLink, notifyGapNs: number) {
+  constructor(memory: Memory, link: NicVnicLink, index: number, notifyGapNs: number) {
+    this.index = index;
     const guest = new GuestMemory(memory.buffer(link.guestMemory));
     this.pairs = link.pairs.map((pair) => new NicVnicPair(memory, guest, pair, link.vlan, notifyGapNs));
     this.active = new ActivePairs(memory, link.activePairs);

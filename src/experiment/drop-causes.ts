@@ -2,8 +2,10 @@
  * Why frames ended where they did, from counters and thread shares alone: for each place that drops, the component
  * that should have made room, and what kept it from doing so.
  */
+import { vnicNoBufferName } from '../../actors/nic-links.ts';
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
+import { hardwareVnicsOf } from '../topology/hardware-vnics.ts';
 import type { VnicSpec } from '../topology/scenario.ts';
 import { workerCpu } from '../topology/plan-host.ts';
 import { softirqName, vcpuName, backendNames } from '../topology/thread-names.ts';
@@ -166,13 +168,30 @@ function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string, softirqs:
   return { text, kind: `${told.kind} without buffers` };
 }
 
-/** A vNIC's pool is filled by its guest, and by nobody else. */
+/**
+ * A vNIC's buffers come from its guest, and where it is accelerated vhost passes them down: no CPU for vhost to do so,
+ * or a guest that posts none. Of several vNICs of the card it is the one that lost most.
+ */
 function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
-  const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
-  const vcpus = run.scenario.vms.flatMap(({ name, nics }) =>
-    nics.filter((nic) => bridges.includes(nic.bridge)).map((nic) => vcpuName(name, nic.vcpu)),
-  );
-  return tellSlowest(run, phase, 'which gives the hardware its buffers,', vcpus);
+  const vnics = hardwareVnicsOf(run.scenario, port);
+  const losses = vnics.map((_, i) => phase.counters[port]?.[vnicNoBufferName(i)] ?? 0);
+  const worst = vnics[losses.indexOf(Math.max(...losses))];
+  if (worst === undefined) return null;
+  const { vm, nic } = worst;
+  const vhost = nic.mode === 'accelerated' ? mostDemanding(run, phase, backendNames(nic)) : null;
+  if (vhost !== null && seedsLate(run, phase, vhost)) {
+    const row = threadRowOf(run, phase, vhost);
+    const text = `${vhost}, which gives the hardware the buffers that ${vm.name} posts, ${tellThread(phase, row)}`;
+    return { text, kind: `pool, vhost ${stateOf(row)}` };
+  }
+  const vcpus = Array.from({ length: nic.queues }, (_, pair) => vcpuName(vm.name, (nic.vcpu + pair) % vm.vcpus));
+  return tellSlowest(run, phase, 'which posts the buffers for the hardware,', vcpus);
+}
+
+/** Whether vhost is the one who keeps a pool empty: it had no CPU, or was told of depletion with posted buffers at hand. */
+function seedsLate(run: CausedRun, phase: PhaseResult, vhost: string): boolean {
+  const { depletion_entries: told = 0, congestion_calls: unposted = 0 } = phase.counters[vhost] ?? {};
+  return stateOf(threadRowOf(run, phase, vhost)) === 'starved' || told - unposted > told * LACKING_RATIO;
 }
 
 /** A transmit ring fills when the wire is full, or when nobody cleans it. */

@@ -100,6 +100,8 @@ export function explainCounter(place: Place, name: string, role: CounterRole, re
   if (place === 'generator' && name.startsWith('tx_') && role === 'event')
     return 'frames of this stream that were sent';
   if (place === 'guest' && name.startsWith('tcp_to_backend')) return 'requests that were sent on to this backend';
+  if (place === 'nic' && name.endsWith('_no_buffer') && role === 'event')
+    return 'frames for this one of its vNICs, numbered from 0, that found no buffer of its guest';
   const meaning = reason ?? MEANINGS[place]?.[name];
   if (role === 'drop') return `${BY_ROLE.drop}: ${meaning ?? 'no reason is given'}`;
   if (place === 'sink' && role === 'event' && meaning === undefined) {

@@ -10,6 +10,7 @@ import { largestFrameBytes } from './frame-lengths.ts';
 import { planGuest } from './plan-guest.ts';
 import { planGuestTimer } from './plan-guest-timer.ts';
 import type { GuestPlan } from './plan-guest.ts';
+import { bypassesHost } from './hardware-vnics.ts';
 import { connectHardwareVnic } from './plan-acceleration.ts';
 import { planHardware } from './plan-hardware.ts';
 import type { PortHardware } from './plan-hardware.ts';
@@ -193,10 +194,6 @@ function feedbackTimer({ nic, pairs }: VnicKernel): FeedbackTimer[] {
   return pairs.flatMap(({ feedback }) =>
     feedback === null ? [] : [{ own: feedback.own, ports: feedback.ports, timeoutNs }],
   );
-}
-
-function bypassesHost({ mode }: VnicSpec): boolean {
-  return mode === 'accelerated' || mode === 'direct';
 }
 
 function planHardwareVnic(draft: PlanDraft, host: HostDraft, vm: VmSpec, nic: VnicSpec): HardwareVnic {

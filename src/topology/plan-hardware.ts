@@ -1,5 +1,5 @@
 /** The hardware side of the plan: for each port a NIC, what is at the end of its wire, and the rings its driver sees. */
-import { NIC_COUNTERS, NIC_HOST_PORT, NIC_WIRE_PORT } from '../../actors/nic-links.ts';
+import { NIC_HOST_PORT, NIC_WIRE_PORT, nicCounters } from '../../actors/nic-links.ts';
 import type { FeedbackTimer, NicHostLink, NicRxQueueLink, NicWireLink } from '../../actors/nic-links.ts';
 import type { Region } from '../memory/arena.ts';
 import type { SlotMemoryRef } from '../memory/frame-pool.ts';
@@ -8,6 +8,7 @@ import { reserveInterruptLine } from '../memory/interrupt-line.ts';
 import { reservePortMask } from '../memory/port-mask.ts';
 import type { DraftActor, DraftThread, PlanDraft } from './plan-draft.ts';
 import { planClient } from './plan-clients.ts';
+import { hardwareVnicsOf } from './hardware-vnics.ts';
 import { hostNamed } from './plan-host.ts';
 import type { HostDraft } from './plan-host.ts';
 import { frameBytesOfMtu } from './frame-lengths.ts';
@@ -98,7 +99,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
     kind: 'nic',
     config: {
       name,
-      counters: draft.count(nic, NIC_COUNTERS),
+      counters: draft.count(nic, nicCounters(hardwareVnicsOf(scenario, name).length)),
       speedBps: spec.speedBps,
       frameBytesMax: frameBytesOfMtu(spec.mtuBytes),
       interruptGapNs: spec.interruptRate === 'unlimited' ? 0 : 1e9 / spec.interruptRate,

@@ -1,4 +1,5 @@
 import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run-result.ts';
+import type { Scenario } from '../../src/topology/scenario.ts';
 import { loadScenario } from '../../src/topology/scenario-file.ts';
 
 /** Phases of kvm-forum-2014 as a run could have left them, for what is told and judged from them. */
@@ -12,11 +13,15 @@ const THREAD_ACTORS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The part of a result that phases are told with. */
-export function resultOf(phases: readonly PhaseResult[]): Pick<RunResult, 'scenario' | 'threads' | 'phases'> {
-  const threads = Object.entries(THREAD_ACTORS).map(([name, actors]) => {
+export function resultOf(
+  phases: readonly PhaseResult[],
+  scenario: Scenario = loadScenario('kvm-forum-2014'),
+  threadActors: Readonly<Record<string, readonly string[]>> = THREAD_ACTORS,
+): Pick<RunResult, 'scenario' | 'threads' | 'phases'> {
+  const threads = Object.entries(threadActors).map(([name, actors]) => {
     return { name, core: name === 'hardware0' ? 1 : 0, policy: 'nice 0', actors };
   });
-  return { scenario: loadScenario('kvm-forum-2014'), threads, phases };
+  return { scenario, threads, phases };
 }
 
 export interface PhaseChanges {

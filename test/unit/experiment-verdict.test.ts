@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DropCount, PhaseResult } from '../../src/experiment/run-result.ts';
 import { verdictText } from '../../src/experiment/verdict-text.ts';
+import { loadScenario } from '../../src/topology/scenario-file.ts';
 import { phaseOf, resultOf, tapFull } from '../support/phase-results.ts';
 import type { PhaseChanges } from '../support/phase-results.ts';
 
@@ -92,6 +93,55 @@ describe('what limited a run, in words', () => {
     } as const;
     const text = lossy(drop, { threads: { 'vhost-vnic0': [0.1, 0.1], 'vhost-vnic1': [0.2, 0.7], softirq0: [0.6, 0] } });
     expect(text).toContain('vhost-vnic1, which takes frames from the guest, was runnable but not running 70 %');
+  });
+
+  describe('an empty pool of guest buffers', () => {
+    const drop = {
+      place: 'pool',
+      actor: 'eth0',
+      counter: 'rx_pool_depleted',
+      reason: 'pool empty',
+      frames: 1e6,
+    } as const;
+    const told = (changes: PhaseChanges, mode = 'accelerated'): string =>
+      verdictText(
+        resultOf(
+          [phaseOf({ drops: [drop], ...changes })],
+          loadScenario('kvm-forum-2014', { overrides: [`vms.vm0.nics.vnic0.mode=${mode}`] }),
+        ),
+      );
+    const busyGuest = { 'vm0/vcpu0': [0.9, 0.05], 'vhost-vnic0': [0.2, 0.1] } as const;
+
+    it('whose guest posted none: the vCPU', () => {
+      const counters = {
+        'vhost-vnic0': { depletion_entries: 10, congestion_calls: 10 },
+        eth0: { vnic0_no_buffer: 1e6 },
+      };
+      const text = told({ threads: busyGuest, counters });
+      expect(text).toContain('vm0/vcpu0, which posts the buffers for the hardware, ran 90 % of the time, all it could');
+      expect(told({ threads: busyGuest, counters }, 'direct')).toContain('vm0/vcpu0, which posts the buffers');
+    });
+
+    it('whose vhost worker had no CPU: that one, however busy the vCPU is', () => {
+      const threads = { 'vm0/vcpu0': [0.9, 0.05], 'vhost-vnic0': [0.05, 0.9] } as const;
+      expect(told({ threads })).toContain(
+        'vhost-vnic0, which gives the hardware the buffers that vm0 posts, was runnable but not running 90 %',
+      );
+    });
+
+    it('whose vhost worker found posted buffers each time it was told: that one too', () => {
+      const counters = { 'vhost-vnic0': { depletion_entries: 10, congestion_calls: 2 } };
+      expect(told({ threads: busyGuest, counters })).toContain('vhost-vnic0, which gives the hardware the buffers');
+    });
+
+    it('of one among several vNICs of the card: that one’s guest, and not the busier one', () => {
+      const threads = { 'noisy/vcpu0': [0.3, 0.1], 'quiet/vcpu0': [0.9, 0.05] } as const;
+      const counters = { eth0: { vnic0_no_buffer: 900_000, vnic1_no_buffer: 100_000 } };
+      const phases = [phaseOf({ drops: [drop], threads, counters })];
+      const actors = { 'noisy/vcpu0': ['noisy/vcpu0'], 'quiet/vcpu0': ['quiet/vcpu0'] };
+      const text = verdictText(resultOf(phases, loadScenario('noisy-neighbour-accelerated'), actors));
+      expect(text).toContain('noisy/vcpu0, which posts the buffers for the hardware, ran 30 %');
+    });
   });
 
   it('a drop whose reason says it all', () => {

@@ -49,6 +49,11 @@ describe('vNICs of one card', () => {
     const lost = result.phases[0].drops.find(({ counter }) => counter === 'tx_switched_no_buffer');
     expect(lost).toMatchObject({ place: 'pool', actor: 'eth0' });
     expect(lost!.frames).toBeGreaterThan(1000);
+    // The card numbers the firewall's vNIC first.
+    const { vnic0_no_buffer, vnic1_no_buffer, rx_pool_depleted, tx_switched_no_buffer } = result.counters.eth0;
+    expect(vnic0_no_buffer + vnic1_no_buffer).toBe(rx_pool_depleted + tx_switched_no_buffer);
+    expect(vnic1_no_buffer).toBeGreaterThan(1000);
+    expect(vnic1_no_buffer).toBeGreaterThan(vnic0_no_buffer);
   });
 });
 
