@@ -85,14 +85,20 @@ describe('points of a sweep', () => {
 });
 
 describe('a variant over its points', () => {
-  const pointsOf = (lost: readonly number[]) =>
+  const pointsOf = (lost: readonly number[], invalid: readonly number[] = []) =>
     variantPoints(
       'a',
       PLAN,
       FRAMES,
       RATES,
       lost.map((frames, rateIndex) =>
-        trialResult({ rateIndex, sent: 1000, delivered: [1000 - frames, 0], dropped: [{ place: 'tap', frames }] }),
+        trialResult({
+          rateIndex,
+          status: invalid.includes(rateIndex) ? 'invalid' : 'valid',
+          sent: 1000,
+          delivered: [1000 - frames, 0],
+          dropped: [{ place: 'tap', frames }],
+        }),
       ),
     );
 
@@ -104,5 +110,12 @@ describe('a variant over its points', () => {
   it('peaks where the median egress is highest', () => {
     expect(peakOf(pointsOf([100, 0, 300]))?.rateIndex).toBe(1);
     expect(peakOf([])).toBeNull();
+  });
+
+  it('has neither figure from a point without a valid trial', () => {
+    expect(lossFreeRateOf(pointsOf([0, 10, 11], [1]))).toBe(2000);
+    expect(lossFreeRateOf(pointsOf([0, 0, 0], [0, 1, 2]))).toBeNull();
+    expect(peakOf(pointsOf([100, 0, 300], [1]))?.rateIndex).toBe(0);
+    expect(peakOf(pointsOf([100, 0, 300], [0, 1, 2]))).toBeNull();
   });
 });

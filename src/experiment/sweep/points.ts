@@ -121,16 +121,21 @@ export function sharesOf({ threads }: PointResult, kind: ThreadPlan['kind']): Ki
   return threads.find((shares) => shares.kind === kind) ?? null;
 }
 
-/** Highest offered rate with a median loss of at most 0.5 %; null when no point has so little. */
+/** Highest offered rate with a median loss of at most 0.5 %; null when no valid point has so little. */
 export function lossFreeRateOf(points: readonly PointResult[]): number | null {
-  const carried = points.filter(({ lossRatio }) => lossRatio.median <= LOSS_FREE_RATIO_MAX);
+  const carried = validOf(points).filter(({ lossRatio }) => lossRatio.median <= LOSS_FREE_RATIO_MAX);
   return carried.length === 0 ? null : Math.max(...carried.map((point) => point.offeredPerSecond));
 }
 
-/** The point with the highest median egress; null when there is none. */
+/** The valid point with the highest median egress; null when there is none. */
 export function peakOf(points: readonly PointResult[]): PointResult | null {
-  return points.reduce<PointResult | null>(
+  return validOf(points).reduce<PointResult | null>(
     (best, point) => (best === null || point.egressPerSecond.median > best.egressPerSecond.median ? point : best),
     null,
   );
+}
+
+/** A point whose trials were all invalid is shown, and is no figure. */
+function validOf(points: readonly PointResult[]): PointResult[] {
+  return points.filter(({ validTrials }) => validTrials > 0);
 }
