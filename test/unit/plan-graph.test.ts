@@ -163,7 +163,7 @@ describe('the index of scenarios', () => {
       coresNeeded: 2,
       command: 'npm run vhostlab -- run ksoftirqd-guard',
     });
-    expect(describeScenario(loadScenario('own-cores'), 2).coresNeeded).toBe(6);
+    expect(describeScenario(loadScenario('own-cores'), 2).coresNeeded).toBe(7);
     expect(describeScenario(loadScenario('slow-guest'), 2)).toMatchObject({ coresNeeded: 5, durationNs: 12.5e9 });
   });
 
