@@ -1,5 +1,6 @@
 /** Each shipped scenario on real threads. Conservation and order hold on any machine; rates are printed, not judged. */
 import { describe, expect, it } from 'vitest';
+import type { TestContext } from 'vitest';
 import { runScenario } from '../../src/experiment/run.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
 import { PlacementError, ThreadHost } from '../../src/runtime/thread-host.ts';
@@ -7,8 +8,9 @@ import { buildPlan } from '../../src/topology/build-plan.ts';
 import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
 
 const PHASE_NS = 1e9;
-/** Null where this machine lacks the cores the scenario insists on. */
-async function runOnThreads(name: string): Promise<RunResult | null> {
+
+/** Skips a test whose scenario insists on more cores than this machine has. */
+async function runOnThreads(name: string, { skip }: Pick<TestContext, 'skip'>): Promise<RunResult> {
   const loaded = loadScenario(name, { overrides: ['run.warmup=1500ms'] });
   const phases = loaded.run.phases.map((phase) => ({ ...phase, durationNs: PHASE_NS }));
   const scenario = { ...loaded, run: { ...loaded.run, phases } };
@@ -16,15 +18,14 @@ async function runOnThreads(name: string): Promise<RunResult | null> {
     const host = await ThreadHost.create(buildPlan(scenario));
     return await runScenario(scenario, host, { signal: new AbortController().signal });
   } catch (error) {
-    if (error instanceof PlacementError) return null;
+    if (error instanceof PlacementError) skip(error.message);
     throw error;
   }
 }
 
 describe('each cause, on real threads', () => {
-  it.each(shippedScenarios())('%s: every frame is accounted for, in order and whole', async (name) => {
-    const result = await runOnThreads(name);
-    if (result === null) return; // This machine lacks the cores the scenario insists on.
+  it.for(shippedScenarios())('%s: every frame is accounted for, in order and whole', async (name, context) => {
+    const result = await runOnThreads(name, context);
     expect(result.ledger.faults).toEqual([]);
     expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
     expect(result.phases.reduce((sum, { total }) => sum + total.deliveredFrames, 0)).toBeGreaterThan(0);
@@ -32,9 +33,9 @@ describe('each cause, on real threads', () => {
     if (unmet.length > 0) console.warn(`${name}, ${result.validity.status}: ${unmet.join('; ')}`);
   });
 
-  it('a flood leaves the existing path less than it carried before, and the accelerated path more than that', async () => {
-    const existing = (await runOnThreads('livelock'))!;
-    const accelerated = (await runOnThreads('accelerated'))!;
+  it('a flood leaves the existing path less than it carried before, and the accelerated path more than that', async (context) => {
+    const existing = await runOnThreads('livelock', context);
+    const accelerated = await runOnThreads('accelerated', context);
     const [carried, flooded] = [existing.phases[0], existing.phases[existing.phases.length - 1]];
     expect(flooded.total.deliveredFrames).toBeLessThan(carried.total.deliveredFrames);
     const bypassed = accelerated.phases[accelerated.phases.length - 1];
