@@ -201,15 +201,16 @@ export class Nic implements Actor {
       const length = wire.frameBytes();
       bytes += length;
       const from = wire.frameByte();
-      const vnic = anyVnic ? this.vnicOf(wire.bytes, from) : null;
-      if (vnic !== null) {
+      const allowed = length <= this.frameBytesMax;
+      const vnic = allowed && anyVnic ? this.vnicOf(wire.bytes, from) : null;
+      if (!allowed) {
+        counts[RX_LENGTH]++;
+      } else if (vnic !== null) {
         const outcome = vnic.receive(wire.words, wire.bytes, from, length);
         counts[RECEIVED_BY[outcome]]++;
         if (outcome === VNIC_NO_BUFFER) counts[NO_BUFFER_OF_FIRST + vnic.index]++;
       } else if (!attached) {
         counts[RX_NO_CARRIER]++;
-      } else if (length > this.frameBytesMax) {
-        counts[RX_LENGTH]++;
       } else if (!queues[this.distribute(wire, length)].receive(wire, length)) {
         counts[RX_MISSED]++;
       }

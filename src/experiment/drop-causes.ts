@@ -101,9 +101,11 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
   const worker = `${vhost}${on}, which empties ${tap},`;
   const state = stateOf(row);
-  if (passes > 0 && dry >= passes * LACKING_RATIO) {
-    const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
-    const vcpuRow = threadRowOf(run, phase, vcpu);
+  const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
+  const vcpuRow = threadRowOf(run, phase, vcpu);
+  // A worker that never rests fills a whole ring in each pass and finds it empty: a guest that sleeps is not the cause.
+  const outpaced = state === 'busy' && stateOf(vcpuRow) === 'idle';
+  if (passes > 0 && dry >= passes * LACKING_RATIO && !outpaced) {
     // A pass that began before the phase and ended dry within it makes the one count larger than the other.
     const share = formatShare(Math.min(1, dry / passes));
     const lack = `found no receive buffer from the guest in ${share} of its passes`;
@@ -117,9 +119,10 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
 
 /** What a busy worker was busy with. */
 function tellWork(phase: PhaseResult, vhost: string): string {
-  const { rx_packets: rx = 0, tx_packets: tx = 0 } = phase.counters[vhost] ?? {};
+  const { rx_packets: rx = 0, tx_packets: tx = 0, tx_requeues: cut = 0 } = phase.counters[vhost] ?? {};
   const both = `${formatAmount(rx)} frames to the guest and ${formatAmount(tx)} from it`;
-  return tx > rx ? `, most of it on transmission: ${both}` : `, for ${both}`;
+  const more = cut > 0 ? `, where ${formatAmount(cut)} passes ended by vhost's weight with more to send` : '';
+  return `${tx > rx ? ', most of it on transmission: ' : ', for '}${both}${more}`;
 }
 
 function tellVhostTransmit(run: CausedRun, phase: PhaseResult, vcpu: string): DropCause | null {

@@ -8,11 +8,11 @@ import { ethernet } from '../support/actor-bed.ts';
 const SRC = '02:00:00:00:00:02';
 
 /** A card in front of an accelerated vNIC whose guest posted so many buffers. */
-function bench(provider: 'dpaa' | 'sriov', buffers: number) {
+function bench(provider: 'dpaa' | 'sriov', buffers: number, frameBytes = 100) {
   const v = new AcceleratedBed(provider, 0);
   const nic = v.bed.create<Nic>('eth0');
   const wire = new WireSender(v.bed.memory, v.bed.wires.in);
-  v.post(buffers, NET_HEADER_BYTES + 100);
+  v.post(buffers, NET_HEADER_BYTES + frameBytes);
   v.drain();
   const [vm] = v.bed.scenario.vms;
   const receive = (lengths: readonly number[]): void => {
@@ -35,6 +35,13 @@ describe.each(['dpaa', 'sriov'] as const)('a frame for a vNIC with %s queues', (
     v.drain();
     expect(v.used(v.rx)).toBe(2);
     expect(v.bed.held(nic)).toBe(0);
+  });
+
+  test("that is longer than the port's MTU and a VLAN tag allow is dropped as it would be for the host", () => {
+    const { v, nic, receive } = bench(provider, 1, 1600);
+    receive([1519, 1518]);
+    expect(v.bed.counts(nic)).toMatchObject({ rx_packets: 2, rx_to_guest: 1, rx_length_errors: 1 });
+    expect(v.bed.counts(nic)).not.toHaveProperty('rx_pool_depleted');
   });
 
   test('that finds no buffer is dropped for that, whatever its length', () => {

@@ -56,6 +56,15 @@ describe('what limited a run, in words', () => {
     );
   });
 
+  it('a busy worker whose every pass fills the ring, before a guest that sleeps', () => {
+    const text = lossy(tapFull('tap0', 500_000), {
+      threads: { 'vhost-vnic0': [0.99, 0.01], 'vm0/vcpu0': [0.01, 0] },
+      counters: { 'vhost-vnic0': { ...vhostCounters(1000)['vhost-vnic0'], tx_requeues: 34 } },
+    });
+    expect(text).not.toContain('no receive buffer');
+    expect(text).toContain("9 k from it, where 34 passes ended by vhost's weight with more to send");
+  });
+
   it('a saturated softirq CPU', () => {
     const drop = {
       place: 'nic',
