@@ -103,7 +103,10 @@ function describePlacement(placed: Omit<Placement, 'lines'>, means: PlacementMea
   if (unused.length > 0) lines.push(`not used: core ${formatCoreList(unused)}`);
   if (placed.threads.some(({ interruptClass }) => interruptClass === 'inline-only')) {
     const lacking = means.fifo.available ? `koffi (${means.koffi.how})` : `SCHED_FIFO (${means.fifo.how})`;
-    lines.push(`softirq stays above its peers and never becomes ksoftirqd, for lack of ${lacking}`);
+    lines.push(
+      `softirq stays above its peers, for lack of ${lacking}: what it would leave to ksoftirqd it goes on with inline, ` +
+        'and the guard of a kernel that has one (linux-4.9) changes nothing',
+    );
   }
   for (const reason of placed.oversubscribed) lines.push(`oversubscribed, rates are not judged: ${reason}`);
   return lines;

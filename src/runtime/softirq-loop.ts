@@ -23,8 +23,8 @@ export interface SoftirqLoopParts {
   readonly line: SoftirqLine;
   readonly doorbell: Doorbell;
   readonly control: ThreadControl;
-  /** How the thread moves between interrupt class and its peers' level. */
-  readonly self: SelfPolicy;
+  /** How the thread moves between interrupt class and its peers' level; null where it may not, and stays inline. */
+  readonly self: SelfPolicy | null;
   /** Threads that softirq wakes share its CPU, so waking one asks for a reschedule here. */
   readonly wakesHere: boolean;
   readonly tickNs: number;
@@ -34,7 +34,7 @@ export interface SoftirqLoopParts {
  * The softirq thread of one CPU. Parked or inline it is in interrupt class, above every thread of its CPU. An inline
  * visit that ends with work left hands over to ksoftirqd, which is this same thread at its peers' level; an interrupt,
  * a tick or a BH-enable that comes then lifts it from outside for one more visit. It raises itself again before it
- * parks.
+ * parks. A thread that cannot raise itself again never becomes ksoftirqd: one inline visit follows the other.
  */
 export class SoftirqLoop implements ThreadLoop {
   private readonly parts: SoftirqLoopParts;
@@ -48,10 +48,13 @@ export class SoftirqLoop implements ThreadLoop {
   }
 
   run(): void {
-    const { round, doorbell, control, line } = this.parts;
-    this.parts.self.toFifo();
+    const { round, doorbell, control, line, self } = this.parts;
+    self?.toFifo();
     while (control.running) {
-      if (this.visit(line.takeContexts()) === 'yield') this.runAsKsoftirqd();
+      if (this.visit(line.takeContexts()) === 'yield') {
+        if (self === null) continue;
+        this.runAsKsoftirqd(self);
+      }
       if (!control.running) break;
       doorbell.park();
       if (round.arm() && control.running) {
@@ -73,8 +76,8 @@ export class SoftirqLoop implements ThreadLoop {
   }
 
   /** ksoftirqd: visits at its peers' level, until nothing is left; lifted meanwhile, an inline visit comes between. */
-  private runAsKsoftirqd(): void {
-    const { policy, line, self, softirq, control } = this.parts;
+  private runAsKsoftirqd(self: SelfPolicy): void {
+    const { policy, line, softirq, control } = this.parts;
     for (;;) {
       line.defer();
       self.toOther();

@@ -175,7 +175,7 @@ export class ThreadHost implements Host {
     const assigned = this.assignment(thread);
     const { threads } = this.placement;
     const role: ThreadRole = {
-      interruptClass: assigned.interruptClass === 'switching',
+      interruptClass: assigned.interruptClass,
       sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
       liftsSoftirq: ['vhost', 'vmm', 'hardware', 'softirq'].includes(thread.plan.kind),
     };

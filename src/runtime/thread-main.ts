@@ -86,9 +86,12 @@ class RunThread implements ThreadCalls {
       });
       return new SpinningLoop(round, control, timers);
     }
-    if (plan.softirq === null || !role.interruptClass) return new SleepingLoop(round, doorbell, control);
+    if (plan.softirq === null || role.interruptClass === 'none') return new SleepingLoop(round, doorbell, control);
     const line = new SoftirqLine(this.memory, plan.doorbell);
-    const { limits } = plan.softirq;
+    const switches = role.interruptClass === 'switching';
+    // The guard keeps work for a ksoftirqd, and a thread that stays inline has none.
+    const ksoftirqdGuard = switches && plan.softirq.limits.ksoftirqdGuard;
+    const limits = { ...plan.softirq.limits, ksoftirqdGuard };
     line.tid = limits.ksoftirqdGuard ? NOT_LIFTED : currentTid();
     return new SoftirqLoop({
       round,
@@ -97,7 +100,7 @@ class RunThread implements ThreadCalls {
       line,
       doorbell,
       control,
-      self: new SelfPolicy(),
+      self: switches ? new SelfPolicy() : null,
       wakesHere: role.sharesCore,
       tickNs: 1e9 / limits.hz,
     });

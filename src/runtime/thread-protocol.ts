@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../memory/arena.ts';
 import type { Stock } from './host.ts';
+import type { InterruptClass } from './placement.ts';
 import type { ThreadPlan } from './plan.ts';
 
 /** Starts a thread. Its buffers are all the shared memory it ever sees. */
@@ -16,8 +17,8 @@ export interface ThreadTask {
 
 /** What placement decided for a thread, as far as the thread itself must know. */
 export interface ThreadRole {
-  /** A softirq thread that moves between interrupt class and its peers' level. */
-  readonly interruptClass: boolean;
+  /** How a softirq thread gets ahead of its peers. */
+  readonly interruptClass: InterruptClass;
   /** Threads of the modelled host or guest run on the same core. */
   readonly sharesCore: boolean;
   /** It raises softirqs; what a CPU's ksoftirqd holds then runs inline, but where its kernel has the guard. */
