@@ -27,6 +27,8 @@ export const NIC_COUNTERS = [
   { name: 'interrupts', role: 'event' },
   { name: 'vnic_notifications', role: 'event' },
   { name: 'feedback_timeouts', role: 'event' },
+  { name: 'feedback_masked', role: 'event' },
+  { name: 'feedback_masked_ns', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 /** Frames lost for want of a buffer, for each of the vNICs that the card serves, behind all other counters. */
 export const vnicNoBufferName = (vnic: number): string => `vnic${vnic}_no_buffer`;
@@ -80,6 +82,8 @@ export interface NicHostLink {
   readonly rxQueues: readonly NicRxQueueLink[];
   readonly tx: RingRef;
   readonly txDone: RingRef;
+  /** How many taps mask this port now; null where none may. */
+  readonly mask: Region | null;
   /** Taps that may mask this port, and for how long at most. */
   readonly feedback: readonly FeedbackTimer[];
 }

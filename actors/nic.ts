@@ -3,7 +3,7 @@ import { copyWords } from '../src/memory/copy-words.ts';
 import { CounterPage } from '../src/memory/counter-page.ts';
 import { SLOT_FRAME_WORD, SLOT_LENGTH_WORD, SlotMemory } from '../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingProducer } from '../src/memory/id-ring.ts';
-import { TapFeedback } from '../src/memory/port-mask.ts';
+import { PortMask, TapFeedback } from '../src/memory/port-mask.ts';
 import { WireReceiver, WireSender } from '../src/memory/wire-ring.ts';
 import { ETH_DST_BYTE, macHigh, macLow, wireBytes } from '../src/net/ethernet.ts';
 import { Fdb } from '../src/net/fdb.ts';
@@ -37,6 +37,8 @@ const {
   interrupts: INTERRUPTS,
   vnic_notifications: VNIC_NOTIFICATIONS,
   feedback_timeouts: FEEDBACK_TIMEOUTS,
+  feedback_masked: FEEDBACK_MASKED,
+  feedback_masked_ns: FEEDBACK_MASKED_NS,
 } = indexCounters(NIC_COUNTERS);
 
 /** What is counted of a frame for a vNIC, by what became of it: from the wire, and from a queue of this card. */
@@ -76,6 +78,9 @@ export class Nic implements Actor {
   private txDone!: IdRingProducer;
   /** The transmitter is busy with earlier frames until then. */
   private txBusyUntilNs = 0;
+  private mask: PortMask | null = null;
+  /** Up to when masked time is counted; NaN while the port is open. */
+  private maskedToNs = NaN;
   private timers: readonly { readonly feedback: TapFeedback; readonly timeoutNs: number }[] = [];
   private readonly vnics: (NicVnic | null)[] = [];
   /** By VLAN, destination address to vNIC: exact match, nothing learnt, nothing forgotten. */
@@ -110,6 +115,7 @@ export class Nic implements Actor {
     this.rss = queues === 1 ? null : new ReceiveSideScaling(evenIndirection(queues));
     this.tx = new IdRingConsumer(this.memory, host.tx);
     this.txDone = new IdRingProducer(this.memory, host.txDone);
+    this.mask = host.mask === null ? null : new PortMask(this.memory, host.mask);
     this.timers = host.feedback.map(({ own, ports, timeoutNs }) => {
       return { feedback: new TapFeedback(this.memory, own, ports), timeoutNs };
     });
@@ -146,6 +152,7 @@ export class Nic implements Actor {
 
   poll(budget: number, nowNs: number): number {
     let moved = this.receive(budget);
+    if (this.mask !== null) this.countMasked(this.mask, nowNs);
     if (this.timers.length > 0) this.expireMasks(nowNs);
     if (this.slots !== null) {
       moved += this.transmit(budget, nowNs);
@@ -177,11 +184,21 @@ export class Nic implements Actor {
     return moved;
   }
 
+  /** The card's clock runs whoever ends a mask, and while nobody does. */
+  private countMasked(mask: PortMask, nowNs: number): void {
+    const counts = this.counters.values;
+    const wasMasked = !Number.isNaN(this.maskedToNs);
+    if (wasMasked) counts[FEEDBACK_MASKED_NS] += nowNs - this.maskedToNs;
+    const masked = mask.masked;
+    if (masked && !wasMasked) counts[FEEDBACK_MASKED]++;
+    this.maskedToNs = masked ? nowNs : NaN;
+  }
+
   private expireMasks(nowNs: number): void {
     for (let i = 0; i < this.timers.length; i++) {
       const { feedback, timeoutNs } = this.timers[i];
       if (!feedback.masking || nowNs - feedback.sinceNs < timeoutNs) continue;
-      if (feedback.unmask(nowNs) > 0) this.counters.values[FEEDBACK_TIMEOUTS]++;
+      if (feedback.unmask()) this.counters.values[FEEDBACK_TIMEOUTS]++;
     }
   }
 

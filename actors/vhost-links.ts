@@ -26,7 +26,6 @@ export const VHOST_COUNTERS = [
   { name: 'calls_suppressed', role: 'event' },
   { name: 'virtqueue_errors', role: 'event' },
   { name: 'feedback_unmasks', role: 'event' },
-  { name: 'feedback_masked_ns', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 
 export const VHOST_TAP_PORT = 0;

@@ -40,7 +40,6 @@ const {
   calls_suppressed: CALLS_SUPPRESSED,
   virtqueue_errors: VIRTQUEUE_ERRORS,
   feedback_unmasks: FEEDBACK_UNMASKS,
-  feedback_masked_ns: FEEDBACK_MASKED_NS,
 } = indexCounters(VHOST_COUNTERS);
 
 const RX = 0;
@@ -139,7 +138,7 @@ export class VhostWorker implements Actor {
     this.busyUntilNs = nowNs + this.config.busyLoopNs;
     if (this.current === TX) return this.handleTx(budget, backend);
     const moved = this.handleRx(budget, backend);
-    if (this.feedback !== null) this.unmaskAtLowMark(this.feedback, nowNs);
+    if (this.feedback !== null) this.unmaskAtLowMark(this.feedback);
     return moved;
   }
 
@@ -230,10 +229,10 @@ export class VhostWorker implements Actor {
   }
 
   /** The tap had its ports masked at the high mark; with room again, let the hardware go on. */
-  private unmaskAtLowMark(feedback: TapFeedback, nowNs: number): void {
+  private unmaskAtLowMark(feedback: TapFeedback): void {
     if (!feedback.masking || this.tapQueue === null || this.tapQueue.depth() > this.lowMark) return;
     this.counters.values[FEEDBACK_UNMASKS]++;
-    this.counters.values[FEEDBACK_MASKED_NS] += feedback.unmask(nowNs);
+    feedback.unmask();
   }
 
   /** No descriptor: ask for a kick and look again; still none, and the frame stays in the tap queue (handle_rx). */
@@ -354,7 +353,7 @@ export class VhostWorker implements Actor {
     counts[RX_PURGED] += purged;
     counts[TX_PACKETS] += abandoned;
     counts[TX_ABANDONED] += abandoned;
-    if (this.feedback !== null) counts[FEEDBACK_MASKED_NS] += this.feedback.unmask(this.polledNs);
+    this.feedback?.unmask();
     if (this.config.poolHome !== null) this.pool.retire(this.memory, this.config.poolHome);
   }
 

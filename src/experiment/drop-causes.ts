@@ -61,17 +61,17 @@ export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): Dr
 /** Feedback: a tap at its high mark had the port masked, so nobody emptied its ring. The cause is behind that tap. */
 function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
-  const nics = run.scenario.vms.flatMap((vm) => vm.nics.filter(({ bridge }) => bridges.includes(bridge)));
-  const maskedNs = (nic: VnicSpec): number =>
-    Math.max(...backendNames(nic).map((vhost) => phase.counters[vhost]?.feedback_masked_ns ?? 0));
-  const longest = nics.reduce<VnicSpec | null>(
-    (most, nic) => (most && maskedNs(most) >= maskedNs(nic) ? most : nic),
-    null,
-  );
-  if (longest === null || maskedNs(longest) < phase.elapsedNs * MASKED_RATIO) return null;
-  const tap = longest.tap.name;
-  const masks = phase.counters[tap]?.feedback_masks ?? 0;
-  const told = `${tap} had ${port} masked ${formatShare(maskedNs(longest) / phase.elapsedNs)} of the time, ${masks} times`;
+  const nics = run.scenario.vms
+    .flatMap((vm) => vm.nics)
+    .filter(({ bridge, mode }) => bridges.includes(bridge) && mode === 'vhost-feedback');
+  const masksOf = (nic: VnicSpec): number => phase.counters[nic.tap.name]?.feedback_masks ?? 0;
+  const most = nics.reduce<VnicSpec | null>((best, nic) => (best && masksOf(best) >= masksOf(nic) ? best : nic), null);
+  const { feedback_masked_ns: maskedNs = 0, feedback_masked: times = 0 } = phase.counters[port] ?? {};
+  if (most === null || maskedNs < phase.elapsedNs * MASKED_RATIO) return null;
+  const tap = most.tap.name;
+  // A mask that was there before the phase is held in it, and begun in none.
+  const often = times > 0 ? `, ${times} times` : ' without a break';
+  const told = `${tap} had ${port} masked ${formatShare(Math.min(1, maskedNs / phase.elapsedNs))} of the time${often}`;
   const reader = tellVhostReceive(run, phase, tap);
   return { text: reader === null ? told : `${told}; ${reader.text}`, kind: `masked, ${reader?.kind ?? ''}` };
 }

@@ -49,15 +49,14 @@ export class TapFeedback {
     return true;
   }
 
-  /** Lets go of the ports and unmasks those that no tap masks any more. @returns how long they were masked, ns. */
-  unmask(nowNs: number): number {
-    if (Atomics.compareExchange(this.own, 0, 1, 0) !== 1) return 0;
-    const heldNs = nowNs - this.since[SINCE_DOUBLE];
+  /** Lets go of the ports and unmasks those that no tap masks any more. @returns whether this tap held them. */
+  unmask(): boolean {
+    if (Atomics.compareExchange(this.own, 0, 1, 0) !== 1) return false;
     for (let i = 0; i < this.masks.length; i++) {
       if (Atomics.sub(this.masks[i], 0, 1) !== 1) continue;
       for (let q = 0; q < this.interrupts[i].length; q++) this.interrupts[i][q].unmask();
     }
-    return heldNs;
+    return true;
   }
 
   /** Since when the ports have been masked, ns; only while `masking`. */
@@ -66,7 +65,7 @@ export class TapFeedback {
   }
 }
 
-/** The driver's look at its port's mask. */
+/** The driver's look at its port's mask, and the card's. */
 export class PortMask {
   private readonly words: Int32Array;
 

@@ -20,6 +20,8 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
     interrupts: 'interrupts raised towards the host, no more than interruptRate allows',
     vnic_notifications: 'times vhost or a guest was told of frames in the queues of a vNIC',
     feedback_timeouts: 'masks of a tap that the timer ended because nobody else did (feedback.timeout)',
+    feedback_masked: 'times the port was masked by one tap or several',
+    feedback_masked_ns: 'time for which it was masked, ns',
   },
   sink: {
     rx_arp: 'ARP frames, such as guests announce themselves with',
@@ -57,7 +59,6 @@ const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>
     calls_suppressed: 'completions that the guest had asked not to be interrupted for',
     virtqueue_errors: 'virtqueues stopped because the guest put something impossible into them',
     feedback_unmasks: 'times the queue fell to its low mark and the port was unmasked',
-    feedback_masked_ns: 'time for which the port was masked, ns',
     buffers_seeded: 'guest buffers handed to the hardware',
     depletion_entries: 'times the hardware reported its pool of guest buffers nearly empty',
     depletion_exits: 'times it reported the pool refilled',

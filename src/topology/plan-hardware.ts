@@ -113,18 +113,20 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
     tx: draft.ring(host.arena, `${name}.tx`, spec.txRing, 'frames'),
     txDone: draft.ring(host.arena, `${name}.tx-done`, spec.txRing, 'buffers'),
   };
+  const mask = reservePortMask(draft.signals);
   return {
     spec,
     nic,
     ...rings,
-    mask: reservePortMask(draft.signals),
+    mask,
     nicDoorbell: nic.thread.doorbell,
     connect: (slots, feedback) => {
       // The ring into the bridge is the driver's: the card is not to know it.
       const rxQueues = rings.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
         return { free, done, interrupt, cpuDoorbell, level };
       });
-      const link: NicHostLink = { slots, rxQueues, tx: rings.tx, txDone: rings.txDone, feedback };
+      const { tx, txDone } = rings;
+      const link: NicHostLink = { slots, rxQueues, tx, txDone, mask: level ? mask : null, feedback };
       nic.attachments.push({ port: NIC_HOST_PORT, link });
     },
   };

@@ -333,7 +333,7 @@ export function feedbackModel(options: { frames: number; highMark: number; fault
               continue;
             }
             drain(consumer, (frame) => equal('frame', frame, seen++));
-            if (feedback.masking && consumer.depth() === 0) feedback.unmask(0);
+            if (feedback.masking && consumer.depth() === 0) feedback.unmask();
           }
           return feedback.masking;
         },

@@ -4,6 +4,7 @@ import { runScenario } from '../../src/experiment/run.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual-host.ts';
 import { buildPlan } from '../../src/topology/build-plan.ts';
+import { verdictText } from '../../src/experiment/verdict-text.ts';
 import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
 
 /** A second of a phase is enough here, as there is no noise to average out; but queues run empty in their own time. */
@@ -89,9 +90,16 @@ describe('changing one thing', () => {
     const stopped = ['expect=[]', 'run.phases=[{name: stopped, rate: 80kpps, duration: 1s, stopped: [vm0]}]'];
     const timeout = ['vms.vm0.nics.vnic0.feedback.timeout=50ms', 'vms.vm0.nics.vnic1.feedback.timeout=50ms'];
     const forEver = await runVirtually('feedback', stopped);
+    // The mask holds until the end of the run, and the phase was over before anyone could have ended it.
+    const [{ counters, elapsedNs }] = forEver.phases;
+    expect(counters.eth0.feedback_masked_ns).toBeGreaterThan(0.9 * elapsedNs);
+    expect(counters.eth0.feedback_masked_ns).toBeLessThan(1.001 * elapsedNs);
+    expect(verdictText(forEver)).toMatch(/tap\d had eth\d masked \S+ % of the time/);
     const reopened = await runVirtually('feedback', [...stopped, ...timeout]);
     expect(forEver.counters.eth0.feedback_timeouts).toBe(0);
     expect(reopened.counters.eth0.feedback_timeouts).toBeGreaterThan(5);
+    expect(reopened.phases[0].counters.eth0.feedback_masked_ns).toBeGreaterThan(0.9 * elapsedNs);
+    expect(verdictText(reopened)).toMatch(/tap\d had eth\d masked \S+ % of the time/);
     expect(forEver.ledger.faults).toEqual([]);
     expect(reopened.ledger.faults).toEqual([]);
   });
