@@ -6,7 +6,7 @@ import { vnicNoBufferName } from '../../actors/nic-links.ts';
 import { formatAmount, formatShare } from '../metrics/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../net/ethernet.ts';
 import { hardwareVnicsOf } from '../topology/hardware-vnics.ts';
-import type { VnicSpec } from '../topology/scenario.ts';
+import type { VmSpec, VnicSpec } from '../topology/scenario.ts';
 import { workerCpu } from '../topology/plan-host.ts';
 import { softirqName, vcpuName, backendNames } from '../topology/thread-names.ts';
 import type { DropCount, PhaseResult, RunResult } from './run-result.ts';
@@ -77,15 +77,19 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
 }
 
 interface TapOwner {
-  readonly vm: string;
-  readonly vcpus: number;
+  readonly vm: VmSpec;
   readonly nic: VnicSpec;
+}
+
+/** The vCPU that posts the buffers of a vNIC's queue pair: pairs go round the vCPUs. */
+function receivingVcpu(vm: VmSpec, nic: VnicSpec, pair: number): string {
+  return vcpuName(vm.name, (nic.vcpu + pair) % vm.vcpus);
 }
 
 function ownerOfTap({ scenario }: CausedRun, tap: string): TapOwner | null {
   for (const vm of scenario.vms) {
     const nic = vm.nics.find((each) => each.tap.name === tap);
-    if (nic !== undefined) return { vm: vm.name, vcpus: vm.vcpus, nic };
+    if (nic !== undefined) return { vm, nic };
   }
   return null;
 }
@@ -101,7 +105,7 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
   const worker = `${vhost}${on}, which empties ${tap},`;
   const state = stateOf(row);
-  const vcpu = vcpuName(owner.vm, (owner.nic.vcpu + workers.indexOf(vhost)) % owner.vcpus);
+  const vcpu = receivingVcpu(owner.vm, owner.nic, workers.indexOf(vhost));
   const vcpuRow = threadRowOf(run, phase, vcpu);
   // A worker that never rests fills a whole ring in each pass and finds it empty: a guest that sleeps is not the cause.
   const outpaced = state === 'busy' && stateOf(vcpuRow) === 'idle';
@@ -187,7 +191,7 @@ function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause |
     const text = `${vhost}, which gives the hardware the buffers that ${vm.name} posts, ${tellThread(phase, row)}`;
     return { text, kind: `pool, vhost ${stateOf(row)}` };
   }
-  const vcpus = Array.from({ length: nic.queues }, (_, pair) => vcpuName(vm.name, (nic.vcpu + pair) % vm.vcpus));
+  const vcpus = Array.from({ length: nic.queues }, (_, pair) => receivingVcpu(vm, nic, pair));
   return tellSlowest(run, phase, 'which posts the buffers for the hardware,', vcpus);
 }
 
