@@ -1,9 +1,7 @@
 /** What `run` does, once its flags are known to be well formed. */
 import { hdrBase64 } from '../metrics/hdr-export.ts';
 import { createLog } from '../metrics/logger.ts';
-import { reserveResult, writeResult } from '../experiment/result-file.ts';
 import { runScenario } from '../experiment/run.ts';
-import type { RunResult } from '../experiment/run-result.ts';
 import type { GuestVcpuNicLink } from '../../actors/guest-vcpu.ts';
 import { threadsThere } from '../runtime/host.ts';
 import type { Host } from '../runtime/host.ts';
@@ -20,8 +18,9 @@ import type { Scenario } from '../topology/scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost } from './open-host.ts';
+import { openOutputs, screenFor } from './output-file.ts';
 import { HumanOutput, RecordOutput } from './run-output.ts';
-import type { RunOutput, SetupReport } from './run-output.ts';
+import type { SetupReport } from './run-output.ts';
 import type { RunFlags } from './run.ts';
 
 /**
@@ -29,9 +28,11 @@ import type { RunFlags } from './run.ts';
  */
 export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
   const scenario = readScenario(nameOrPath, flags);
-  if (flags.json !== undefined) reserve(flags.json);
+  const files = openOutputs({ json: flags.json });
+  const screen = screenFor(Object.values(files), flags);
   const log = await createLog(flags.logLevel);
-  const output = flags.jsonStream === true ? new RecordOutput(scenario) : new HumanOutput(flags.quiet === true, log);
+  const output =
+    flags.jsonStream === true ? new RecordOutput(scenario) : new HumanOutput(screen, flags.quiet === true, log);
   const interruption = listenForSignals();
   let host: Host | null = null;
   try {
@@ -46,12 +47,15 @@ export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<n
       },
       watch: (live) => output.watch(live),
     });
-    await conclude(result, flags, output);
+    // The file first: whatever happens to the terminal, the result is kept.
+    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await output.finish(result);
     return result.exitCode;
   } catch (error) {
     output.fail(messageOf(error), exitCodeFor(error), host?.nowNs() ?? 0);
     throw error;
   } finally {
+    files.json?.discard();
     interruption.dispose();
   }
 }
@@ -73,14 +77,6 @@ function flagDurationNs(duration: string): number {
     throw new UsageError(`--duration: ${error instanceof Error ? error.message : String(error)}`);
   }
   throw new UsageError(`--duration: found "${duration}", allowed: more than nothing`);
-}
-
-function reserve(file: string): void {
-  try {
-    reserveResult(file);
-  } catch (error) {
-    throw new UsageError(`--json ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 /** The virtqueues of the vNICs that a vCPU owns, as they lie in guest memory now. */
@@ -109,10 +105,4 @@ async function readSetup(host: Host): Promise<SetupReport[]> {
     if (spec.kind === 'vcpu') reports.push(...dumpRings(host, name, spec.config.guestMemory, attachments));
   }
   return reports;
-}
-
-async function conclude(result: RunResult, flags: RunFlags, output: RunOutput): Promise<void> {
-  // The file first: whatever happens to the terminal, the result is kept.
-  if (flags.json !== undefined) writeResult(flags.json, result);
-  await output.finish(result);
 }

@@ -31,44 +31,46 @@ export interface RunOutput {
 
 /** For people: the live view unless `quiet`, and the summary. */
 export class HumanOutput implements RunOutput {
+  private readonly screen: NodeJS.WriteStream;
   private readonly quiet: boolean;
   private readonly log: Log;
   private view: ConsoleView | null = null;
   /** What the view had no room for; shown with the summary. */
   private heading: readonly string[] = [];
 
-  constructor(quiet: boolean, log: Log) {
+  constructor(screen: NodeJS.WriteStream, quiet: boolean, log: Log) {
+    this.screen = screen;
     this.quiet = quiet;
     this.log = log;
   }
 
   setup(reports: readonly SetupReport[]): void {
     for (const { actor, lines } of reports) {
-      writeLine(`${actor}:`);
-      for (const line of lines) writeLine(`  ${line}`);
+      this.writeLine(`${actor}:`);
+      for (const line of lines) this.writeLine(`  ${line}`);
     }
   }
 
   watch(live: LiveRun): void {
     if (this.quiet) return;
-    if (!process.stdout.isTTY) {
-      printLines(live, writeLine);
+    if (!this.screen.isTTY) {
+      printLines(live, (line) => this.writeLine(line));
       return;
     }
     this.log.output.hold();
-    this.view = new ConsoleView(live, process.stdout, paintFor(process.stdout.hasColors()));
+    this.view = new ConsoleView(live, this.screen, paintFor(this.screen.hasColors()));
     this.heading = headingLines(live.heading);
   }
 
   async finish(result: RunResult): Promise<void> {
     this.leaveView();
-    for (const line of this.heading) writeLine(line);
+    for (const line of this.heading) this.writeLine(line);
     const { summaryLines } = await import('../experiment/summary.ts');
-    const { isTTY, columns } = process.stdout;
+    const { isTTY, columns } = this.screen;
     const width = isTTY ? Math.min(SUMMARY_COLUMNS_MAX, Math.max(SUMMARY_COLUMNS_MIN, columns)) : FILE_COLUMNS;
-    const paint = paintFor(isTTY && process.stdout.hasColors());
-    writeLine('');
-    for (const line of summaryLines(result, width, paint)) writeLine(line);
+    const paint = paintFor(isTTY && this.screen.hasColors());
+    this.writeLine('');
+    for (const line of summaryLines(result, width, paint)) this.writeLine(line);
   }
 
   fail(): void {
@@ -79,6 +81,10 @@ export class HumanOutput implements RunOutput {
     this.view?.close();
     this.view = null;
     this.log.output.release();
+  }
+
+  private writeLine(line: string): void {
+    this.screen.write(`${line}\n`);
   }
 }
 

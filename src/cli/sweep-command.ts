@@ -1,13 +1,10 @@
 /** What `sweep` does, once its flags are known to be well formed. */
-import { renameSync, writeFileSync } from 'node:fs';
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
-import { reserveResult } from '../experiment/result-file.ts';
 import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps, parseSweptRate } from '../experiment/sweep/offered-rates.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import type { LoadUnit, SweptLoad, SweptRate } from '../experiment/sweep/swept-load.ts';
 import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
-import type { SweepResult } from '../experiment/sweep/sweep-result.ts';
 import { loadVariants, modeChange, parseVariant } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { buildPlan } from '../topology/build-plan.ts';
@@ -18,6 +15,7 @@ import { VNIC_MODES } from '../topology/scenario-schema.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost } from './open-host.ts';
+import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
 import type { SweepFlags } from './sweep.ts';
@@ -29,8 +27,9 @@ const DEFAULT_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
-  for (const flag of ['json', 'svg'] as const) reserve(flag, flags[flag]);
-  const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan);
+  const files = openOutputs({ json: flags.json, svg: flags.svg });
+  const screen = screenFor(Object.values(files), flags);
+  const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan, screen);
   const interruption = listenForSignals();
   try {
     const result = await runSweep(plan, {
@@ -39,13 +38,15 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
       watcher: output,
     });
     // Files first: whatever happens to the terminal, the result is kept.
-    writeFiles(result, flags);
+    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await files.svg?.write(sweepSvg(result));
     output.finish(result);
     return result.exitCode;
   } catch (error) {
     output.fail(messageOf(error), exitCodeFor(error));
     throw error;
   } finally {
+    for (const file of Object.values(files)) file.discard();
     interruption.dispose();
   }
 }
@@ -134,23 +135,4 @@ function named<T>(flag: string, read: () => T): T {
   } catch (error) {
     throw new UsageError(`--${flag}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-function reserve(flag: string, file: string | undefined): void {
-  if (file === undefined) return;
-  try {
-    reserveResult(file);
-  } catch (error) {
-    throw new UsageError(`--${flag} ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function writeFiles(result: SweepResult, { json, svg }: SweepFlags): void {
-  if (json !== undefined) writeWhole(json, `${JSON.stringify(result, null, 2)}\n`);
-  if (svg !== undefined) writeWhole(svg, sweepSvg(result));
-}
-
-function writeWhole(file: string, text: string): void {
-  writeFileSync(`${file}.partial`, text);
-  renameSync(`${file}.partial`, file);
 }

@@ -23,35 +23,37 @@ export interface SweepOutput extends SweepWatcher {
 /** For people: a line for each rate of each round, then tables and words. */
 export class SweepLines implements SweepOutput {
   private readonly plan: SweepPlan;
+  private readonly screen: NodeJS.WriteStream;
   /** Trials of the line being gathered. */
   private row: TrialResult[] = [];
   private rowRate: OfferedRate | null = null;
 
-  constructor(plan: SweepPlan) {
+  constructor(plan: SweepPlan, screen: NodeJS.WriteStream) {
     this.plan = plan;
+    this.screen = screen;
     const names = plan.variants.map(({ name }) => name).join(', ');
     const [{ scenario }] = plan.variants;
-    writeLine(`sweep of ${scenario.name}: ${names}`);
-    writeLine(describeLoad(plan));
+    this.writeLine(`sweep of ${scenario.name}: ${names}`);
+    this.writeLine(describeLoad(plan));
     const absent = scenario.vms.filter(({ present }) => !present).map(({ name }) => name);
-    if (absent.length > 0) writeLine(`not there throughout, since a sweep adds no VMs: ${absent.join(', ')}`);
+    if (absent.length > 0) this.writeLine(`not there throughout, since a sweep adds no VMs: ${absent.join(', ')}`);
   }
 
   started(hosts: readonly SweptHost[]): void {
-    for (const line of hosts[0]?.host.header ?? []) writeLine(line);
+    for (const line of hosts[0]?.host.header ?? []) this.writeLine(line);
   }
 
   probed({ perSecond, lossRatio }: LossProbe): void {
-    writeLine(
+    this.writeLine(
       `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(perSecond)}/s loses ${formatShare(lossRatio)}`,
     );
   }
 
   offering(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void {
     if (lossFreePerSecond !== null)
-      writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreePerSecond)}/s`);
+      this.writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreePerSecond)}/s`);
     const count = rates.length * this.plan.variants.length * this.plan.trials;
-    writeLine(
+    this.writeLine(
       `${count} trials: ${rates.length} rates, ${this.plan.variants.length} variants, ${this.plan.trials} each`,
     );
   }
@@ -66,9 +68,9 @@ export class SweepLines implements SweepOutput {
 
   finish(result: SweepResult): void {
     this.endRow();
-    const { isTTY, columns } = process.stdout;
+    const { isTTY, columns } = this.screen;
     const width = isTTY ? Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns)) : FILE_COLUMNS;
-    for (const line of sweepLines(result, width, paintFor(isTTY && process.stdout.hasColors()))) writeLine(line);
+    for (const line of sweepLines(result, width, paintFor(isTTY && this.screen.hasColors()))) this.writeLine(line);
   }
 
   fail(): void {
@@ -83,8 +85,12 @@ export class SweepLines implements SweepOutput {
       const egress = formatAmount((measuredWhole(phase, this.plan.load).delivered * 1e9) / phase.elapsedNs);
       return `${variant} ${egress}/s${validity.status === 'invalid' ? ' (invalid)' : ''}`;
     });
-    writeLine(`round ${first.round + 1}${again}, ${describeOffered(this.rowRate)}: ${cells.join(', ')}`);
+    this.writeLine(`round ${first.round + 1}${again}, ${describeOffered(this.rowRate)}: ${cells.join(', ')}`);
     this.row = [];
+  }
+
+  private writeLine(line: string): void {
+    this.screen.write(`${line}\n`);
   }
 }
 

@@ -1,9 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { UsageError } from './errors.ts';
 import { collectSetting } from './option-parsers.ts';
+import { openOutputs } from './output-file.ts';
 
 interface TopologyOptions {
   readonly set: readonly string[];
@@ -28,23 +26,15 @@ export function addTopology(program: Command): void {
       const { loadScenario } = await import('../topology/scenario-file.ts');
       const scenario = loadScenario(nameOrPath, { overrides: set });
       const graph = planGraph(buildPlan(scenario), cores);
-      if (svg === undefined) {
+      const file = openOutputs({ svg }).svg;
+      if (file === undefined) {
         const { planMermaid } = await import('../topology/plan-mermaid.ts');
         process.stdout.write(planMermaid(scenario.name, graph));
         return;
       }
       const { topologySvg } = await import('../experiment/graph/topology-graph.ts');
-      writeDrawing(svg, topologySvg(scenario.name, graph));
+      await file.write(topologySvg(scenario.name, graph));
     });
-}
-
-function writeDrawing(file: string, drawing: string): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, drawing);
-  } catch (error) {
-    throw new UsageError(`--svg ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function coreCount(text: string): number {

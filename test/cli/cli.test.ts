@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -90,6 +90,15 @@ describe('what is right', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^cores: [\d,-]+, /m);
     expect(stdout).toMatch(/^schedstat: (yes|no), /m);
+  });
+
+  it('a result on stdout has it to itself', () => {
+    const short = ['--host', 'virtual', '--duration', '5ms', '--set', 'run.warmup=5ms', '--set', 'run.settle=5ms'];
+    for (const name of ['-', '/dev/stdout']) {
+      const { stdout, stderr } = vhostlab('run', 'kvm-forum-2014', ...short, '--json', name);
+      expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 1, ledger: { balanced: true } });
+      expect(stderr).toContain('What limited this run');
+    }
   });
 
   it('a reader who leaves early is not an error', () => {
@@ -195,7 +204,7 @@ describe.each(['virtual', 'threads'])('Ctrl-C on host %s', (host) => {
     expect(moments).toEqual([...moments].sort((a, b) => a - b));
     expect(records.at(-1)!.data.ledger).toMatchObject({ balanced: true, faults: [] });
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ interrupted: true, exitCode: 130 });
-    expect(existsSync(`${file}.partial`)).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([]);
     expect(status).toBe(130);
   });
 });

@@ -1,9 +1,5 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_INTERRUPTED, EXIT_OK } from '../../src/experiment/exit-codes.ts';
-import { reserveResult, writeResult } from '../../src/experiment/result-file.ts';
 import type { RunResult } from '../../src/experiment/run-result.ts';
 import { runScenario } from '../../src/experiment/run.ts';
 import { summaryLines } from '../../src/experiment/summary.ts';
@@ -107,17 +103,6 @@ describe('a run from end to end', () => {
     }
     expect(text).not.toContain('in phase comfortable:');
     expect(result.verdict).toMatch(/^In phase flood .* Phase comfortable lost nothing\.$/);
-  });
-
-  it('is written whole or not at all', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vhostlab-'));
-    afterAll(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, 'results', 'run.json');
-    reserveResult(file);
-    expect(existsSync(file)).toBe(false);
-    writeResult(file, result);
-    expect(existsSync(`${file}.partial`)).toBe(false);
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schemaVersion: 1, verdict: result.verdict });
   });
 });
 
