@@ -1,6 +1,6 @@
-import { dropped } from '../actors/network-functions/network-function.ts';
-import { Server } from '../actors/network-functions/server.ts';
-import type { NetworkFunctionFactory } from '../actors/network-functions/user-function.ts';
+import { dropped } from '../actors/guest/network-functions/network-function.ts';
+import { Server } from '../actors/guest/network-functions/server.ts';
+import type { NetworkFunctionFactory } from '../actors/guest/network-functions/user-function.ts';
 
 /** What its licence lets one vCPU answer, in frames/s, as virtual appliances are sold; and for how long it may save up. */
 const LICENSED_FPS = 6000;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ThreadCapabilities } from '../runtime/capabilities.ts';
+import type { ThreadCapabilities } from '../runtime/os/capabilities.ts';
 
 /** Load beside which a measurement on real threads is not worth much: cores in use by others. */
 const FOREIGN_LOAD_MAX = 0.2;
@@ -11,7 +11,7 @@ export function addDoctor(program: Command): void {
     .description('say what this machine allows a run to do')
     .action(async () => {
       const { cpus, loadavg, release } = await import('node:os');
-      const { describeCapabilities, probeCapabilities } = await import('../runtime/capabilities.ts');
+      const { describeCapabilities, probeCapabilities } = await import('../runtime/os/capabilities.ts');
       const found = probeCapabilities();
       const [loadOneMinute] = loadavg();
       const lines = [

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { EXIT_BAD_CONFIGURATION, EXIT_INTERNAL_ERROR } from '../experiment/exit-codes.ts';
+import { EXIT_BAD_CONFIGURATION, EXIT_INTERNAL_ERROR } from '../experiment/run/exit-codes.ts';
 
 /** Something the user can put right: shown as it is, without a trace. */
 export class UsageError extends Error {

@@ -10,10 +10,10 @@ export function addExplain(program: Command): void {
     .description('say what a counter or a reason for a drop means')
     .argument('<counter>', 'name of a counter such as rx_missed_errors or eth0:rx_missed_errors, or words of a reason')
     .action(async (word: string) => {
-      const { counterIndex, findCounters } = await import('../topology/counter-index.ts');
-      const { loadScenario, shippedScenarios } = await import('../topology/scenario-file.ts');
-      const { didYouMean } = await import('../topology/suggestion.ts');
-      const { wrapWords } = await import('../metrics/text-table.ts');
+      const { counterIndex, findCounters } = await import('../experiment/catalogue/counter-index.ts');
+      const { loadScenario, shippedScenarios } = await import('../scenario/file.ts');
+      const { didYouMean } = await import('../scenario/text/suggestion.ts');
+      const { wrapWords } = await import('../metrics/text/text-table.ts');
       const entries = counterIndex(shippedScenarios().map((name) => loadScenario(name)));
       const found = findCounters(entries, word);
       if (found.length === 0) {

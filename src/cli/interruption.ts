@@ -1,4 +1,4 @@
-import { EXIT_INTERRUPTED } from '../experiment/exit-codes.ts';
+import { EXIT_INTERRUPTED } from '../experiment/run/exit-codes.ts';
 
 /** A request to come to an end in good order. */
 export interface Interruption {

@@ -2,7 +2,7 @@
  * The command line: one verb a file. Each loads what it needs when it is called, so that the first frame is soon sent.
  */
 import { Command } from 'commander';
-import { toolVersion } from '../experiment/tool-version.ts';
+import { toolVersion } from '../experiment/run/tool-version.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
 import { addExplain } from './explain.ts';

@@ -1,14 +1,14 @@
 /**
  * What a run shows on stdout: a picture on a terminal, lines elsewhere, records for programs. One writer, chosen once.
  */
-import { ConsoleView } from '../metrics/console-view.ts';
-import type { LiveRun } from '../metrics/live-run.ts';
-import type { Log } from '../metrics/logger.ts';
-import { ndjsonLine, streamIntervals } from '../metrics/ndjson.ts';
-import { headingLines, printLines } from '../metrics/plain-lines.ts';
-import { paintFor } from '../metrics/text-table.ts';
-import type { RunResult } from '../experiment/run-result.ts';
-import type { Scenario } from '../topology/scenario.ts';
+import { ConsoleView } from '../metrics/sinks/console-view.ts';
+import type { LiveRun } from '../metrics/derive/live-run.ts';
+import type { Log } from '../metrics/sinks/logger.ts';
+import { ndjsonLine, streamIntervals } from '../metrics/sinks/ndjson.ts';
+import { headingLines, printLines } from '../metrics/sinks/plain-lines.ts';
+import { paintFor } from '../metrics/text/text-table.ts';
+import type { RunResult } from '../experiment/run/run-result.ts';
+import type { Scenario } from '../scenario/scenario.ts';
 
 const SUMMARY_COLUMNS_MIN = 80;
 const SUMMARY_COLUMNS_MAX = 120;
@@ -65,7 +65,7 @@ export class HumanOutput implements RunOutput {
   async finish(result: RunResult): Promise<void> {
     this.leaveView();
     for (const line of this.heading) this.writeLine(line);
-    const { summaryLines } = await import('../experiment/summary.ts');
+    const { summaryLines } = await import('../experiment/tell/summary.ts');
     const { isTTY, columns } = this.screen;
     const width = isTTY ? Math.min(SUMMARY_COLUMNS_MAX, Math.max(SUMMARY_COLUMNS_MIN, columns)) : FILE_COLUMNS;
     const paint = paintFor(isTTY && this.screen.hasColors());

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { LOG_LEVELS } from '../metrics/logger.ts';
-import type { LogLevel } from '../metrics/logger.ts';
+import { LOG_LEVELS } from '../metrics/sinks/logger.ts';
+import type { LogLevel } from '../metrics/sinks/logger.ts';
 import { HOST_KINDS } from './open-host.ts';
 import type { HostKind } from './open-host.ts';
 import { collectSetting } from './option-parsers.ts';

@@ -6,7 +6,7 @@ export function addSchema(program: Command): void {
     .command('schema')
     .description('print the JSON Schema of scenario files')
     .action(async () => {
-      const { scenarioJsonSchema } = await import('../topology/scenario-schema.ts');
+      const { scenarioJsonSchema } = await import('../scenario/keys/schema.ts');
       process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
     });
 }

@@ -1,10 +1,10 @@
 /** What a sweep shows on stdout: lines for people, records for programs. One writer, chosen once. */
-import { formatAmount, formatShare } from '../metrics/number-format.ts';
-import { paintFor } from '../metrics/text-table.ts';
+import { formatAmount, formatShare } from '../metrics/text/number-format.ts';
+import { paintFor } from '../metrics/text/text-table.ts';
 import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';
 import { describeOffered } from '../experiment/sweep/offered-rates.ts';
 import type { OfferedRate } from '../experiment/sweep/offered-rates.ts';
-import { formatRate } from '../topology/quantities.ts';
+import { formatRate } from '../scenario/text/quantities.ts';
 import { LOAD_WORDS, measuredWhole, sharingNames } from '../experiment/sweep/swept-load.ts';
 import type { SweepPlan, SweepWatcher } from '../experiment/sweep/sweep.ts';
 import type { SweepResult, TrialResult } from '../experiment/sweep/sweep-result.ts';

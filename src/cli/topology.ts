@@ -21,14 +21,14 @@ export function addTopology(program: Command): void {
     .option('--cores <count>', 'cores to place threads on, where the scenario does not say', coreCount, 2)
     .option('--svg <file>', 'write an SVG drawing instead of Mermaid text on stdout')
     .action(async (nameOrPath: string, { set, cores, svg }: TopologyOptions) => {
-      const { buildPlan } = await import('../topology/build-plan.ts');
-      const { planGraph } = await import('../topology/plan-graph.ts');
-      const { loadScenario } = await import('../topology/scenario-file.ts');
+      const { buildPlan } = await import('../plan/build-plan.ts');
+      const { planGraph } = await import('../plan/graph/graph.ts');
+      const { loadScenario } = await import('../scenario/file.ts');
       const scenario = loadScenario(nameOrPath, { overrides: set });
       const graph = planGraph(buildPlan(scenario), cores);
       const file = openOutputs({ svg }).svg;
       if (file === undefined) {
-        const { planMermaid } = await import('../topology/plan-mermaid.ts');
+        const { planMermaid } = await import('../plan/graph/mermaid.ts');
         process.stdout.write(planMermaid(scenario.name, graph));
         return;
       }

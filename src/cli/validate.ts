@@ -15,8 +15,8 @@ export function addValidate(program: Command): void {
     .option('--set <path=value>', 'change one key, as run does; may be repeated', collectSetting, [])
     .option('--resolved', 'print the scenario as JSON with every default filled in')
     .action(async (nameOrPath: string, options: ValidateOptions) => {
-      const { loadScenario } = await import('../topology/scenario-file.ts');
-      const { buildPlan } = await import('../topology/build-plan.ts');
+      const { loadScenario } = await import('../scenario/file.ts');
+      const { buildPlan } = await import('../plan/build-plan.ts');
       const scenario = loadScenario(nameOrPath, { overrides: options.set });
       const { threads, buffers } = buildPlan(scenario);
       if (options.resolved === true) {

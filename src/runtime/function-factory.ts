@@ -1,25 +1,29 @@
 /** Every network function a guest can run: its configuration by kind, what it counts, and how it is built. */
-import type { FirewallConfig } from '../../actors/network-functions/firewall.ts';
-import { Firewall, firewallDrops } from '../../actors/network-functions/firewall.ts';
-import type { IpForwardConfig } from '../../actors/network-functions/ip-forward.ts';
-import { IP_FORWARD_DROPS, IpForward } from '../../actors/network-functions/ip-forward.ts';
-import type { LoadBalancerConfig } from '../../actors/network-functions/load-balancer.ts';
-import { LOAD_BALANCER_DROPS, LoadBalancer, loadBalancerEvents } from '../../actors/network-functions/load-balancer.ts';
-import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
-import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/network-functions/nat44.ts';
+import type { FirewallConfig } from '../../actors/guest/network-functions/firewall.ts';
+import { Firewall, firewallDrops } from '../../actors/guest/network-functions/firewall.ts';
+import type { IpForwardConfig } from '../../actors/guest/network-functions/ip-forward.ts';
+import { IP_FORWARD_DROPS, IpForward } from '../../actors/guest/network-functions/ip-forward.ts';
+import type { LoadBalancerConfig } from '../../actors/guest/network-functions/load-balancer.ts';
+import {
+  LOAD_BALANCER_DROPS,
+  LoadBalancer,
+  loadBalancerEvents,
+} from '../../actors/guest/network-functions/load-balancer.ts';
+import type { Nat44Config } from '../../actors/guest/network-functions/nat44.ts';
+import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/guest/network-functions/nat44.ts';
 import type {
   FunctionContext,
   FunctionCounters,
   NetworkFunction,
-} from '../../actors/network-functions/network-function.ts';
-import type { ServerConfig } from '../../actors/network-functions/server.ts';
-import { SERVER_DROPS, Server } from '../../actors/network-functions/server.ts';
-import { TCP_INPUT_DROPS } from '../../actors/network-functions/tcp-input.ts';
-import type { TcpProxyConfig } from '../../actors/network-functions/tcp-proxy.ts';
-import { TcpProxy, tcpProxyEvents } from '../../actors/network-functions/tcp-proxy.ts';
-import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
-import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
-import type { UserFunctionConfig } from '../../actors/network-functions/user-function.ts';
+} from '../../actors/guest/network-functions/network-function.ts';
+import type { ServerConfig } from '../../actors/guest/network-functions/server.ts';
+import { SERVER_DROPS, Server } from '../../actors/guest/network-functions/server.ts';
+import { TCP_INPUT_DROPS } from '../../actors/guest/network-functions/tcp-input.ts';
+import type { TcpProxyConfig } from '../../actors/guest/network-functions/tcp-proxy.ts';
+import { TcpProxy, tcpProxyEvents } from '../../actors/guest/network-functions/tcp-proxy.ts';
+import type { TcpTerminateConfig } from '../../actors/guest/network-functions/tcp-terminate.ts';
+import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/guest/network-functions/tcp-terminate.ts';
+import type { UserFunctionConfig } from '../../actors/guest/network-functions/user-function.ts';
 import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
 

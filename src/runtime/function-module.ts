@@ -12,15 +12,15 @@ import type {
   FunctionCounters,
   FunctionTimers,
   NetworkFunction,
-} from '../../actors/network-functions/network-function.ts';
-import { NO_FRAMES, UserFrames } from '../../actors/network-functions/user-frames.ts';
-import { EXCEPTION_REASON, UserFunction } from '../../actors/network-functions/user-function.ts';
+} from '../../actors/guest/network-functions/network-function.ts';
+import { NO_FRAMES, UserFrames } from '../../actors/guest/network-functions/user-frames.ts';
+import { EXCEPTION_REASON, UserFunction } from '../../actors/guest/network-functions/user-function.ts';
 import type {
   FunctionModule,
   GuestContext,
   NetworkFunctionFactory,
   UserFunctionConfig,
-} from '../../actors/network-functions/user-function.ts';
+} from '../../actors/guest/network-functions/user-function.ts';
 
 /** A module that gives no network function. The message says what was found and what is wanted. */
 export class FunctionModuleError extends Error {

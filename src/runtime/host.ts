@@ -1,5 +1,5 @@
 import type { Memory } from '../memory/arena.ts';
-import type { CoreDistance } from './core-distance.ts';
+import type { CoreDistance } from './os/core-distance.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 
 /** What a host has counted for one of its threads since it started. */

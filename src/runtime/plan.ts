@@ -1,34 +1,34 @@
 /**
  * A run laid out in full before anything starts: which memory there is, what lies where, which threads there are, which
  * actors each runs and what each actor's ports are connected to. Plain data, so that it can cross to worker threads and
- * be printed. Built from a scenario by src/topology; executed by either host.
+ * be printed. Built from a scenario by src/plan; executed by either host.
  */
 import type { CounterSpec } from '../../actors/actor.ts';
-import type { BridgeConfig } from '../../actors/bridge.ts';
-import type { GuestTimerConfig } from '../../actors/guest-timer.ts';
-import type { GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
-import type { NicConfig } from '../../actors/nic-links.ts';
-import type { E1000Config } from '../../actors/e1000.ts';
-import type { QemuBackendConfig } from '../../actors/qemu-backend.ts';
-import type { SoftirqConfig } from '../../actors/softirq.ts';
-import type { TapConfig } from '../../actors/tap.ts';
-import type { TrafficClientConfig } from '../../actors/client-links.ts';
-import type { TrafficGeneratorConfig } from '../../actors/traffic-generator.ts';
-import type { TrafficSinkConfig } from '../../actors/traffic-sink.ts';
-import type { VhostAcceleratedConfig } from '../../actors/vhost-accelerated.ts';
-import type { VhostControlConfig } from '../../actors/vhost-control.ts';
-import type { VhostWorkerConfig } from '../../actors/vhost-links.ts';
-import type { VmmConfig } from '../../actors/vmm.ts';
+import type { BridgeConfig } from '../../actors/host/bridge.ts';
+import type { GuestTimerConfig } from '../../actors/guest/timer.ts';
+import type { GuestVcpuConfig } from '../../actors/guest/vcpu.ts';
+import type { NicConfig } from '../../actors/wire/nic/nic-links.ts';
+import type { E1000Config } from '../../actors/vmm/e1000.ts';
+import type { QemuBackendConfig } from '../../actors/vmm/qemu-backend.ts';
+import type { SoftirqConfig } from '../../actors/host/softirq.ts';
+import type { TapConfig } from '../../actors/host/tap.ts';
+import type { TrafficClientConfig } from '../../actors/wire/client-links.ts';
+import type { TrafficGeneratorConfig } from '../../actors/wire/generator.ts';
+import type { TrafficSinkConfig } from '../../actors/wire/sink.ts';
+import type { VhostAcceleratedConfig } from '../../actors/host/vhost-accelerated.ts';
+import type { VhostControlConfig } from '../../actors/host/vhost-control.ts';
+import type { VhostWorkerConfig } from '../../actors/host/vhost-links.ts';
+import type { VmmConfig } from '../../actors/vmm/vmm.ts';
 import type { Region } from '../memory/arena.ts';
 import type { PoolHome, PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
-import type { FlowSpec } from '../net/flow-templates.ts';
-import type { ExpectedStream } from '../net/generated-check.ts';
-import type { ReplayStream } from '../net/replay-tag.ts';
-import type { ThreadKind, ThreadNeed } from './core-plan.ts';
+import type { FlowSpec } from '../net/traffic/flow-templates.ts';
+import type { ExpectedStream } from '../net/traffic/generated-check.ts';
+import type { ReplayStream } from '../net/capture/replay-tag.ts';
+import type { ThreadKind, ThreadNeed } from './os/core-plan.ts';
 import type { NetworkFunctionConfig } from './function-factory.ts';
-import type { ThreadPolicy } from './os-threads.ts';
+import type { ThreadPolicy } from './os/os-threads.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
 
 /** Where one stream's frames come from. */

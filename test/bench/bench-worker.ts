@@ -1,8 +1,8 @@
 /** Entry of the bench's worker bundle: does one task after another on the core it is pinned to. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Memory } from '../../src/memory/arena.ts';
-import { parkByFutex } from '../../src/runtime/futex-parking.ts';
-import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os-threads.ts';
+import { parkByFutex } from '../../src/runtime/threads/futex-parking.ts';
+import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os/os-threads.ts';
 import type { BenchAnswer, BenchJob, BenchReport } from './bench-task.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { measureActors } from './tasks/actors-task.ts';

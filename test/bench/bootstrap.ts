@@ -1,5 +1,5 @@
 import { quantileSorted } from 'simple-statistics';
-import { VirtualRandom } from '../../src/runtime/virtual-random.ts';
+import { VirtualRandom } from '../../src/runtime/virtual/virtual-random.ts';
 
 const RESAMPLES = 10_000;
 const SEED = 1;

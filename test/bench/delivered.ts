@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../src/metrics/snapshot.ts';
+import type { Snapshot } from '../../src/metrics/derive/snapshot.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 
 /** Frames that arrived whole at any sink so far. */

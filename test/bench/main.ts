@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { probeCapabilities } from '../../src/runtime/capabilities.ts';
+import { probeCapabilities } from '../../src/runtime/os/capabilities.ts';
 import { actorsBench } from './benches/actors-bench.ts';
 import { functionsBench } from './benches/functions-bench.ts';
 import { limitsBench } from './benches/limits-bench.ts';

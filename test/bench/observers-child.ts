@@ -5,17 +5,17 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { EMPTY, Subject, map, share } from 'rxjs';
-import { describeHeading } from '../../src/experiment/run-heading.ts';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { ConsoleView } from '../../src/metrics/console-view.ts';
-import { createRecorder } from '../../src/metrics/interval-record.ts';
-import { streamIntervals } from '../../src/metrics/ndjson.ts';
-import { createSampler } from '../../src/metrics/sampler.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import { paintFor } from '../../src/metrics/text-table.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { describeHeading } from '../../src/experiment/tell/run-heading.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { ConsoleView } from '../../src/metrics/sinks/console-view.ts';
+import { createRecorder } from '../../src/metrics/derive/interval-record.ts';
+import { streamIntervals } from '../../src/metrics/sinks/ndjson.ts';
+import { createSampler } from '../../src/metrics/derive/sampler.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import { paintFor } from '../../src/metrics/text/text-table.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 import { deliveredFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

@@ -3,17 +3,17 @@
  * moves them to its cores. Prints one JSON line for each load asked for.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import type { Snapshot } from '../../src/metrics/snapshot.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import type { Snapshot } from '../../src/metrics/derive/snapshot.ts';
 import type { Host } from '../../src/runtime/host.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
-import { sampleCores } from '../../src/runtime/core-use.ts';
-import type { CoreSample } from '../../src/runtime/core-use.ts';
-import { ScheduleReader } from '../../src/runtime/sched-stats.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { sampleCores } from '../../src/runtime/os/core-use.ts';
+import type { CoreSample } from '../../src/runtime/os/core-use.ts';
+import { ScheduleReader } from '../../src/runtime/os/sched-stats.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 import { deliveredFrames, sentFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

@@ -1,14 +1,14 @@
 /** One graph at work, in a process of its own: what it takes to build, and what a frame costs there. One JSON line. */
 import { readFileSync } from 'node:fs';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import type { Snapshot } from '../../src/metrics/snapshot.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import type { Snapshot } from '../../src/metrics/derive/snapshot.ts';
 import type { Host } from '../../src/runtime/host.ts';
-import { processTids, setThreadCores } from '../../src/runtime/os-threads.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
+import { processTids, setThreadCores } from '../../src/runtime/os/os-threads.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
 import { deliveredFrames, sentFrames } from './delivered.ts';
 import { scaleScenario } from './scale-scenario.ts';
 import type { ScaleShape } from './scale-scenario.ts';

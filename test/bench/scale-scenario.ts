@@ -1,5 +1,5 @@
-import { parseScenario } from '../../src/topology/scenario-file.ts';
-import type { Scenario } from '../../src/topology/scenario.ts';
+import { parseScenario } from '../../src/scenario/file.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** A network of `vms` machines between two wires. */
 export interface ScaleShape {

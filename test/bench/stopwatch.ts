@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { nowNs } from '../../src/runtime/clock.ts';
+import { nowNs } from '../../src/runtime/threads/clock.ts';
 import type { BenchReport } from './bench-task.ts';
 
 const ARRIVED_WORD = 0;

@@ -1,11 +1,11 @@
 /** The virtual host at work on one core, in a process of its own. Prints one JSON line. */
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import { processTids, setThreadCores } from '../../src/runtime/os-threads.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import { processTids, setThreadCores } from '../../src/runtime/os/os-threads.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 import { deliveredFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Arena } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
-import { setEngineFlags } from '../../src/runtime/engine-flags.ts';
-import { ensureWorkerBundle } from '../../src/runtime/worker-bundle.ts';
+import { setEngineFlags } from '../../src/runtime/threads/engine-flags.ts';
+import { ensureWorkerBundle } from '../../src/runtime/threads/worker-bundle.ts';
 import type { BenchAnswer, BenchReport, BenchTask } from './bench-task.ts';
 import type { BenchWorkerInput } from './bench-worker.ts';
 

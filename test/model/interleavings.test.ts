@@ -1,6 +1,6 @@
 /** Every interleaving of the mechanisms that the threads of a run meet in, at sizes that take seconds to minutes. */
 import { expect, test } from 'vitest';
-import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED } from '../../src/virtio/features.ts';
+import { featureSet, NO_FEATURES, VIRTIO_F_EVENT_IDX, VIRTIO_F_RING_PACKED } from '../../src/virtio/net/features.ts';
 import type { Model } from '../support/interleaving.ts';
 import { explore } from '../support/interleaving.ts';
 import {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Arrivals } from '../../src/net/arrivals.ts';
-import { FRAME_DUPLICATE, FRAME_GOOD, FRAME_REORDERED } from '../../src/net/traffic-check.ts';
+import { Arrivals } from '../../src/net/traffic/arrivals.ts';
+import { FRAME_DUPLICATE, FRAME_GOOD, FRAME_REORDERED } from '../../src/net/traffic/traffic-check.ts';
 
 const FLOWS = 8;
 const WINDOW = 65_536;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { internetChecksum, updateChecksum16, updateChecksum32 } from '../../src/net/checksum.ts';
+import { internetChecksum, updateChecksum16, updateChecksum32 } from '../../src/net/wire/checksum.ts';
 
 /** One's complement addition as RFC 1071 defines it, one word at a time with the carry put back at once. */
 function modelChecksum(words: readonly number[]): number {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ENDPOINT_ABSENT, EndpointTable, portKey, portOfKey } from '../../src/net/endpoint-table.ts';
+import { ENDPOINT_ABSENT, EndpointTable, portKey, portOfKey } from '../../src/net/tables/endpoint-table.ts';
 
 const CAPACITY = 8;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fdb, FDB_LEARNED, FDB_LIMIT, FDB_MISS, FDB_MOVED, FDB_REFRESHED } from '../../src/net/fdb.ts';
+import { Fdb, FDB_LEARNED, FDB_LIMIT, FDB_MISS, FDB_MOVED, FDB_REFRESHED } from '../../src/net/tables/fdb.ts';
 
 const AGEING_NS = 1000;
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FlowTemplates } from '../../src/net/flow-templates.ts';
-import { buildFrame } from '../../src/net/frame-template.ts';
-import { TEST_FRAME_INTACT, checkTestFrame } from '../../src/net/test-frame-check.ts';
-import { udpChecksumOk } from '../../src/net/udp.ts';
+import { FlowTemplates } from '../../src/net/traffic/flow-templates.ts';
+import { buildFrame } from '../../src/net/traffic/frame-template.ts';
+import { TEST_FRAME_INTACT, checkTestFrame } from '../../src/net/traffic/test-frame-check.ts';
+import { udpChecksumOk } from '../../src/net/wire/udp.ts';
 
 const u16 = fc.oneof(fc.constantFrom(0, 1, 0xfffe, 0xffff), fc.nat(0xffff));
 const mac = fc.record({ high: u16, low: fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }) });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LpmTable } from '../../src/net/lpm.ts';
+import { LpmTable } from '../../src/net/tables/lpm.ts';
 
 interface Route {
   readonly prefix: number;

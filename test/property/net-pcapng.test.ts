@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseCapture } from '../../src/net/capture-file.ts';
-import { CaptureFileError } from '../../src/net/capture.ts';
+import { parseCapture } from '../../src/net/capture/capture-file.ts';
+import { CaptureFileError } from '../../src/net/capture/capture.ts';
 import { PcapngWriter } from '../support/pcapng-writer.ts';
 import { pcapBytes } from '../support/capture-bytes.ts';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ipv4ChecksumOk } from '../../src/net/checksum.ts';
-import { ipv4HeaderBytes } from '../../src/net/ipv4.ts';
-import { hasIpv4Header } from '../../src/net/replay-addressing.ts';
-import { FRAME_FOREIGN, FRAME_GOOD } from '../../src/net/traffic-check.ts';
-import { tcpChecksumOk } from '../../src/net/tcp.ts';
-import { udpChecksumOk } from '../../src/net/udp.ts';
+import { ipv4ChecksumOk } from '../../src/net/wire/checksum.ts';
+import { ipv4HeaderBytes } from '../../src/net/wire/ipv4.ts';
+import { hasIpv4Header } from '../../src/net/capture/replay-addressing.ts';
+import { FRAME_FOREIGN, FRAME_GOOD } from '../../src/net/traffic/traffic-check.ts';
+import { tcpChecksumOk } from '../../src/net/tcp/tcp.ts';
+import { udpChecksumOk } from '../../src/net/wire/udp.ts';
 import { ADDRESSING, captureOf, forwarded, ipv4Frame, ReplayBed } from '../support/replay-bed.ts';
 
 /** Few values of everything, so that equal frames and equal flows are frequent. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ConnectionTable, NO_CONNECTION } from '../../src/net/connection-table.ts';
-import { Deadlines } from '../../src/net/deadlines.ts';
+import { ConnectionTable, NO_CONNECTION } from '../../src/net/tcp/connection-table.ts';
+import { Deadlines } from '../../src/net/tcp/deadlines.ts';
 import { TcpBed } from '../support/tcp-bed.ts';
 import type { Fate, TcpEnd } from '../support/tcp-bed.ts';
 

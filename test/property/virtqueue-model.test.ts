@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { needEvent } from '../../src/virtio/event-suppression.ts';
+import { needEvent } from '../../src/virtio/ring/event-suppression.ts';
 import {
   featureSet,
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_INDIRECT_DESC,
   VIRTIO_F_RING_PACKED,
-} from '../../src/virtio/features.ts';
-import { isPacked } from '../../src/virtio/ring-format.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_ANY, DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from '../../src/virtio/device-chain.ts';
-import { SplitDeviceQueue } from '../../src/virtio/split-device.ts';
-import { PackedDeviceQueue } from '../../src/virtio/packed-device.ts';
-import { PACKED_START_BASE } from '../../src/virtio/packed-layout.ts';
+} from '../../src/virtio/net/features.ts';
+import { isPacked } from '../../src/virtio/ring/ring-format.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { DIRECTION_ANY, DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from '../../src/virtio/ring/device-chain.ts';
+import { SplitDeviceQueue } from '../../src/virtio/ring/split-device.ts';
+import { PackedDeviceQueue } from '../../src/virtio/ring/packed-device.ts';
+import { PACKED_START_BASE } from '../../src/virtio/ring/packed-layout.ts';
 import { MOCK_LAYOUT, MOCK_MEMORY_BYTES } from '../support/mock-driver.ts';
 import {
   AVAIL,

@@ -1,11 +1,11 @@
 /** Each shipped scenario on real threads: ledger, order, and what holds at any rate. Rates and loss are printed only. */
 import { describe, expect, it } from 'vitest';
 import type { TestContext } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { PlacementError, ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { PlacementError, ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario, shippedScenarios } from '../../src/scenario/file.ts';
 
 const PHASE_NS = 1e9;
 

@@ -1,9 +1,9 @@
 /** Several queues at every stage, on real threads: whatever the schedule, nothing is lost from sight or reordered. */
 import { expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const both = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];
 const QUEUES = ['vms.vm0.vcpus=4', ...both('queues=4'), 'ports.eth0.rxQueues=4', 'ports.eth1.rxQueues=2'];

@@ -2,18 +2,18 @@
  * The vhost worker of an accelerated vNIC alone, set up through its ioctls; the test is the guest's driver, and plays
  * the hardware through the port a NIC would use.
  */
-import type { DpaaPort } from '../../actors/acceleration/dpaa.ts';
-import type { AcceleratedQueuesRef } from '../../actors/acceleration/queues.ts';
-import { createPort } from '../../actors/acceleration/queues.ts';
-import type { SriovPort } from '../../actors/acceleration/sriov.ts';
-import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
-import type { VhostAccelerated, VhostHardwareLink } from '../../actors/vhost-accelerated.ts';
-import { VHOST_ACCELERATED_GUEST_PORT, VHOST_HARDWARE_PORT } from '../../actors/vhost-accelerated.ts';
-import type { VhostGuestLink } from '../../actors/vhost-links.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
-import type { GuestQueueRef } from '../../src/virtio/net-queues.ts';
-import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+import type { DpaaPort } from '../../actors/host/acceleration/dpaa.ts';
+import type { AcceleratedQueuesRef } from '../../actors/host/acceleration/queues.ts';
+import { createPort } from '../../actors/host/acceleration/queues.ts';
+import type { SriovPort } from '../../actors/host/acceleration/sriov.ts';
+import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
+import type { VhostAccelerated, VhostHardwareLink } from '../../actors/host/vhost-accelerated.ts';
+import { VHOST_ACCELERATED_GUEST_PORT, VHOST_HARDWARE_PORT } from '../../actors/host/vhost-accelerated.ts';
+import type { VhostGuestLink } from '../../actors/host/vhost-links.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { NET_HEADER_BYTES } from '../../src/virtio/net/net-header.ts';
+import type { GuestQueueRef } from '../../src/virtio/net/net-queues.ts';
+import { SplitDriverQueue } from '../../src/virtio/ring/split-driver.ts';
 import { ActorBed } from './actor-bed.ts';
 import { NO_EVENT_IDX, VHOST } from './vhost-bed.ts';
 import { setUpVhost } from './vhost-set-up.ts';

@@ -3,7 +3,7 @@
  * and lets the test play its neighbours at the other ends of the actor's rings.
  */
 import type { Actor, Census } from '../../actors/actor.ts';
-import type { NicHostLink, NicWireLink } from '../../actors/nic-links.ts';
+import type { NicHostLink, NicWireLink } from '../../actors/wire/nic/nic-links.ts';
 import { Memory } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
 import { returnedIds, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
@@ -13,9 +13,9 @@ import type { RingRef } from '../../src/memory/id-ring.ts';
 import { fillDepot } from '../../src/memory/magazine.ts';
 import { createActor } from '../../src/runtime/actor-factory.ts';
 import type { ActorPlan, Plan } from '../../src/runtime/plan.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { parseScenario } from '../../src/topology/scenario-file.ts';
-import type { Scenario } from '../../src/topology/scenario.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { parseScenario } from '../../src/scenario/file.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** Two ports, two bridges, one guest with two vCPUs and two vNICs, and no declared costs. */
 const TEST_BED = `

@@ -4,12 +4,12 @@
  */
 import { fileURLToPath } from 'node:url';
 import { BroadcastChannel } from 'node:worker_threads';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 import { deliveredFrames } from '../bench/delivered.ts';
 import { ALLOCATION_CHANNEL } from './sampled-thread.ts';
 import type { AllocationAnswer, AllocationQuestion } from './sampled-thread.ts';

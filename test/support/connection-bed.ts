@@ -1,9 +1,9 @@
 /** The ends of TCP connections through network functions, without the path between them: frames are handed over by hand. */
-import type { ClientWireLink, TrafficClientConfig } from '../../actors/client-links.ts';
-import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE, CLIENT_WIRE_PORT } from '../../actors/client-links.ts';
-import { CONSUMED } from '../../actors/network-functions/network-function.ts';
-import type { FunctionContext, NetworkFunction } from '../../actors/network-functions/network-function.ts';
-import type { TrafficClient } from '../../actors/traffic-client.ts';
+import type { ClientWireLink, TrafficClientConfig } from '../../actors/wire/client-links.ts';
+import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE, CLIENT_WIRE_PORT } from '../../actors/wire/client-links.ts';
+import { CONSUMED } from '../../actors/guest/network-functions/network-function.ts';
+import type { FunctionContext, NetworkFunction } from '../../actors/guest/network-functions/network-function.ts';
+import type { TrafficClient } from '../../actors/wire/client.ts';
 import { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import type { ActorBed } from './actor-bed.ts';
 

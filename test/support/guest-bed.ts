@@ -1,14 +1,14 @@
 /** A guest's vCPUs, brought up through the VMM actor; the test is the vhost device behind each vNIC, byte for byte. */
-import type { GuestVcpu, GuestVcpuConfig } from '../../actors/guest-vcpu.ts';
-import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
-import type { Vmm, VmmNicLink } from '../../actors/vmm.ts';
+import type { GuestVcpu, GuestVcpuConfig } from '../../actors/guest/vcpu.ts';
+import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
+import type { Vmm, VmmNicLink } from '../../actors/vmm/vmm.ts';
 import { Doorbell, EventWord } from '../../src/memory/doorbell.ts';
 import { depotEntries } from '../../src/memory/magazine.ts';
-import { buildFrame } from '../../src/net/frame-template.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net-header.ts';
-import type { DeviceQueue } from '../../src/virtio/ring-format.ts';
-import { VhostBackend } from '../../src/virtio/vhost-backend.ts';
+import { buildFrame } from '../../src/net/traffic/frame-template.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net/net-header.ts';
+import type { DeviceQueue } from '../../src/virtio/ring/ring-format.ts';
+import { VhostBackend } from '../../src/virtio/vhost/vhost-backend.ts';
 import { ActorBed, sorted } from './actor-bed.ts';
 
 const RX = 0;

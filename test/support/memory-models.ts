@@ -7,10 +7,10 @@ import type { Memory, Region } from '../../src/memory/arena.ts';
 import { Doorbell, EventWord, reserveDoorbell, Ringer } from '../../src/memory/doorbell.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { IdRingConsumer, IdRingProducer, reserveRing } from '../../src/memory/id-ring.ts';
-import { InterruptHandler, InterruptSource, reserveInterruptLine } from '../../src/memory/interrupt-line.ts';
+import { InterruptHandler, InterruptSource, reserveInterruptLine } from '../../src/kernel/interrupt-line.ts';
 import { depotEntries, fillDepot, Magazine, reserveDepot } from '../../src/memory/magazine.ts';
-import { TapFeedback } from '../../src/memory/port-mask.ts';
-import { CONTEXT_INTERRUPT, reserveSoftirqLine, SoftirqLine, SoftirqRaiser } from '../../src/memory/softirq-line.ts';
+import { TapFeedback } from '../../src/kernel/port-mask.ts';
+import { CONTEXT_INTERRUPT, reserveSoftirqLine, SoftirqLine, SoftirqRaiser } from '../../src/kernel/softirq-line.ts';
 import { reserveLock, SpinLock } from '../../src/memory/spin-lock.ts';
 import type { Context, Model } from './interleaving.ts';
 
@@ -290,7 +290,7 @@ export function eventModel(options: { events: number; fault?: 'look before take'
 
 /**
  * A tap that masks its port at the high mark, before it wakes the reader, and a reader that unmasks at the low mark:
- * when the queue has run dry the port is not masked. (The mask comes before the signal: actors/tap.ts.)
+ * when the queue has run dry the port is not masked. (The mask comes before the signal: actors/host/tap.ts.)
  */
 export function feedbackModel(options: { frames: number; highMark: number; fault?: 'signal before mask' }): Model {
   const { frames, highMark, fault } = options;

@@ -1,9 +1,9 @@
 /**
  * A guest that writes its virtqueue byte by byte, with offsets worked out by hand from VIRTIO 1.x section 2.7 and no
- * code of src/virtio/split-layout.ts: what a device is tested against, and what may be as wrong as the test likes.
+ * code of src/virtio/ring/split-layout.ts: what a device is tested against, and what may be as wrong as the test likes.
  */
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import type { SplitLayout } from '../../src/virtio/split-layout.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import type { SplitLayout } from '../../src/virtio/ring/split-layout.ts';
 
 /** Queue of eight: descriptors at 0x1000, available ring at 0x1100, used ring at 0x1200; 64 KiB of memory. */
 export const MOCK_QUEUE_SIZE = 8;

@@ -1,10 +1,10 @@
 /**
  * A guest that writes its packed virtqueue byte by byte, with offsets and flags worked out by hand from VIRTIO 1.x
- * section 2.8 and no code of src/virtio/packed-layout.ts: what a device is tested against, and what may be as wrong as
+ * section 2.8 and no code of src/virtio/ring/packed-layout.ts: what a device is tested against, and what may be as wrong as
  * the test likes.
  */
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import type { PackedLayout } from '../../src/virtio/packed-layout.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import type { PackedLayout } from '../../src/virtio/ring/packed-layout.ts';
 
 /** Queue of eight: ring at 0x1000, the driver's event suppression at 0x1080, the device's at 0x1084; 64 KiB. */
 export const MOCK_PACKED_LAYOUT: PackedLayout = {

@@ -1,10 +1,10 @@
 /** A NAT's instances on the vCPUs of one guest, over one guest memory. */
-import { reserveMappings } from '../../actors/network-functions/nat-mappings.ts';
-import { Nat44 } from '../../actors/network-functions/nat44.ts';
-import type { Nat44Config } from '../../actors/network-functions/nat44.ts';
+import { reserveMappings } from '../../actors/guest/network-functions/nat-mappings.ts';
+import { Nat44 } from '../../actors/guest/network-functions/nat44.ts';
+import type { Nat44Config } from '../../actors/guest/network-functions/nat44.ts';
 import { Arena, Memory } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
-import { parseIpv4 } from '../../src/net/address.ts';
+import { parseIpv4 } from '../../src/net/wire/address.ts';
 import { ROUTING } from './packets.ts';
 
 export class NatBed {

@@ -1,17 +1,17 @@
-import { probeCapabilities } from '../../src/runtime/capabilities.ts';
-import { calibrateBurn } from '../../src/runtime/cpu-burn.ts';
-import { openLibc } from '../../src/runtime/libc.ts';
+import { probeCapabilities } from '../../src/runtime/os/capabilities.ts';
+import { calibrateBurn } from '../../src/runtime/threads/cpu-burn.ts';
+import { openLibc } from '../../src/runtime/os/libc.ts';
 import {
   currentTid,
   setThreadCores,
   setThreadPolicy,
   threadCores,
   threadPolicy,
-} from '../../src/runtime/os-threads.ts';
-import type { ThreadPolicy } from '../../src/runtime/os-threads.ts';
-import { placeThreads } from '../../src/runtime/placement.ts';
-import { ScheduleReader } from '../../src/runtime/sched-stats.ts';
-import { SelfPolicy } from '../../src/runtime/self-policy.ts';
+} from '../../src/runtime/os/os-threads.ts';
+import type { ThreadPolicy } from '../../src/runtime/os/os-threads.ts';
+import { placeThreads } from '../../src/runtime/os/placement.ts';
+import { ScheduleReader } from '../../src/runtime/os/sched-stats.ts';
+import { SelfPolicy } from '../../src/runtime/threads/self-policy.ts';
 
 /** Everything the operating-system side can do, done in a process of its own, and printed as JSON. */
 export interface ProbeReport {

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { nowNs } from '../../src/runtime/clock.ts';
-import { CpuBurner } from '../../src/runtime/cpu-burn.ts';
-import { openLibc } from '../../src/runtime/libc.ts';
-import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os-threads.ts';
-import { SelfPolicy } from '../../src/runtime/self-policy.ts';
+import { nowNs } from '../../src/runtime/threads/clock.ts';
+import { CpuBurner } from '../../src/runtime/threads/cpu-burn.ts';
+import { openLibc } from '../../src/runtime/os/libc.ts';
+import { currentTid, nameThread, setThreadCores } from '../../src/runtime/os/os-threads.ts';
+import { SelfPolicy } from '../../src/runtime/threads/self-policy.ts';
 
 /** What a test asks of a worker thread; the thread ends when it has done it. */
 export type WorkerTask =

@@ -1,12 +1,12 @@
 /** IPv4 packets in Ethernet frames, byte by byte from the RFCs, at an odd place of a larger memory. */
-import { formatIpv4, parseIpv4 } from '../../src/net/address.ts';
-import { internetChecksum } from '../../src/net/checksum.ts';
-import { parseMac } from '../../src/net/ethernet.ts';
-import { tcpChecksumOk, writeTcpChecksum } from '../../src/net/tcp.ts';
-import { udpChecksumOk, writeUdpChecksum } from '../../src/net/udp.ts';
-import type { GuestPort } from '../../actors/network-functions/ipv4-input.ts';
-import type { ForwardRoute, RoutingConfig } from '../../actors/network-functions/ip-forward.ts';
-import type { NetworkFunction } from '../../actors/network-functions/network-function.ts';
+import { formatIpv4, parseIpv4 } from '../../src/net/wire/address.ts';
+import { internetChecksum } from '../../src/net/wire/checksum.ts';
+import { parseMac } from '../../src/net/wire/ethernet.ts';
+import { tcpChecksumOk, writeTcpChecksum } from '../../src/net/tcp/tcp.ts';
+import { udpChecksumOk, writeUdpChecksum } from '../../src/net/wire/udp.ts';
+import type { GuestPort } from '../../actors/guest/network-functions/ipv4-input.ts';
+import type { ForwardRoute, RoutingConfig } from '../../actors/guest/network-functions/ip-forward.ts';
+import type { NetworkFunction } from '../../actors/guest/network-functions/network-function.ts';
 
 export const OFFSET = 34;
 export const IP = OFFSET + 14;

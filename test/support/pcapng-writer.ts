@@ -1,6 +1,6 @@
 // Writes pcapng (draft-ietf-opsawg-pcapng) as a stream: one section in little-endian order, an interface for each place
 // frames are seen at, nanosecond times, a comment on a frame where there is something to say, drop totals at the end.
-import { LINKTYPE_ETHERNET } from '../../src/net/capture.ts';
+import { LINKTYPE_ETHERNET } from '../../src/net/capture/capture.ts';
 import {
   PCAPNG_BODY_BYTE,
   PCAPNG_BYTE_ORDER_MAGIC,
@@ -23,7 +23,7 @@ import {
   PCAPNG_SHB_USER_APPLICATION,
   PCAPNG_VERSION_MAJOR,
   padded,
-} from '../../src/net/pcapng-layout.ts';
+} from '../../src/net/capture/pcapng-layout.ts';
 
 const TSRESOL_NS = 9;
 const OPTION_BYTES_MAX = 0xffff;

@@ -1,6 +1,6 @@
-import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run-result.ts';
-import type { Scenario } from '../../src/topology/scenario.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
+import type { Scenario } from '../../src/scenario/scenario.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 /** Phases of kvm-forum-2014 as a run could have left them, for what is told and judged from them. */
 const THREAD_ACTORS: Readonly<Record<string, readonly string[]>> = {

@@ -1,12 +1,12 @@
 /** A client, a proxy and two servers, with a cable for each of the four ways between them. */
-import { TcpProxy } from '../../actors/network-functions/tcp-proxy.ts';
-import type { TcpProxyConfig } from '../../actors/network-functions/tcp-proxy.ts';
-import { TcpTerminate } from '../../actors/network-functions/tcp-terminate.ts';
-import type { TcpTerminateConfig } from '../../actors/network-functions/tcp-terminate.ts';
-import { parseIpv4 } from '../../src/net/address.ts';
-import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
-import { writeMessage } from '../../src/net/exchange-message.ts';
-import { ipv4Dst } from '../../src/net/ipv4.ts';
+import { TcpProxy } from '../../actors/guest/network-functions/tcp-proxy.ts';
+import type { TcpProxyConfig } from '../../actors/guest/network-functions/tcp-proxy.ts';
+import { TcpTerminate } from '../../actors/guest/network-functions/tcp-terminate.ts';
+import type { TcpTerminateConfig } from '../../actors/guest/network-functions/tcp-terminate.ts';
+import { parseIpv4 } from '../../src/net/wire/address.ts';
+import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
+import { writeMessage } from '../../src/net/tcp/exchange-message.ts';
+import { ipv4Dst } from '../../src/net/wire/ipv4.ts';
 import { ActorBed } from './actor-bed.ts';
 import { ClientEnd, FAITHFUL, FunctionEnd } from './connection-bed.ts';
 import type { Cable } from './connection-bed.ts';

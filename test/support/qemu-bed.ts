@@ -1,16 +1,16 @@
 /** A virtio-net device that the VMM serves, alone: the test is the guest's driver, the tap and the CPU. */
-import type { QemuBackend, QemuBackendConfig, QemuGuestLink } from '../../actors/qemu-backend.ts';
-import { QEMU_GUEST_PORT, QEMU_TAP_PORT } from '../../actors/qemu-backend.ts';
-import type { TapFileLink } from '../../actors/qemu/tap-file.ts';
-import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
+import type { QemuBackend, QemuBackendConfig, QemuGuestLink } from '../../actors/vmm/qemu-backend.ts';
+import { QEMU_GUEST_PORT, QEMU_TAP_PORT } from '../../actors/vmm/qemu-backend.ts';
+import type { TapFileLink } from '../../actors/vmm/tap-file.ts';
+import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
-import type { FeatureSet } from '../../src/virtio/features.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { GuestProbe } from '../../src/virtio/guest-probe.ts';
-import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
-import { PciTrapGuest } from '../../src/virtio/pci-trap.ts';
-import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+import type { FeatureSet } from '../../src/virtio/net/features.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { GuestProbe } from '../../src/virtio/guest/guest-probe.ts';
+import { NET_HEADER_BYTES } from '../../src/virtio/net/net-header.ts';
+import { PciTrapGuest } from '../../src/virtio/pci/pci-trap.ts';
+import { SplitDriverQueue } from '../../src/virtio/ring/split-driver.ts';
 import { ActorBed } from './actor-bed.ts';
 import { WITH_EVENT_IDX } from './vhost-bed.ts';
 

@@ -1,19 +1,19 @@
 // A replayed stream from its source to its sink, with a router of one line between them.
 import { Arena, Memory } from '../../src/memory/arena.ts';
-import { parseCidr } from '../../src/net/address.ts';
-import { parseCapture } from '../../src/net/capture-file.ts';
-import type { Capture } from '../../src/net/capture.ts';
-import { internetChecksum } from '../../src/net/checksum.ts';
-import { parseMac, writeMac } from '../../src/net/ethernet.ts';
-import { buildFrame } from '../../src/net/frame-template.ts';
-import { decrementTtl, setIpv4Checksum } from '../../src/net/ipv4.ts';
-import type { ReplayAddressing } from '../../src/net/replay-addressing.ts';
-import { ReplayCheck } from '../../src/net/replay-check.ts';
-import { reserveReplayStamps } from '../../src/net/replay-stamps.ts';
-import { laneBitsFor } from '../../src/net/replay-tag.ts';
-import type { ReplayStream } from '../../src/net/replay-tag.ts';
-import { ReplayTraffic } from '../../src/net/replay-traffic.ts';
-import { writeTcpChecksum } from '../../src/net/tcp.ts';
+import { parseCidr } from '../../src/net/wire/address.ts';
+import { parseCapture } from '../../src/net/capture/capture-file.ts';
+import type { Capture } from '../../src/net/capture/capture.ts';
+import { internetChecksum } from '../../src/net/wire/checksum.ts';
+import { parseMac, writeMac } from '../../src/net/wire/ethernet.ts';
+import { buildFrame } from '../../src/net/traffic/frame-template.ts';
+import { decrementTtl, setIpv4Checksum } from '../../src/net/wire/ipv4.ts';
+import type { ReplayAddressing } from '../../src/net/capture/replay-addressing.ts';
+import { ReplayCheck } from '../../src/net/capture/replay-check.ts';
+import { reserveReplayStamps } from '../../src/net/capture/replay-stamps.ts';
+import { laneBitsFor } from '../../src/net/capture/replay-tag.ts';
+import type { ReplayStream } from '../../src/net/capture/replay-tag.ts';
+import { ReplayTraffic } from '../../src/net/capture/replay-traffic.ts';
+import { writeTcpChecksum } from '../../src/net/tcp/tcp.ts';
 import { pcapBytes } from './capture-bytes.ts';
 
 export const VNIC_MAC = parseMac('52:54:00:00:00:01');

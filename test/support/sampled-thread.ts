@@ -5,9 +5,9 @@
 import { Session } from 'node:inspector';
 import type { HeapProfiler } from 'node:inspector';
 import { BroadcastChannel } from 'node:worker_threads';
-import { GuestVcpu } from '../../actors/guest-vcpu.ts';
-import runThread from '../../src/runtime/thread-main.ts';
-import type { ThreadTask } from '../../src/runtime/thread-protocol.ts';
+import { GuestVcpu } from '../../actors/guest/vcpu.ts';
+import runThread from '../../src/runtime/threads/thread-main.ts';
+import type { ThreadTask } from '../../src/runtime/threads/thread-protocol.ts';
 
 /** Questions and answers of all threads of the process. */
 export const ALLOCATION_CHANNEL = 'allocations';

@@ -1,4 +1,4 @@
-import type { PhaseResult, Validity } from '../../src/experiment/run-result.ts';
+import type { PhaseResult, Validity } from '../../src/experiment/run/run-result.ts';
 import type { TrialResult } from '../../src/experiment/sweep/sweep-result.ts';
 
 export interface TrialFigures {

@@ -1,11 +1,11 @@
 /** Two TCP endpoints and a channel between them that may lose, repeat and reorder frames, in virtual time. */
-import { parseIpv4 } from '../../src/net/address.ts';
-import { ETH_HEADER_BYTES } from '../../src/net/ethernet.ts';
-import { writeTcpChecksum } from '../../src/net/tcp.ts';
-import { TcpEndpoint } from '../../src/net/tcp-endpoint.ts';
-import { SEGMENT_GOOD, segmentFault } from '../../src/net/tcp-segment.ts';
-import type { TcpOutput } from '../../src/net/tcp-sender.ts';
-import type { TcpEndpointConfig, TcpUser } from '../../src/net/tcp-user.ts';
+import { parseIpv4 } from '../../src/net/wire/address.ts';
+import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
+import { writeTcpChecksum } from '../../src/net/tcp/tcp.ts';
+import { TcpEndpoint } from '../../src/net/tcp/tcp-endpoint.ts';
+import { SEGMENT_GOOD, segmentFault } from '../../src/net/tcp/tcp-segment.ts';
+import type { TcpOutput } from '../../src/net/tcp/tcp-sender.ts';
+import type { TcpEndpointConfig, TcpUser } from '../../src/net/tcp/tcp-user.ts';
 
 export const CLIENT_ADDRESS = parseIpv4('10.0.0.10');
 export const SERVER_ADDRESS = parseIpv4('10.0.0.1');

@@ -2,23 +2,23 @@
  * A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the
  * CPU.
  */
-import type { VirtioNicLink } from '../../actors/guest-drivers/virtio-net.ts';
-import type { VhostWorker } from '../../actors/vhost-worker.ts';
-import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from '../../actors/vhost-links.ts';
-import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/vhost-links.ts';
+import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
+import type { VhostWorker } from '../../actors/host/vhost-worker.ts';
+import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from '../../actors/host/vhost-links.ts';
+import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/host/vhost-links.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
-import type { FeatureSet } from '../../src/virtio/features.ts';
+import type { FeatureSet } from '../../src/virtio/net/features.ts';
 import {
   featureSet,
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_INDIRECT_DESC,
   VIRTIO_F_VERSION_1,
-} from '../../src/virtio/features.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES } from '../../src/virtio/net-header.ts';
-import type { GuestQueueRef } from '../../src/virtio/net-queues.ts';
-import { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
+} from '../../src/virtio/net/features.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { NET_HEADER_BYTES } from '../../src/virtio/net/net-header.ts';
+import type { GuestQueueRef } from '../../src/virtio/net/net-queues.ts';
+import { SplitDriverQueue } from '../../src/virtio/ring/split-driver.ts';
 import { ActorBed } from './actor-bed.ts';
 import { setUpVhost } from './vhost-set-up.ts';
 

@@ -1,12 +1,12 @@
 /** Sets up a vhost device through its ioctls, as a VMM does. */
-import type { VhostGuestLink } from '../../actors/vhost-links.ts';
+import type { VhostGuestLink } from '../../actors/host/vhost-links.ts';
 import type { Memory } from '../../src/memory/arena.ts';
-import type { FeatureSet } from '../../src/virtio/features.ts';
-import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import type { SplitDriverQueue } from '../../src/virtio/split-driver.ts';
-import { Transcript } from '../../src/virtio/transcript.ts';
-import { VhostMailboxClient } from '../../src/virtio/vhost-mailbox.ts';
-import { VhostSetup } from '../../src/virtio/vmm-setup.ts';
+import type { FeatureSet } from '../../src/virtio/net/features.ts';
+import type { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import type { SplitDriverQueue } from '../../src/virtio/ring/split-driver.ts';
+import { Transcript } from '../../src/virtio/pci/transcript.ts';
+import { VhostMailboxClient } from '../../src/virtio/vhost/vhost-mailbox.ts';
+import { VhostSetup } from '../../src/virtio/pci/vmm-setup.ts';
 
 /** @param serve polls the worker once. */
 export function setUpVhost(

@@ -5,9 +5,9 @@
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { FeatureSet } from '../../src/virtio/features.ts';
-import { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_ANY } from '../../src/virtio/device-chain.ts';
+import type { FeatureSet } from '../../src/virtio/net/features.ts';
+import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { DIRECTION_ANY } from '../../src/virtio/ring/device-chain.ts';
 import {
   createDeviceQueue,
   createDriverQueue,
@@ -15,10 +15,10 @@ import {
   QUEUE_STATE_WORDS,
   ringLayoutAt,
   tokenWords,
-} from '../../src/virtio/ring-format.ts';
-import type { DeviceQueue, DriverQueue } from '../../src/virtio/ring-format.ts';
-import type { DriverQueueOptions } from '../../src/virtio/split-driver.ts';
-import { DESC_F_WRITE } from '../../src/virtio/split-layout.ts';
+} from '../../src/virtio/ring/ring-format.ts';
+import type { DeviceQueue, DriverQueue } from '../../src/virtio/ring/ring-format.ts';
+import type { DriverQueueOptions } from '../../src/virtio/ring/split-driver.ts';
+import { DESC_F_WRITE } from '../../src/virtio/ring/split-layout.ts';
 
 const MEMORY_BYTES = 0x20000;
 const TABLE_BYTE = 0x8000;

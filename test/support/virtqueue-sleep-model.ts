@@ -6,9 +6,9 @@
 import { Arena } from '../../src/memory/arena.ts';
 import type { Memory } from '../../src/memory/arena.ts';
 import { Doorbell, EventWord, reserveDoorbell, Ringer } from '../../src/memory/doorbell.ts';
-import type { FeatureSet } from '../../src/virtio/features.ts';
-import type { GuestMemory } from '../../src/virtio/guest-memory.ts';
-import { DIRECTION_DEVICE_WRITES } from '../../src/virtio/device-chain.ts';
+import type { FeatureSet } from '../../src/virtio/net/features.ts';
+import type { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
+import { DIRECTION_DEVICE_WRITES } from '../../src/virtio/ring/device-chain.ts';
 import {
   createDeviceQueue,
   createDriverQueue,
@@ -17,8 +17,8 @@ import {
   ringBytes,
   ringLayoutAt,
   tokenWords,
-} from '../../src/virtio/ring-format.ts';
-import type { DriverQueue } from '../../src/virtio/ring-format.ts';
+} from '../../src/virtio/ring/ring-format.ts';
+import type { DriverQueue } from '../../src/virtio/ring/ring-format.ts';
 import type { Context, Model } from './interleaving.ts';
 import { packedBase } from './virtqueue-model.ts';
 

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { takeLedger } from '../../src/experiment/ledger.ts';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates, stopTraffic } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { takeLedger } from '../../src/experiment/judge/ledger.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const MS = 1e6;
 

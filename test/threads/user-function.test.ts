@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import { ThreadHost } from '../../src/runtime/thread-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
-const FORWARD = join(import.meta.dirname, '../../actors/network-functions/ip-forward.ts');
+const FORWARD = join(import.meta.dirname, '../../actors/guest/network-functions/ip-forward.ts');
 /** A router that breaks on every hundredth frame. */
 const SOURCE = `import { IpForward } from '${FORWARD}';
 import type { RoutingConfig } from '${FORWARD}';

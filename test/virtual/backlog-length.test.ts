@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/softirq-links.ts';
-import { runScenario } from '../../src/experiment/run.ts';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates } from '../../src/experiment/throttle.ts';
-import { BacklogLength } from '../../src/memory/backlog-length.ts';
+import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/host/softirq-links.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates } from '../../src/experiment/run/throttle.ts';
+import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import { ringDepth } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario, parseScenario } from '../../src/scenario/file.ts';
 
 const RATE_FPS = 100_000;
 

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import type { PhaseResult, RunResult } from '../../src/experiment/run-result.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import type { PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const BALANCED = fileURLToPath(new URL('../support/balanced-servers.yaml', import.meta.url));
 const PROXIED = fileURLToPath(new URL('../support/proxied-servers.yaml', import.meta.url));

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { EXIT_INTERRUPTED, EXIT_OK } from '../../src/experiment/exit-codes.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { runScenario } from '../../src/experiment/run.ts';
-import { summaryLines } from '../../src/experiment/summary.ts';
-import type { IntervalRecord } from '../../src/metrics/interval-record.ts';
-import type { LiveRun } from '../../src/metrics/live-run.ts';
-import { paintFor } from '../../src/metrics/text-table.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { EXIT_INTERRUPTED, EXIT_OK } from '../../src/experiment/run/exit-codes.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import { summaryLines } from '../../src/experiment/tell/summary.ts';
+import type { IntervalRecord } from '../../src/metrics/derive/interval-record.ts';
+import type { LiveRun } from '../../src/metrics/derive/live-run.ts';
+import { paintFor } from '../../src/metrics/text/text-table.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 /** What passes at the beginning of every phase before it is measured, in intervals of 10 ms. */
 const RUN_IN_INTERVALS = 50;

@@ -1,10 +1,10 @@
 /** Hosts with several softirq CPUs, and several hosts in one run. */
 import { describe, expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario, parseScenario } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario, parseScenario } from '../../src/scenario/file.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 
 function planOf(text: string): Plan {

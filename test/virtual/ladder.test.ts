@@ -1,12 +1,12 @@
 /** The rungs of network virtualization in one order, and what tells them apart. */
 import { describe, expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
 import { runSweep } from '../../src/experiment/sweep/sweep.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const LADDER = ['emulated', 'qemu', 'vhost', 'accelerated', 'direct'];
 const LOAD = 0;

@@ -1,13 +1,13 @@
 /** Several queues at every stage: each flow keeps its order, and every frame and buffer is found. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { takeLedger } from '../../src/experiment/ledger.ts';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates, stopTraffic } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import type { VirtualHostOptions } from '../../src/runtime/virtual-options.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { takeLedger } from '../../src/experiment/judge/ledger.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import type { VirtualHostOptions } from '../../src/runtime/virtual/virtual-options.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const MS = 1e6;
 const BOTH = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];

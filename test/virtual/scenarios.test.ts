@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { requestedFps } from '../../src/experiment/phase-result.ts';
-import { runScenario } from '../../src/experiment/run.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { verdictText } from '../../src/experiment/verdict-text.ts';
-import { loadScenario, shippedScenarios } from '../../src/topology/scenario-file.ts';
+import { requestedFps } from '../../src/experiment/run/phase-result.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { verdictText } from '../../src/experiment/tell/verdict-text.ts';
+import { loadScenario, shippedScenarios } from '../../src/scenario/file.ts';
 
 /** A second of a phase is enough here, as there is no noise to average out; but queues run empty in their own time. */
 const PHASE_NS = 1e9;

@@ -8,9 +8,9 @@ import { sweepStory } from '../../src/experiment/sweep/sweep-story.ts';
 import { sweepLines } from '../../src/experiment/sweep/sweep-summary.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
 import type { Host } from '../../src/runtime/host.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 import { parseSvg, placedTexts } from '../support/svg-structure.ts';
 
 const SCENARIO = 'kvm-forum-2014';

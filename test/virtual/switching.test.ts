@@ -1,12 +1,12 @@
 /** The switch between vNICs of one card: frames from queue to queue, and what it does not know. */
 import { describe, expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import type { RunResult } from '../../src/experiment/run-result.ts';
-import { summaryLines } from '../../src/experiment/summary.ts';
-import { paintFor } from '../../src/metrics/text-table.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import type { RunResult } from '../../src/experiment/run/run-result.ts';
+import { summaryLines } from '../../src/experiment/tell/summary.ts';
+import { paintFor } from '../../src/metrics/text/text-table.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 /** The co-located pair with each VM's vNIC in a mode of its own. */
 async function run(firewall: string, server: string, phase = '{ name: calm, rate: 1kpps, duration: 500ms }') {

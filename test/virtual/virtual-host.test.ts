@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { takeLedger } from '../../src/experiment/ledger.ts';
-import { waitUntilReady } from '../../src/experiment/readiness.ts';
-import { setRates, stopTraffic } from '../../src/experiment/throttle.ts';
-import { takeSnapshot } from '../../src/metrics/snapshot.ts';
+import { takeLedger } from '../../src/experiment/judge/ledger.ts';
+import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
+import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
+import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import type { SlotMemoryRef } from '../../src/memory/frame-pool.ts';
 import type { Plan, ThreadPlan } from '../../src/runtime/plan.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import type { VirtualHostOptions } from '../../src/runtime/virtual-options.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import type { VirtualHostOptions } from '../../src/runtime/virtual/virtual-options.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const MS = 1e6;
 /** A load that one core carries with room to spare, and one that no core carries; each way. */

@@ -1,10 +1,10 @@
 /** vNICs in VLANs: who gets which frames, with which tag they leave, and what a wrong tag comes to. */
 import { describe, expect, it } from 'vitest';
-import { runScenario } from '../../src/experiment/run.ts';
-import { VirtualHost } from '../../src/runtime/virtual-host.ts';
-import { buildPlan } from '../../src/topology/build-plan.ts';
+import { runScenario } from '../../src/experiment/run/run.ts';
+import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
+import { buildPlan } from '../../src/plan/build-plan.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
-import { loadScenario } from '../../src/topology/scenario-file.ts';
+import { loadScenario } from '../../src/scenario/file.ts';
 
 const SHORT = ['expect=[]', 'run.warmup=100ms', 'run.phases=[{ name: calm, rate: 20kpps, duration: 200ms }]'];
 

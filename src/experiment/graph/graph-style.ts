@@ -1,8 +1,8 @@
 /** How the graph looks: sizes in px, and colours that are told apart without red and green, and in print. */
 import { symbolCircle, symbolDiamond, symbolSquare, symbolStar, symbolTriangle, symbolWye } from 'd3-shape';
 import type { SymbolType } from 'd3-shape';
-import type { DropPlace } from '../../metrics/lanes.ts';
-import type { ThreadKind } from '../../runtime/core-plan.ts';
+import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { ThreadKind } from '../../runtime/os/core-plan.ts';
 
 export const WIDTH_PX = 980;
 export const MARGIN_PX = 28;

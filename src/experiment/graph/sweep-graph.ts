@@ -1,6 +1,6 @@
 /** The picture of a sweep as an SVG document: egress over loss over threads, with what they depend on beneath. */
-import { formatAmount, formatTime } from '../../metrics/number-format.ts';
-import { wrapWords } from '../../metrics/text-table.ts';
+import { formatAmount, formatTime } from '../../metrics/text/number-format.ts';
+import { wrapWords } from '../../metrics/text/text-table.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';
 import { egressPanel } from './egress-panel.ts';
 import { CAPTION_PX, CHARACTER_RATIO, FONTS, INK, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';

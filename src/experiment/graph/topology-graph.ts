@@ -1,6 +1,6 @@
 /** A plan's graph as SVG: the wire at the left, the guest at the right, frames going in above those coming back. */
 import { curveMonotoneX, line } from 'd3-shape';
-import type { PlanGraph } from '../../topology/plan-graph.ts';
+import type { PlanGraph } from '../../plan/graph/graph.ts';
 import { CHARACTER_RATIO, FAINT, FONTS, INK, MARGIN_PX, PLACE_STYLES, TITLE_PX } from './graph-style.ts';
 import { element, groupAt, pathElement, textElement } from './svg-text.ts';
 import type { Attributes } from './svg-text.ts';

@@ -1,5 +1,5 @@
 /** The ways that edges take in a drawing of a plan: from side to side, and below the row where they skip columns. */
-import type { GraphEdge } from '../../topology/plan-graph.ts';
+import type { GraphEdge } from '../../plan/graph/graph.ts';
 import type { PlacedActor } from './topology-layout.ts';
 
 export type EdgeDirection = 'inward' | 'outward' | 'control';

@@ -1,7 +1,7 @@
-import type { IntervalRecord } from '../../metrics/interval-record.ts';
-import { formatAmount, formatShare, formatTime } from '../../metrics/number-format.ts';
-import { SCALING_METRICS } from '../../topology/scenario-provisioning.ts';
-import type { AutoscaleSpec, ProvisioningOrder } from '../../topology/scenario.ts';
+import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
+import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { SCALING_METRICS } from '../../scenario/keys/provisioning.ts';
+import type { AutoscaleSpec, ProvisioningOrder } from '../../scenario/scenario.ts';
 
 /** An order, and what the rule saw. */
 export interface ScalingDecision {

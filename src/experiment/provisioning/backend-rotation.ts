@@ -6,10 +6,10 @@ import {
   FIRST_BACKEND_WORD,
   FIRST_CONNECTIONS_WORD,
   FOLLOWED_WORD,
-} from '../../../actors/network-functions/backend-states.ts';
-import type { BackendStatesConfig } from '../../../actors/network-functions/backend-states.ts';
-import type { GuestVcpuNicLink } from '../../../actors/guest-vcpu.ts';
-import { formatEndpoint } from '../../net/address.ts';
+} from '../../../actors/guest/network-functions/backend-states.ts';
+import type { BackendStatesConfig } from '../../../actors/guest/network-functions/backend-states.ts';
+import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import { formatEndpoint } from '../../net/wire/address.ts';
 import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';

@@ -1,5 +1,5 @@
 /** How load balancers and proxies let go of a VM that is to leave. */
-import { BACKEND_DRAINED, BACKEND_OUT } from '../../../actors/network-functions/backend-states.ts';
+import { BACKEND_DRAINED, BACKEND_OUT } from '../../../actors/guest/network-functions/backend-states.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 

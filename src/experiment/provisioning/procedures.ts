@@ -2,15 +2,15 @@
  * How a VM comes and how it goes while frames flow. A procedure does what it can at one moment and yields the time that
  * is to pass before it goes on, so that whoever drives the run goes on driving it.
  */
-import type { BridgePortLink } from '../../../actors/bridge.ts';
-import { BACKEND_IN } from '../../../actors/network-functions/backend-states.ts';
-import type { SoftirqBacklogLink } from '../../../actors/softirq-links.ts';
-import type { TapReaderLink } from '../../../actors/tap.ts';
+import type { BridgePortLink } from '../../../actors/host/bridge.ts';
+import { BACKEND_IN } from '../../../actors/guest/network-functions/backend-states.ts';
+import type { SoftirqBacklogLink } from '../../../actors/host/softirq-links.ts';
+import type { TapReaderLink } from '../../../actors/host/tap.ts';
 import { ringDepth } from '../../memory/id-ring.ts';
 import type { RingRef } from '../../memory/id-ring.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { ActorSpec, Attachment, Plan } from '../../runtime/plan.ts';
-import { READY_NS_MAX, isVmUp } from '../readiness.ts';
+import { READY_NS_MAX, isVmUp } from '../run/readiness.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 import { drainVm } from './drain.ts';
 import type { Drain } from './drain.ts';

@@ -1,10 +1,10 @@
 import { Subject } from 'rxjs';
-import type { ProvisioningEvent, VnicFeatures } from '../../metrics/live-run.ts';
+import type { ProvisioningEvent, VnicFeatures } from '../../metrics/derive/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { ActorPlan } from '../../runtime/plan.ts';
-import type { ProvisioningOrder, Scenario, TimelineSpec } from '../../topology/scenario.ts';
-import type { Errands } from '../pacing.ts';
-import { readVnicFeatures } from '../vnic-features.ts';
+import type { ProvisioningOrder, Scenario, TimelineSpec } from '../../scenario/scenario.ts';
+import type { Errands } from '../run/pacing.ts';
+import { readVnicFeatures } from '../run/vnic-features.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 import type { Drain } from './drain.ts';
 import { addVm, removeVm } from './procedures.ts';

@@ -1,5 +1,5 @@
 /** The rates that a sweep offers. */
-import { formatAmount, formatCompact } from '../../metrics/number-format.ts';
+import { formatAmount, formatCompact } from '../../metrics/text/number-format.ts';
 import {
   CONNECTION_RATE_FORM,
   QuantityError,
@@ -7,11 +7,11 @@ import {
   formatRate,
   parseConnectionRate,
   parseRate,
-} from '../../topology/quantities.ts';
-import type { Rate } from '../../topology/quantities.ts';
-import { servesTcp } from '../../topology/scenario-nf.ts';
-import type { Scenario } from '../../topology/scenario.ts';
-import { portLoads } from '../../topology/stream-rates.ts';
+} from '../../scenario/text/quantities.ts';
+import type { Rate } from '../../scenario/text/quantities.ts';
+import { servesTcp } from '../../scenario/functions.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+import { portLoads } from '../../scenario/stream-rates.ts';
 import { offeredPerSecond, rateOf } from './swept-load.ts';
 import type { LoadUnit, SweptRate } from './swept-load.ts';
 

@@ -1,7 +1,7 @@
 /** From single trials to one figure for each variant and rate. */
 import { mean, median } from 'simple-statistics';
 import type { Plan, ThreadPlan } from '../../runtime/plan.ts';
-import type { TotalResult } from '../run-result.ts';
+import type { TotalResult } from '../run/run-result.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import { measuredParts, measuredWhole } from './swept-load.ts';

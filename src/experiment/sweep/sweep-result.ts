@@ -2,11 +2,11 @@
  * The document a sweep leaves behind: plain data. Times in ns, rates in frames/s or connections/s as `load` has it,
  * ratios from 0 to 1, null for what is not defined or not known.
  */
-import type { DropPlace } from '../../metrics/lanes.ts';
-import type { CoreDistance } from '../../runtime/core-distance.ts';
+import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
-import type { Scenario } from '../../topology/scenario.ts';
-import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { SweptLoad } from './swept-load.ts';

@@ -1,5 +1,5 @@
 /** A sweep in words: a paragraph for each variant, from its points alone. */
-import { formatAmount, formatShare } from '../../metrics/number-format.ts';
+import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import type { PointResult, SweepResult, VariantResult } from './sweep-result.ts';

@@ -1,7 +1,7 @@
 /** Streams of a sweep one by one: what each was to carry, what arrived, how much was lost and how long it took. */
-import { formatCompact, formatShare, formatTime } from '../../metrics/number-format.ts';
-import { styled, tableLines } from '../../metrics/text-table.ts';
-import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
+import { formatCompact, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { styled, tableLines } from '../../metrics/text/text-table.ts';
+import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';
 import { LOAD_WORDS } from './swept-load.ts';
 import type { PointResult, StreamPoint, SweepResult } from './sweep-result.ts';

@@ -1,8 +1,8 @@
 /** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
-import { formatAmount, formatCompact, formatShare } from '../../metrics/number-format.ts';
-import type { Cell, Column, Paint } from '../../metrics/text-table.ts';
-import { styled, tableLines, wrapWords } from '../../metrics/text-table.ts';
-import { describeDistance } from '../../runtime/core-distance.ts';
+import { formatAmount, formatCompact, formatShare } from '../../metrics/text/number-format.ts';
+import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
+import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
+import { describeDistance } from '../../runtime/os/core-distance.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';

@@ -1,12 +1,12 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
 import { cpus, release } from 'node:os';
 import { median } from 'simple-statistics';
-import { formatAmount, formatShare } from '../../metrics/number-format.ts';
+import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
-import { exitCodeOf } from '../exit-codes.ts';
-import type { Ledger } from '../run-result.ts';
-import { toolVersion } from '../tool-version.ts';
-import { verdictText } from '../verdict-text.ts';
+import { exitCodeOf } from '../run/exit-codes.ts';
+import type { Ledger } from '../run/run-result.ts';
+import { toolVersion } from '../run/tool-version.ts';
+import { verdictText } from '../tell/verdict-text.ts';
 import { searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';

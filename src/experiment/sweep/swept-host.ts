@@ -1,22 +1,22 @@
 /**
  * One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU.
  */
-import { planLanes } from '../../metrics/lanes.ts';
-import type { Lane } from '../../metrics/lanes.ts';
-import { takeSnapshot } from '../../metrics/snapshot.ts';
-import type { Snapshot } from '../../metrics/snapshot.ts';
-import type { CoreSample } from '../../runtime/core-use.ts';
+import { planLanes } from '../../metrics/derive/lanes.ts';
+import type { Lane } from '../../metrics/derive/lanes.ts';
+import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
+import type { Snapshot } from '../../metrics/derive/snapshot.ts';
+import type { CoreSample } from '../../runtime/os/core-use.ts';
 import type { Host } from '../../runtime/host.ts';
-import { openConnections, requestedConnections } from '../connection-result.ts';
-import { CoreWatch } from '../core-watch.ts';
-import { takeLedger } from '../ledger.ts';
-import { passTime, whenAborted } from '../pacing.ts';
-import { describePhase, requestedFps } from '../phase-result.ts';
+import { openConnections, requestedConnections } from '../run/connection-result.ts';
+import { CoreWatch } from '../run/core-watch.ts';
+import { takeLedger } from '../judge/ledger.ts';
+import { passTime, whenAborted } from '../run/pacing.ts';
+import { describePhase, requestedFps } from '../run/phase-result.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
-import { waitUntilReady } from '../readiness.ts';
-import type { Ledger, PhaseResult, RunResult, Validity } from '../run-result.ts';
-import { setConnectionRates, setRates, stopTraffic } from '../throttle.ts';
-import { judgeValidity } from '../validity.ts';
+import { waitUntilReady } from '../run/readiness.ts';
+import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
+import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
+import { judgeValidity } from '../judge/validity.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
 import { askedAt, measuredWhole, rateOf } from './swept-load.ts';

@@ -1,10 +1,10 @@
 /** What a sweep varies, what follows it, and whose delivery and loss it reports. */
-import type { LatencySummary } from '../../metrics/latency.ts';
-import type { Rate } from '../../topology/quantities.ts';
-import type { PhaseSpec, Scenario } from '../../topology/scenario.ts';
-import { requestedConnections } from '../connection-result.ts';
-import { requestedFps } from '../phase-result.ts';
-import type { PhaseResult } from '../run-result.ts';
+import type { LatencySummary } from '../../metrics/derive/latency.ts';
+import type { Rate } from '../../scenario/text/quantities.ts';
+import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import { requestedConnections } from '../run/connection-result.ts';
+import { requestedFps } from '../run/phase-result.ts';
+import type { PhaseResult } from '../run/run-result.ts';
 
 /** Frames: streams without a rate of their own follow, others keep theirs. Connections: every client follows. */
 export type LoadUnit = 'frames' | 'connections';

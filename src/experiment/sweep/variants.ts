@@ -1,6 +1,6 @@
 /** What a sweep compares: one scenario, each time with something else changed. */
-import { loadScenario } from '../../topology/scenario-file.ts';
-import type { Scenario } from '../../topology/scenario.ts';
+import { loadScenario } from '../../scenario/file.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
 
 export interface VariantChange {
   readonly name: string;

@@ -1,6 +1,6 @@
-import type { VirtualCosts } from '../../../src/runtime/virtual-costs.ts';
-import { buildPlan } from '../../../src/topology/build-plan.ts';
-import { loadScenario } from '../../../src/topology/scenario-file.ts';
+import type { VirtualCosts } from '../../../src/runtime/virtual/virtual-costs.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { loadScenario } from '../../../src/scenario/file.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import type { Mode } from '../modes.ts';
 import { MODES, MODE_SCENARIO } from '../modes.ts';
@@ -61,7 +61,7 @@ export const actorsBench: Bench = {
     });
     return {
       rows: MODES.flatMap(({ name }, m) => rowsOf(name, byMode[m])),
-      notes: ['for src/runtime/virtual-costs.ts:', ...virtualCosts(byMode)],
+      notes: ['for src/runtime/virtual/virtual-costs.ts:', ...virtualCosts(byMode)],
       skipped: null,
     };
   },
@@ -100,7 +100,7 @@ function pathSum(figures: Figures): Measured {
   return measuredOf(Array.from({ length: rounds }, (_, round) => sumOf(round)));
 }
 
-/** Where src/runtime/virtual-costs.ts charges each station: of the mode with that name, those of its kind. */
+/** Where src/runtime/virtual/virtual-costs.ts charges each station: of the mode with that name, those of its kind. */
 const COST_SOURCES: readonly (readonly [keyof VirtualCosts, string, readonly Station[]])[] = [
   ['generator', 'vhost', ['generator']],
   ['sink', 'vhost', ['sink']],

@@ -1,5 +1,5 @@
-import { buildPlan } from '../../../src/topology/build-plan.ts';
-import { loadScenario } from '../../../src/topology/scenario-file.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { loadScenario } from '../../../src/scenario/file.ts';
 import type { Bench, BenchContext, BenchResult } from '../bench.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, BenchThread } from '../worker-pair.ts';

@@ -53,7 +53,7 @@ async function secondsToFirstFrame(): Promise<number> {
   return seconds;
 }
 
-/** The part of `run --json-stream` that is looked at; see src/metrics/interval-record.ts. */
+/** The part of `run --json-stream` that is looked at; see src/metrics/derive/interval-record.ts. */
 interface StreamLine {
   readonly event: string;
   readonly data: {

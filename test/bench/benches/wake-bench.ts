@@ -1,5 +1,5 @@
 import { reserveDoorbell } from '../../../src/memory/doorbell.ts';
-import { parkByFutex } from '../../../src/runtime/futex-parking.ts';
+import { parkByFutex } from '../../../src/runtime/threads/futex-parking.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import { NO_COMPILER, nativePeer } from '../native.ts';
 import type { NativeProgram } from '../native.ts';

@@ -5,8 +5,8 @@
  * frames that come from another core's cache is the `limits` bench's business.
  */
 import type { Actor } from '../../../actors/actor.ts';
-import { Softirq } from '../../../actors/softirq.ts';
-import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/traffic-generator.ts';
+import { Softirq } from '../../../actors/host/softirq.ts';
+import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
 import { Memory } from '../../../src/memory/arena.ts';
 import { fillDepot } from '../../../src/memory/magazine.ts';
 import { createActor } from '../../../src/runtime/actor-factory.ts';

@@ -2,7 +2,7 @@
 import { median } from 'simple-statistics';
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
-import { nowNs } from '../../../src/runtime/clock.ts';
+import { nowNs } from '../../../src/runtime/threads/clock.ts';
 import type { BenchReport, CacheLineTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 

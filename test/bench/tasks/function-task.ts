@@ -3,10 +3,10 @@
  * and processed, and the same frames are written without being processed. The difference is the function's.
  */
 import { Memory } from '../../../src/memory/arena.ts';
-import { FlowTemplates } from '../../../src/net/flow-templates.ts';
+import { FlowTemplates } from '../../../src/net/traffic/flow-templates.ts';
 import { createNetworkFunction } from '../../../src/runtime/function-factory.ts';
-import type { NetworkFunction } from '../../../actors/network-functions/network-function.ts';
-import { NO_FRAMES } from '../../../actors/network-functions/user-frames.ts';
+import type { NetworkFunction } from '../../../actors/guest/network-functions/network-function.ts';
+import { NO_FRAMES } from '../../../actors/guest/network-functions/user-frames.ts';
 import type { ActorSpec } from '../../../src/runtime/plan.ts';
 import type { BenchReport, FunctionTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';

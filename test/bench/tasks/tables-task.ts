@@ -1,10 +1,10 @@
 /** What a look-up costs in tables of many entries: the bridge's forwarding database and the flow table. */
-import { ETH_HEADER_BYTES } from '../../../src/net/ethernet.ts';
-import { Fdb } from '../../../src/net/fdb.ts';
-import { FlowTable } from '../../../src/net/flow-table.ts';
-import { IP_PROTOCOL_UDP, IPV4_PROTOCOL_BYTE, IPV4_SRC_BYTE } from '../../../src/net/ipv4.ts';
-import { writeU16, writeU32 } from '../../../src/net/network-order.ts';
-import { nowNs } from '../../../src/runtime/clock.ts';
+import { ETH_HEADER_BYTES } from '../../../src/net/wire/ethernet.ts';
+import { Fdb } from '../../../src/net/tables/fdb.ts';
+import { FlowTable } from '../../../src/net/tables/flow-table.ts';
+import { IP_PROTOCOL_UDP, IPV4_PROTOCOL_BYTE, IPV4_SRC_BYTE } from '../../../src/net/wire/ipv4.ts';
+import { writeU16, writeU32 } from '../../../src/net/wire/network-order.ts';
+import { nowNs } from '../../../src/runtime/threads/clock.ts';
 import type { BenchReport, TablesTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 

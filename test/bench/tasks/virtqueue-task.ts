@@ -10,12 +10,12 @@ import {
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_RING_PACKED,
   VIRTIO_F_VERSION_1,
-} from '../../../src/virtio/features.ts';
-import { GUEST_RING_ALIGN_BYTES } from '../../../src/virtio/guest-nic.ts';
-import { GuestMemory } from '../../../src/virtio/guest-memory.ts';
-import { NET_HEADER_BYTES, writeNetHeader } from '../../../src/virtio/net-header.ts';
-import { RX_BUFFER_BYTES } from '../../../src/virtio/net-queues.ts';
-import { DIRECTION_DEVICE_WRITES } from '../../../src/virtio/device-chain.ts';
+} from '../../../src/virtio/net/features.ts';
+import { GUEST_RING_ALIGN_BYTES } from '../../../src/virtio/guest/guest-nic.ts';
+import { GuestMemory } from '../../../src/virtio/guest/guest-memory.ts';
+import { NET_HEADER_BYTES, writeNetHeader } from '../../../src/virtio/net/net-header.ts';
+import { RX_BUFFER_BYTES } from '../../../src/virtio/net/net-queues.ts';
+import { DIRECTION_DEVICE_WRITES } from '../../../src/virtio/ring/device-chain.ts';
 import {
   createDeviceQueue,
   createDriverQueue,
@@ -23,8 +23,8 @@ import {
   ringLayoutAt,
   startBase,
   tokenWords,
-} from '../../../src/virtio/ring-format.ts';
-import type { DeviceQueue, DriverQueue } from '../../../src/virtio/ring-format.ts';
+} from '../../../src/virtio/ring/ring-format.ts';
+import type { DeviceQueue, DriverQueue } from '../../../src/virtio/ring/ring-format.ts';
 import type { BenchReport, VirtqueueTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 import { checkSum, frameTemplate, sumFrame, sumOfFrames } from './ring-task.ts';

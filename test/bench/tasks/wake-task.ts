@@ -2,7 +2,7 @@
 import { quantileSorted } from 'simple-statistics';
 import type { Memory } from '../../../src/memory/arena.ts';
 import { Doorbell, Ringer } from '../../../src/memory/doorbell.ts';
-import { nowNs } from '../../../src/runtime/clock.ts';
+import { nowNs } from '../../../src/runtime/threads/clock.ts';
 import type { BenchReport, WakeTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 

@@ -1,0 +1,77 @@
+import { ipv4ChecksumOk } from '../../../src/net/wire/checksum.ts';
+import {
+  ETHERTYPE_IPV4,
+  ETH_DST_BYTE,
+  ETH_HEADER_BYTES,
+  etherType,
+  isMulticast,
+  macHigh,
+  macLow,
+} from '../../../src/net/wire/ethernet.ts';
+import {
+  IPV4_HEADER_MIN_BYTES,
+  ipv4Dst,
+  ipv4HeaderBytes,
+  ipv4TotalBytes,
+  ipv4Version,
+} from '../../../src/net/wire/ipv4.ts';
+import { dropped } from './network-function.ts';
+
+/** One vNIC of a guest: the addresses it answers to. */
+export interface GuestPort {
+  readonly macHigh: number;
+  readonly macLow: number;
+  /** Its own IPv4 address: packets for it are for the guest itself. */
+  readonly address: number;
+}
+
+/** Every function that takes IPv4 in begins its reasons with these. */
+export const IPV4_INPUT_DROPS = [
+  { name: 'nf_not_for_us', reason: 'destination MAC address of another host' },
+  { name: 'nf_not_ipv4', reason: 'not IPv4' },
+  { name: 'nf_in_hdr_errors', reason: 'IPv4 header malformed or truncated' },
+  { name: 'nf_bad_checksum', reason: 'IPv4 header checksum wrong' },
+  { name: 'nf_multicast', reason: 'multicast or broadcast, which this function does not handle' },
+] as const;
+const NOT_FOR_US = dropped(0);
+const NOT_IPV4 = dropped(1);
+const HEADER_ERROR = dropped(2);
+const BAD_CHECKSUM = dropped(3);
+const MULTICAST = dropped(4);
+
+export const IPV4_ACCEPTED = 0;
+const ACCEPTED = IPV4_ACCEPTED;
+
+/**
+ * Takes a frame in as ip_rcv() in net/ipv4/ip_input.c does, by RFC 1812 section 5.2.2: IPv4_ACCEPTED for a unicast
+ * IPv4 packet for this port with a sound header, otherwise the answer that drops it.
+ */
+export function acceptIpv4(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  own: Pick<GuestPort, 'macHigh' | 'macLow'>,
+): number {
+  const high = macHigh(bytes, offset + ETH_DST_BYTE);
+  const isIpv4 = etherType(bytes, offset) === ETHERTYPE_IPV4;
+  if (high !== own.macHigh || macLow(bytes, offset + ETH_DST_BYTE) !== own.macLow) {
+    if (!isMulticast(high)) return NOT_FOR_US;
+    return isIpv4 ? MULTICAST : NOT_IPV4;
+  }
+  if (!isIpv4) return NOT_IPV4;
+  const ip = offset + ETH_HEADER_BYTES;
+  const verdict = validate(bytes, ip, length - ETH_HEADER_BYTES);
+  if (verdict !== ACCEPTED) return verdict;
+  // 224.0.0.0/4 and above: RFC 1812 section 5.2.1.2.
+  return ipv4Dst(bytes, ip) >>> 28 >= 0xe ? MULTICAST : ACCEPTED;
+}
+
+/** RFC 1812 section 5.2.2: length, checksum, version, header length, total length. */
+function validate(bytes: Uint8Array, ip: number, length: number): number {
+  if (length < IPV4_HEADER_MIN_BYTES || ipv4Version(bytes, ip) !== 4) return HEADER_ERROR;
+  const headerBytes = ipv4HeaderBytes(bytes, ip);
+  const totalBytes = ipv4TotalBytes(bytes, ip);
+  if (headerBytes < IPV4_HEADER_MIN_BYTES || headerBytes > length) return HEADER_ERROR;
+  if (totalBytes < headerBytes || totalBytes > length) return HEADER_ERROR;
+  return ipv4ChecksumOk(bytes, ip, headerBytes) ? ACCEPTED : BAD_CHECKSUM;
+}

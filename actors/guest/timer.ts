@@ -1,0 +1,77 @@
+import type { Memory, Region } from '../../src/memory/arena.ts';
+import { CounterPage } from '../../src/memory/counter-page.ts';
+import { Ringer } from '../../src/memory/doorbell.ts';
+import { TimerWord } from '../../src/kernel/timer-word.ts';
+import type { Actor, Census, CounterSpec } from '../actor.ts';
+import { indexCounters } from '../actor.ts';
+
+export const GUEST_TIMER_COUNTERS = [
+  { name: 'timer_interrupts', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+const { timer_interrupts: TIMER_INTERRUPTS } = indexCounters(GUEST_TIMER_COUNTERS);
+
+export interface GuestTimerConfig {
+  readonly name: string;
+  readonly counters: Region;
+}
+
+/** One sleeper: where it says when it wants to be woken, and the doorbell of its thread. */
+export interface GuestTimerLink {
+  readonly deadline: Region;
+  readonly doorbell: Region;
+}
+
+interface Sleeper {
+  readonly deadline: TimerWord;
+  readonly ringer: Ringer;
+}
+
+/**
+ * The host's timers for a VM. They wake a vCPU that halted before its next deadline (the local APIC timer, for which KVM
+ * keeps an hrtimer: arch/x86/kvm/lapic.c), and the VMM's main loop (ppoll with the time of the next QEMUTimer). A thread
+ * that runs sees its deadline by itself.
+ */
+export class GuestTimer implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly counters: CounterPage;
+  private readonly sleepers: (Sleeper | null)[] = [];
+
+  constructor(memory: Memory, config: GuestTimerConfig) {
+    this.memory = memory;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+  }
+
+  attach(port: number, link: GuestTimerLink): void {
+    while (this.sleepers.length <= port) this.sleepers.push(null);
+    this.sleepers[port] = {
+      deadline: new TimerWord(this.memory, link.deadline),
+      ringer: new Ringer(this.memory, link.doorbell),
+    };
+  }
+
+  detach(port: number): void {
+    this.sleepers[port] = null;
+  }
+
+  /** Moves no frames. A deadline stays due until the sleeper sets another, so that no wake-up is lost. */
+  poll(_budget: number, nowNs: number): number {
+    for (let i = 0; i < this.sleepers.length; i++) {
+      const timed = this.sleepers[i];
+      if (timed !== null && timed.deadline.due(nowNs) && timed.ringer.ring()) this.counters.values[TIMER_INTERRUPTS]++;
+    }
+    return 0;
+  }
+
+  arm(): boolean {
+    return true;
+  }
+
+  commit(): void {
+    this.counters.commit();
+  }
+
+  census(_out: Census): void {}
+}

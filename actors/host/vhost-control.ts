@@ -1,0 +1,121 @@
+import type { Memory, Region } from '../../src/memory/arena.ts';
+import { Ringer } from '../../src/memory/doorbell.ts';
+import { VhostDevice } from '../../src/virtio/vhost/vhost-device.ts';
+import type { VhostVring } from '../../src/virtio/vhost/vhost-device.ts';
+import { VhostMailboxServer } from '../../src/virtio/vhost/vhost-mailbox.ts';
+import { DirectConfig } from './acceleration/direct-vring.ts';
+import type { Actor, Census } from '../actor.ts';
+
+export interface VhostControlConfig {
+  readonly name: string;
+}
+
+/** One queue pair. Ports are numbered as pairs are. */
+export interface VhostControlLink {
+  readonly guestMemoryBytes: number;
+  readonly mailbox: Region;
+  readonly vmmDoorbell: Region;
+  /** Where the hardware is told which rings to serve. */
+  readonly direct: Region;
+}
+
+const VRINGS = 2;
+
+/** A vhost device in front of one queue pair of the hardware. */
+class ControlledPair {
+  private readonly device: VhostDevice;
+  private readonly mailbox: VhostMailboxServer;
+  private readonly direct: DirectConfig;
+  private readonly vmm: Ringer;
+
+  constructor(memory: Memory, link: VhostControlLink) {
+    this.mailbox = new VhostMailboxServer(memory.words(link.mailbox), 0);
+    this.direct = new DirectConfig(memory, link.direct);
+    this.vmm = new Ringer(memory, link.vmmDoorbell);
+    this.device = new VhostDevice(
+      link.guestMemoryBytes,
+      {
+        attach: () => this.serveRings(),
+        detach: (index) => this.leaveRings(index),
+        lastAvailIdx: (index) => this.direct.lastAvailIdx(index),
+      },
+      VRINGS,
+    );
+  }
+
+  /** Executes the ioctl that waits, if one does. */
+  serveIoctl(): boolean {
+    if (!this.mailbox.serve(this.device)) return false;
+    this.vmm.ring();
+    return true;
+  }
+
+  get ioctlPending(): boolean {
+    return this.mailbox.requested;
+  }
+
+  release(): void {
+    this.direct.release();
+  }
+
+  /** Once both rings have their backend, the hardware takes over. */
+  private serveRings(): void {
+    const vrings: VhostVring[] = [];
+    for (let i = 0; i < VRINGS; i++) {
+      const vring = this.device.vring(i);
+      if (vring === null) return;
+      vrings.push(vring);
+    }
+    this.direct.serve(this.device.features, vrings);
+  }
+
+  private leaveRings(index: number): number {
+    this.direct.release();
+    return this.direct.lastAvailIdx(index);
+  }
+}
+
+/**
+ * vhost in mode `direct`, which is control plane only, as a vDPA device's parent driver is (drivers/vdpa): it takes the
+ * VMM's ioctls as ever, and passes rings whose backend is set to the hardware. It never sees a frame.
+ */
+export class VhostControl implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly pairs: (ControlledPair | null)[] = [];
+
+  constructor(memory: Memory, config: VhostControlConfig) {
+    this.memory = memory;
+    this.name = config.name;
+  }
+
+  attach(port: number, link: VhostControlLink): void {
+    while (this.pairs.length <= port) this.pairs.push(null);
+    this.pairs[port] = new ControlledPair(this.memory, link);
+  }
+
+  detach(port: number): void {
+    this.pairs[port]?.release();
+    this.pairs[port] = null;
+  }
+
+  poll(_budget: number, _nowNs: number): number {
+    let served = 0;
+    for (let p = 0; p < this.pairs.length; p++) if (this.pairs[p]?.serveIoctl()) served++;
+    return served;
+  }
+
+  /** The next one finds no rings to be served. */
+  retire(): void {
+    for (const pair of this.pairs) pair?.release();
+  }
+
+  arm(): boolean {
+    return !this.pairs.some((pair) => pair !== null && pair.ioctlPending);
+  }
+
+  commit(): void {}
+
+  census(_out: Census): void {}
+}

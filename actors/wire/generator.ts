@@ -1,0 +1,231 @@
+import type { Memory, Region } from '../../src/memory/arena.ts';
+import { CounterPage } from '../../src/memory/counter-page.ts';
+import { Histogram } from '../../src/memory/histogram.ts';
+import type { WireRef } from '../../src/memory/wire-ring.ts';
+import { WireSender } from '../../src/memory/wire-ring.ts';
+import { wireBytes } from '../../src/net/wire/ethernet.ts';
+import type { TrafficSource } from '../../src/net/traffic/traffic-source.ts';
+import type { Actor, Census, CounterSpec } from '../actor.ts';
+import { indexCounters } from '../actor.ts';
+
+const PORT_COUNTERS = [
+  { name: 'tx_packets', role: 'out' },
+  { name: 'tx_bytes', role: 'event' },
+  { name: 'wire_full', role: 'event' },
+] as const satisfies readonly CounterSpec[];
+const { tx_packets: TX_PACKETS, tx_bytes: TX_BYTES, wire_full: WIRE_FULL } = indexCounters(PORT_COUNTERS);
+const STREAMS_FIRST = PORT_COUNTERS.length;
+
+/**
+ * The port's counters, then for each of its streams the frames due so far and those sent: `offered_NAME`, `tx_NAME`.
+ */
+export function generatorCounters(streams: readonly string[]): readonly CounterSpec[] {
+  return [
+    ...PORT_COUNTERS,
+    ...streams.flatMap((name): CounterSpec[] => [
+      { name: `offered_${name}`, role: 'event' },
+      { name: `tx_${name}`, role: 'event' },
+    ]),
+  ];
+}
+
+export const GENERATOR_WIRE_PORT = 0;
+
+/** Word of the throttle that counts changes; the rates, one 64-bit float a stream in frames/s, begin at byte 8. */
+export const THROTTLE_CHANGES_WORD = 0;
+export const THROTTLE_RATES_DOUBLE = 1;
+
+/** How the frames of a stream are spaced in time. */
+export interface StreamPacing {
+  /** Bursts at equal distances, or at exponentially distributed ones (a Poisson process of bursts). */
+  readonly pattern: 'constant' | 'poisson';
+  /** Frames sent back to back. */
+  readonly burst: number;
+  readonly seed: number;
+}
+
+export interface TrafficGeneratorConfig {
+  readonly name: string;
+  readonly counters: Region;
+  readonly lateness: Region;
+  /** Rates, written by the main thread: see THROTTLE_CHANGES_WORD. */
+  readonly throttle: Region;
+  readonly speedBps: number;
+  readonly streams: readonly StreamPacing[];
+}
+
+export interface GeneratorWireLink {
+  readonly tx: WireRef;
+}
+
+/** One stream's place in time. */
+class Stream {
+  readonly source: TrafficSource;
+  private readonly poisson: boolean;
+  private readonly burst: number;
+  private random: number;
+  gapNs = 0;
+  /** When the next frame is due; Infinity while the stream is off. */
+  dueNs = Infinity;
+  private burstLeft = 0;
+  /** Frames sent, and so the number of the next one. */
+  seq = 0;
+  /** Frames that were due when the pace changed and were never sent. */
+  private abandoned = 0;
+
+  constructor(source: TrafficSource, pacing: StreamPacing) {
+    this.source = source;
+    this.poisson = pacing.pattern === 'poisson';
+    this.burst = pacing.burst;
+    this.random = pacing.seed | 1;
+  }
+
+  /** Starts, stops or changes pace from `nowNs` on. */
+  setRate(fps: number, nowNs: number): void {
+    this.abandoned += this.behind(nowNs);
+    this.gapNs = fps > 0 ? (1e9 * this.burst) / fps : Infinity;
+    this.dueNs = fps > 0 ? nowNs + this.nextGapNs() : Infinity;
+    this.burstLeft = this.burst;
+  }
+
+  /** One frame was sent: the next of the burst is due at once, a new burst after a gap. */
+  advance(): void {
+    this.seq++;
+    if (--this.burstLeft > 0) return;
+    this.burstLeft = this.burst;
+    this.dueNs += this.nextGapNs();
+  }
+
+  /** Frames due since the beginning. */
+  offered(nowNs: number): number {
+    return this.seq + this.abandoned + this.behind(nowNs);
+  }
+
+  private behind(nowNs: number): number {
+    return this.dueNs <= nowNs ? this.burstLeft + Math.floor((nowNs - this.dueNs) / this.gapNs) * this.burst : 0;
+  }
+
+  private nextGapNs(): number {
+    if (!this.poisson) return this.gapNs;
+    // Marsaglia's xorshift32; its state is never zero, so the logarithm is finite.
+    let x = this.random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.random = x;
+    return -Math.log((x >>> 0) / 4_294_967_296) * this.gapNs;
+  }
+}
+
+/**
+ * The traffic source on one wire: open loop, each frame at its time. A frame carries the time it was due, so latency
+ * counts from there whatever the generator's own lateness, which is measured beside it. Behind its schedule it catches
+ * up at line rate and no faster.
+ */
+export class TrafficGenerator implements Actor {
+  readonly name: string;
+  debtNs = 0;
+  private readonly memory: Memory;
+  private readonly counters: CounterPage;
+  private readonly lateness: Histogram;
+  private readonly throttleWords: Int32Array;
+  private readonly throttleRates: Float64Array;
+  private readonly streams: Stream[];
+  /** Time of one byte on the wire. */
+  private readonly byteNs: number;
+  private wire: WireSender | null = null;
+  private changesSeen = 0;
+  private wireFreeNs = 0;
+  private polledNs = 0;
+
+  constructor(memory: Memory, config: TrafficGeneratorConfig, sources: readonly TrafficSource[]) {
+    this.memory = memory;
+    this.name = config.name;
+    this.counters = new CounterPage(memory, config.counters);
+    this.lateness = new Histogram(memory, config.lateness);
+    this.throttleWords = memory.words(config.throttle);
+    this.throttleRates = memory.doubles(config.throttle);
+    this.byteNs = 8e9 / config.speedBps;
+    this.streams = config.streams.map((pacing, i) => new Stream(sources[i], pacing));
+  }
+
+  attach(_port: number, link: GeneratorWireLink): void {
+    this.wire = new WireSender(this.memory, link.tx);
+  }
+
+  detach(_port: number): void {
+    this.wire = null;
+  }
+
+  poll(budget: number, nowNs: number): number {
+    this.polledNs = nowNs;
+    const changes = Atomics.load(this.throttleWords, THROTTLE_CHANGES_WORD);
+    if (changes !== this.changesSeen) {
+      this.changesSeen = changes;
+      this.readThrottle(nowNs);
+    }
+    const wire = this.wire;
+    if (wire === null) return 0;
+    if (this.wireFreeNs < nowNs - CATCH_UP_NS) this.wireFreeNs = nowNs - CATCH_UP_NS;
+    let sent = 0;
+    for (let s = 0; s < this.streams.length; s++) sent += this.sendDue(this.streams[s], wire, budget, nowNs);
+    if (sent > 0) wire.publish();
+    return sent;
+  }
+
+  /** Sends what is due on one stream, as far as the wire carries it. */
+  private sendDue(stream: Stream, wire: WireSender, budget: number, nowNs: number): number {
+    if (stream.dueNs > nowNs) return 0;
+    const oldestDueNs = stream.dueNs;
+    const room = wire.writable(budget);
+    const most = room < budget ? room : budget;
+    if (most === 0) this.counters.values[WIRE_FULL]++;
+    const byteNs = this.byteNs;
+    let wireFree = this.wireFreeNs;
+    let bytes = 0;
+    let sent = 0;
+    while (sent < most && stream.dueNs <= nowNs && wireFree <= nowNs) {
+      const due = stream.dueNs;
+      const length = stream.source.write(wire.bytes, wire.words, wire.frameByte(), stream.seq, due);
+      const startsNs = due > wireFree ? due : wireFree;
+      wireFree = startsNs + wireBytes(length) * byteNs;
+      wire.send(length, due, 0);
+      stream.advance();
+      bytes += length;
+      sent++;
+    }
+    this.wireFreeNs = wireFree;
+    const counts = this.counters.values;
+    counts[TX_PACKETS] += sent;
+    counts[TX_BYTES] += bytes;
+    if (sent > 0) this.lateness.record(nowNs - oldestDueNs, sent);
+    return sent;
+  }
+
+  /** Takes over new rates. Frames due by now and not sent never will be; they count as offered all the same. */
+  private readThrottle(nowNs: number): void {
+    for (let s = 0; s < this.streams.length; s++) {
+      this.streams[s].setRate(this.throttleRates[THROTTLE_RATES_DOUBLE + s], nowNs);
+    }
+  }
+
+  /** The wire's clock never stops; a host that lets this thread sleep has no rate to hold. */
+  arm(): boolean {
+    return true;
+  }
+
+  commit(): void {
+    const counts = this.counters.values;
+    for (let s = 0; s < this.streams.length; s++) {
+      const at = STREAMS_FIRST + 2 * s;
+      counts[at] = this.streams[s].offered(this.polledNs);
+      counts[at + 1] = this.streams[s].seq;
+    }
+    this.counters.commit();
+  }
+
+  census(_out: Census): void {}
+}
+
+/** Wire time a sender may make up for between two polls: the poll period of a busy hardware thread. */
+const CATCH_UP_NS = 20_000;

@@ -1,0 +1,74 @@
+/** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
+import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import type { PhaseResult, Validity } from '../run/run-result.ts';
+
+/** Least share of the frames due in a phase that must have been sent. */
+const SENT_RATIO_MIN = 0.999;
+/** Most of a core that may have been taken by others. */
+const FOREIGN_RATIO_MAX = 0.03;
+/** Most that a phase may last beyond what was asked, as a share of that. */
+const OVERRUN_RATIO_MAX = 0.05;
+/** And that a busy main thread may take to end it. */
+const OVERRUN_NS = 5e7;
+/** /proc/stat counts in steps of 10 ms, and a core's accounts may each be a step or two apart. */
+const CORE_CLOCK_ERROR_NS = 3e7;
+
+/** Judges the phases; an oversubscribed run is not judged, whatever else is wrong with it is still said. */
+export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: readonly string[]): Validity {
+  const faults = phases.flatMap((phase) => [...behind(phase), ...late(phase), ...overrun(phase), ...disturbed(phase)]);
+  if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
+  return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };
+}
+
+/** Silently sending less than asked is the classic fault of software generators. */
+function behind({ name, streams, connections }: PhaseResult): string[] {
+  const clients = connections.flatMap(({ name: label, offered, started, failures }) => {
+    const refused = failures.find(({ counter }) => counter === 'failed_limit')?.connections ?? 0;
+    const begun = started + refused;
+    if (begun >= offered * SENT_RATIO_MIN - 1) return [];
+    return [
+      `${name}: the client of ${label} started ${formatAmount(offered - begun)} connections less than it should have ` +
+        `(${formatShare(begun / offered)} of ${formatAmount(offered)})`,
+    ];
+  });
+  const generators = streams.flatMap((stream) => {
+    if (stream.sentFrames >= stream.offeredFrames * SENT_RATIO_MIN) return [];
+    const short = stream.offeredFrames - stream.sentFrames;
+    return [
+      `${name}: the generator of ${stream.name} sent ${formatAmount(short)} frames less than it should have ` +
+        `(${formatShare(stream.sentFrames / stream.offeredFrames)} of ${formatAmount(stream.offeredFrames)})`,
+    ];
+  });
+  return [...generators, ...clients];
+}
+
+/**
+ * Frames that come later than a receive ring lasts arrive in bursts that the ring cannot take: loss of our own making.
+ */
+function late({ name, lateness }: PhaseResult): string[] {
+  return lateness.flatMap(({ generator, p999Ns, limitNs }) => {
+    if (p999Ns === null || limitNs === null || p999Ns <= limitNs) return [];
+    return [
+      `${name}: ${generator} was ${formatTime(p999Ns)} late with one frame in a thousand, and the receive ring ` +
+        `lasts ${formatTime(limitNs)} at this rate`,
+    ];
+  });
+}
+
+/**
+ * The main thread goes before all others on the modelled host's core. When it was to end a phase and could not, the
+ * core stood still: a hypervisor that waits for memory or a disk on a virtual CPU's behalf accounts for no time stolen.
+ */
+function overrun({ name, durationNs, elapsedNs }: PhaseResult): string[] {
+  if (elapsedNs <= durationNs * (1 + OVERRUN_RATIO_MAX) + OVERRUN_NS) return [];
+  return [
+    `${name}: lasted ${formatTime(elapsedNs)} instead of ${formatTime(durationNs)}: the main thread's core stood still`,
+  ];
+}
+
+function disturbed({ name, elapsedNs, cores }: PhaseResult): string[] {
+  return (cores ?? []).flatMap(({ core, foreignRatio }) => {
+    if (foreignRatio <= FOREIGN_RATIO_MAX + CORE_CLOCK_ERROR_NS / elapsedNs) return [];
+    return [`${name}: something else took ${formatShare(foreignRatio)} of core ${core}`];
+  });
+}

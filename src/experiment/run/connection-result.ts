@@ -1,0 +1,45 @@
+/** What the TCP clients of a run did between two snapshots of it. */
+import { CLIENT_FAILURES } from '../../../actors/wire/client-links.ts';
+import { connectionRows, planConnectionMeters } from '../../metrics/text/connection-rows.ts';
+import { histogramGrowth, summariseHistogram } from '../../metrics/derive/latency.ts';
+import type { Snapshot } from '../../metrics/derive/snapshot.ts';
+import type { Plan } from '../../runtime/plan.ts';
+import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import type { ConnectionResult } from './run-result.ts';
+
+/** Connections/s of each client in a phase, in the order of the plan's clients. */
+export function requestedConnections(
+  { traffic }: Scenario,
+  { connectionsPerSecond }: Pick<PhaseSpec, 'connectionsPerSecond'>,
+): number[] {
+  return traffic.connections.map(({ perSecond }) => connectionsPerSecond ?? perSecond);
+}
+
+export function describeConnections(
+  plan: Plan,
+  scenario: Scenario,
+  phase: PhaseSpec,
+  before: Snapshot,
+  after: Snapshot,
+): ConnectionResult[] {
+  const rates = requestedConnections(scenario, phase);
+  return connectionRows(planConnectionMeters(plan), before, after).map(({ client, ...row }, i) => {
+    const late = histogramGrowth(before.lateness.get(client)!, after.lateness.get(client)!);
+    return { ...row, requestedPerSecond: rates[i], latenessP999Ns: summariseHistogram(late)?.p999Ns ?? null };
+  });
+}
+
+/** Connections that clients have begun and neither completed nor given up. */
+export function openConnections({ threads, clients }: Plan, { counters }: Snapshot): number {
+  const actors = threads.flatMap((thread) => thread.actors);
+  return clients.reduce((open, { client }) => {
+    const names = actors.find(({ name }) => name === client)!.counters.map((counter) => counter.name);
+    const count = (counter: string): number => counters.get(client)?.[names.indexOf(counter)] ?? 0;
+    // One that the limit refuses was never started.
+    const failed = CLIENT_FAILURES.filter(({ counter }) => counter !== 'failed_limit').map(({ counter }) =>
+      count(counter),
+    );
+    const ended = failed.reduce((sum, connections) => sum + connections, count('connections_completed'));
+    return open + count('connections_started') - ended;
+  }, 0);
+}

@@ -1,0 +1,173 @@
+/** From the snapshots at both ends of a phase to what is reported of it. */
+import { counterGrowth } from '../../metrics/derive/hops.ts';
+import { planLanes } from '../../metrics/derive/lanes.ts';
+import { addHistograms, histogramGrowth, summariseHistogram } from '../../metrics/derive/latency.ts';
+import type { Snapshot } from '../../metrics/derive/snapshot.ts';
+import { planStreamMeters, streamRows } from '../../metrics/text/stream-rows.ts';
+import { threadShares } from '../../metrics/derive/thread-shares.ts';
+import type { Host } from '../../runtime/host.ts';
+import type { Plan } from '../../runtime/plan.ts';
+import { formatRate } from '../../scenario/text/quantities.ts';
+import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import { streamRatesFps } from '../../scenario/stream-rates.ts';
+import { describeConnections } from './connection-result.ts';
+import type {
+  ConnectionResult,
+  CoreResult,
+  CounterTable,
+  DropCount,
+  LatencyResult,
+  LatenessResult,
+  PhaseResult,
+  StreamResult,
+  TotalResult,
+} from './run-result.ts';
+
+/** One phase as it was passed through. */
+export interface PassedPhase {
+  readonly spec: PhaseSpec;
+  readonly before: Snapshot;
+  readonly after: Snapshot;
+  readonly complete: boolean;
+  readonly cores: readonly CoreResult[] | null;
+}
+
+/** Encodes a latency histogram, where the document wants it. */
+export type EncodeHistogram = (counts: Float64Array) => Promise<string>;
+
+/** What the run was doing between two snapshots of it. */
+export async function describePhase(
+  host: Pick<Host, 'plan' | 'places'>,
+  scenario: Scenario,
+  phase: PassedPhase,
+  encode: EncodeHistogram | null,
+): Promise<PhaseResult> {
+  const { plan, places } = host;
+  const { spec, before, after, complete, cores } = phase;
+  const drops = countDrops(plan, before, after);
+  const ratesFps = requestedFps(scenario, spec);
+  const counters = counterTable(plan, before, after);
+  const foreignFrames = plan.ports.reduce((sum, { sink }) => sum + (counters[sink]?.rx_foreign ?? 0), 0);
+  const streams = describeStreams(plan, ratesFps, before, after, drops.length + foreignFrames > 0);
+  const connections = describeConnections(plan, scenario, spec, before, after);
+  const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
+  const latency: LatencyResult[] = [];
+  for (const [i, { name }] of plan.streams.entries()) {
+    const summary = summariseHistogram(arrivals[i]);
+    const hdr = encode === null || summary === null ? null : await encode(arrivals[i]);
+    latency.push({ stream: name, summary, hdr });
+  }
+  return {
+    name: spec.name,
+    rate: formatRate(spec.rate),
+    durationNs: spec.durationNs,
+    elapsedNs: after.atNs - before.atNs,
+    complete,
+    streams,
+    connections,
+    total: totalOf(streams, connections, drops, foreignFrames),
+    drops,
+    latency,
+    latencyAll: summariseHistogram(addHistograms(arrivals)),
+    lateness: describeLateness(plan, scenario, ratesFps, before, after),
+    threads: threadShares(places, before, after),
+    cores,
+    counters,
+  };
+}
+
+/** Frames/s of each stream in a phase, in the order of the plan's streams. */
+export function requestedFps(scenario: Scenario, { rate }: Pick<PhaseSpec, 'rate'>): number[] {
+  return streamRatesFps({ ports: scenario.ports, streams: scenario.traffic.streams }, rate);
+}
+
+/** Every place and reason that ended frames, most first. `before` null counts from the beginning. */
+export function countDrops(plan: Plan, before: Snapshot | null, after: Snapshot): DropCount[] {
+  return planLanes(plan)
+    .flatMap(({ actor, drops }) => {
+      const grown = growthSince(actor, before, after);
+      return drops.map(({ index, place, counter, reason }) => ({
+        place,
+        actor,
+        counter,
+        reason,
+        frames: grown[index],
+      }));
+    })
+    .filter(({ frames }) => frames > 0)
+    .sort((a, b) => b.frames - a.frames);
+}
+
+/** Counters by actor and name. `before` null counts from the beginning. */
+export function counterTable(plan: Plan, before: Snapshot | null, after: Snapshot): CounterTable {
+  const actors = plan.threads.flatMap((thread) => thread.actors).filter(({ counters }) => counters.length > 0);
+  return Object.fromEntries(
+    actors.map(({ name, counters }) => {
+      const grown = growthSince(name, before, after);
+      return [name, Object.fromEntries(counters.map((counter, i) => [counter.name, grown[i]]))];
+    }),
+  );
+}
+
+function growthSince(actor: string, before: Snapshot | null, after: Snapshot): Float64Array {
+  return before === null ? (after.counters.get(actor) ?? new Float64Array(0)) : counterGrowth(actor, before, after);
+}
+
+function describeStreams(
+  plan: Plan,
+  ratesFps: readonly number[],
+  before: Snapshot,
+  after: Snapshot,
+  anythingLost: boolean,
+): StreamResult[] {
+  return streamRows(planStreamMeters(plan), before, after).map((row, i) => {
+    // With nothing lost anywhere the difference is what was under way at either end.
+    const lost = anythingLost ? Math.max(0, row.sentFrames - row.deliveredFrames) : 0;
+    return { ...row, requestedFps: ratesFps[i], lossRatio: row.sentFrames === 0 ? null : lost / row.sentFrames };
+  });
+}
+
+/** Frames of streams and of clients together; what guests take and send on the way is neither. */
+function totalOf(
+  streams: readonly StreamResult[],
+  connections: readonly ConnectionResult[],
+  drops: readonly DropCount[],
+  foreignFrames: number,
+): TotalResult {
+  const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
+  const clientsSent = connections.reduce((total, each) => total + each.sentFrames, 0);
+  const clientsReceived = connections.reduce((total, each) => total + each.receivedFrames, 0);
+  const sentFrames = sum((stream) => stream.sentFrames) + clientsSent;
+  const droppedFrames = drops.reduce((total, { frames }) => total + frames, 0);
+  return {
+    // A client sends what its connections call for: nothing more was offered.
+    offeredFrames: sum((stream) => stream.offeredFrames) + clientsSent,
+    sentFrames,
+    deliveredFrames: sum((stream) => stream.deliveredFrames) + clientsReceived,
+    droppedFrames,
+    foreignFrames,
+    // Copies made by flooding can be lost besides, and frames of the phase before.
+    lossRatio: sentFrames === 0 ? null : Math.min(1, (droppedFrames + foreignFrames) / sentFrames),
+  };
+}
+
+function describeLateness(
+  plan: Plan,
+  scenario: Scenario,
+  ratesFps: readonly number[],
+  before: Snapshot,
+  after: Snapshot,
+): LatenessResult[] {
+  return plan.ports.map(({ name, generator }) => {
+    const late = histogramGrowth(before.lateness.get(generator)!, after.lateness.get(generator)!);
+    const summary = summariseHistogram(late);
+    const portFps = plan.streams.reduce((sum, stream, i) => (stream.from === name ? sum + ratesFps[i] : sum), 0);
+    const rxRing = scenario.ports.find((port) => port.name === name)?.rxRing ?? 0;
+    return {
+      generator,
+      p50Ns: summary?.p50Ns ?? null,
+      p999Ns: summary?.p999Ns ?? null,
+      limitNs: portFps === 0 ? null : (rxRing / portFps) * 1e9,
+    };
+  });
+}

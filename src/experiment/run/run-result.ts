@@ -1,0 +1,200 @@
+/**
+ * The document a run leaves behind: plain data, written by `--json` and enough to print the summary, judge expectations
+ * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not
+ * known.
+ */
+import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
+import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { LatencySummary } from '../../metrics/derive/latency.ts';
+import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
+import type { ProvisioningEvent, VnicFeatures } from '../../metrics/derive/live-run.ts';
+import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
+import type { CoreDistance } from '../../runtime/os/core-distance.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
+
+export const RESULT_SCHEMA_VERSION = 1;
+
+/** Counter values or their growth, by actor and counter name. */
+export type CounterTable = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** Frames that ended at one place for one reason. */
+export interface DropCount {
+  readonly place: DropPlace;
+  readonly actor: string;
+  readonly counter: string;
+  readonly reason: string;
+  readonly frames: number;
+}
+
+export interface StreamResult {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+  /** What the phase's rate comes to for this stream. */
+  readonly requestedFps: number;
+  readonly offeredFrames: number;
+  readonly sentFrames: number;
+  /** Frames that arrived intact and for the first time, whenever they were sent. */
+  readonly deliveredFrames: number;
+  /** Zero where nothing was dropped in the phase; otherwise the share of sent frames that did not arrive. */
+  readonly lossRatio: number | null;
+}
+
+/** What one port's TCP clients did in a phase: counts of connections by what became of them in it. */
+export interface ConnectionResult extends Omit<ConnectionRow, 'client'> {
+  /** Connections/s asked for. */
+  readonly requestedPerSecond: number;
+  /** How late connections were started. */
+  readonly latenessP999Ns: number | null;
+}
+
+export interface TotalResult {
+  readonly offeredFrames: number;
+  readonly sentFrames: number;
+  readonly deliveredFrames: number;
+  readonly droppedFrames: number;
+  /** That came out on a wire and were for nobody there. */
+  readonly foreignFrames: number;
+  /** Both as a share of those sent. */
+  readonly lossRatio: number | null;
+}
+
+/** Everything of one stream that arrived. `hdr` is HdrHistogram V2, base64, in ns. */
+export interface LatencyResult {
+  readonly stream: string;
+  readonly summary: LatencySummary | null;
+  readonly hdr: string | null;
+}
+
+/** How late a generator was, frame by frame, against when it may be. */
+export interface LatenessResult {
+  readonly generator: string;
+  readonly p50Ns: number | null;
+  readonly p999Ns: number | null;
+  /** Time in which the port's receive ring fills at the rate asked for; null at rate zero. */
+  readonly limitNs: number | null;
+}
+
+/** Who used a core of the run during a phase. */
+export interface CoreResult {
+  readonly core: number;
+  /** Taken by other processes, interrupts and, through the hypervisor, other machines: share of the phase. */
+  readonly foreignRatio: number;
+}
+
+export interface PhaseResult {
+  readonly name: string;
+  /** As the scenario writes it. */
+  readonly rate: string;
+  /** What was asked, and what passed between its two snapshots. */
+  readonly durationNs: number;
+  readonly elapsedNs: number;
+  /** False when the run was interrupted in this phase. */
+  readonly complete: boolean;
+  readonly streams: readonly StreamResult[];
+  readonly connections: readonly ConnectionResult[];
+  readonly total: TotalResult;
+  readonly drops: readonly DropCount[];
+  readonly latency: readonly LatencyResult[];
+  /** Of all streams together. */
+  readonly latencyAll: LatencySummary | null;
+  readonly lateness: readonly LatenessResult[];
+  readonly threads: readonly ThreadRow[];
+  /** Null on the virtual host, which uses no core of its own. */
+  readonly cores: readonly CoreResult[] | null;
+  readonly counters: CounterTable;
+}
+
+/** Frames and buffers at rest, counted one by one. */
+export interface Ledger {
+  readonly balanced: boolean;
+  readonly sentFrames: number;
+  /** Copies made by flooding, and frames that guests sent of their own. */
+  readonly copiedFrames: number;
+  readonly receivedFrames: number;
+  /** Taken by guests they were meant for. */
+  readonly consumedFrames: number;
+  readonly droppedFrames: number;
+  readonly inFlightFrames: number;
+  /** Where frames in flight were found: rings and wires by name, and what actors hold. */
+  readonly inFlight: readonly { readonly where: string; readonly frames: number }[];
+  /** Host slots, and buffers of each guest: how many there are and how many were found exactly once. */
+  readonly slots: { readonly total: number; readonly foundOnce: number };
+  readonly guestBuffers: readonly { readonly vm: string; readonly total: number; readonly foundOnce: number }[];
+  /** What does not balance, a sentence each; empty when everything does. */
+  readonly faults: readonly string[];
+}
+
+/** What the network function of one vCPU has to say, in lines. */
+export interface FunctionReport {
+  readonly actor: string;
+  readonly lines: readonly string[];
+}
+
+export interface Validity {
+  /** `not judged`: the run has fewer cores than it needs, so its rates say nothing about the scenario. */
+  readonly status: 'valid' | 'invalid' | 'not judged';
+  readonly reasons: readonly string[];
+}
+
+export interface ExpectationResult {
+  /** The relation with both values in it. */
+  readonly text: string;
+  readonly why: string;
+  /** Null when a value could not be measured, or the run's rates are not judged. */
+  readonly passed: boolean | null;
+  readonly left: number | null;
+  readonly right: number | null;
+}
+
+/** What arrived at the sinks that should not have, over the whole run. */
+export interface IntegrityResult {
+  readonly foreignFrames: number;
+  readonly corruptFrames: number;
+  readonly duplicateFrames: number;
+  readonly reorderedFrames: number;
+}
+
+export interface RunResult {
+  readonly schemaVersion: typeof RESULT_SCHEMA_VERSION;
+  readonly tool: { readonly name: 'vhostlab'; readonly version: string; readonly node: string };
+  readonly startedAt: string;
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly host: {
+    readonly kind: 'threads' | 'virtual';
+    readonly header: readonly string[];
+    readonly oversubscribed: readonly string[];
+    /** How far apart the hardware's core and the modelled host's were. */
+    readonly coreDistance: CoreDistance | null;
+  };
+  /** Each thread's place, and the actors it ran. */
+  readonly threads: readonly {
+    readonly name: string;
+    readonly core: number;
+    readonly policy: string;
+    readonly actors: readonly string[];
+  }[];
+  /** True when the user ended it before its time. */
+  readonly interrupted: boolean;
+  /** From the first thread's start to the first frame asked for. */
+  readonly readyAfterNs: number;
+  /** Each virtio vNIC, with the features that its device offered and its driver settled on when it came up last. */
+  readonly vnics: readonly VnicFeatures[];
+  readonly phases: readonly PhaseResult[];
+  /** VMs that came or went, in the order in which that was done. */
+  readonly provisioning: readonly ProvisioningEvent[];
+  /** The whole run, warm-up and settling included. */
+  readonly drops: readonly DropCount[];
+  readonly counters: CounterTable;
+  readonly integrity: IntegrityResult;
+  readonly ledger: Ledger;
+  /** What network functions reported, an exception in one of the user's for example. */
+  readonly reports: readonly FunctionReport[];
+  readonly validity: Validity;
+  readonly expectations: readonly ExpectationResult[];
+  /** One paragraph: what limited this run. */
+  readonly verdict: string;
+  readonly exitCode: number;
+  readonly samples: readonly IntervalRecord[];
+}

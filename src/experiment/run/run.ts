@@ -1,0 +1,362 @@
+/** One run of a scenario on a host, from the first thread to the ledger. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Subject, filter, map, share } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { createRecorder } from '../../metrics/derive/interval-record.ts';
+import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
+import type { LiveRun, ProvisioningEvent } from '../../metrics/derive/live-run.ts';
+import { createSampler } from '../../metrics/derive/sampler.ts';
+import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
+import type { Snapshot } from '../../metrics/derive/snapshot.ts';
+import type { CoreSample } from '../../runtime/os/core-use.ts';
+import { threadsThere } from '../../runtime/host.ts';
+import type { Host } from '../../runtime/host.ts';
+import { RUN_IN_NS } from '../../scenario/run-length.ts';
+import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import { requestedConnections } from './connection-result.ts';
+import { CoreWatch } from './core-watch.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { evaluateExpectations } from '../judge/expectations.ts';
+import { takeLedger } from '../judge/ledger.ts';
+import { passTime, whenAborted } from './pacing.ts';
+import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
+import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
+import { Autoscaler } from '../provisioning/autoscaler.ts';
+import { BackendRotation } from '../provisioning/backend-rotation.ts';
+import { Provisioner } from '../provisioning/provisioner.ts';
+import { waitUntilReady } from './readiness.ts';
+import { SETTLE, WARM_UP, describeHeading } from '../tell/run-heading.ts';
+import { RESULT_SCHEMA_VERSION } from './run-result.ts';
+import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-result.ts';
+import { setConnectionRates, setRates, stopTraffic } from './throttle.ts';
+import { toolVersion } from './tool-version.ts';
+import { judgeValidity } from '../judge/validity.ts';
+import { verdictText } from '../tell/verdict-text.ts';
+import { latestFeatures, readVnicFeatures } from './vnic-features.ts';
+
+export interface RunOptions {
+  /** Aborting ends traffic at once; the run still settles, takes stock and gives its result. */
+  readonly signal: AbortSignal;
+  /** Called when every vNIC is up, before traffic: the time to ask actors for their reports. */
+  readonly ready?: (readyAfterNs: number) => Promise<void>;
+  /** Called once, before traffic, so that sinks can subscribe. */
+  readonly watch?: (live: LiveRun) => void;
+  /** Encodes latency histograms into the result; null leaves them out. */
+  readonly encodeHistogram?: EncodeHistogram | null;
+}
+
+/** Enough for V8 to compile what a sample runs. */
+const REHEARSALS = 60;
+/** After an interruption frames under way get this long to arrive. */
+const INTERRUPTED_SETTLE_NS_MAX = 2e8;
+
+/**
+ * Runs a scenario over a host that nobody has started. The host is stopped when this returns, and when it throws.
+ * @throws when the guest does not come up, or a thread dies.
+ */
+export async function runScenario(scenario: Scenario, host: Host, options: RunOptions): Promise<RunResult> {
+  const startedAt = new Date().toISOString();
+  try {
+    await host.start();
+    const { promise: aborted, dispose } = whenAborted(options.signal);
+    const readyAfterNs = await waitUntilReady(host, aborted, () => options.signal.aborted).finally(dispose);
+    await options.ready?.(readyAfterNs);
+    const vnics = readVnicFeatures(scenario, host);
+    const passed = await new Traffic(scenario, host, options).pass();
+    await host.pause();
+    const ledger = await takeLedger(host);
+    const reports = await functionReports(host);
+    const final = takeSnapshot(host);
+    const looks = [vnics, ...passed.provisioning.map((event) => event.vnics), readVnicFeatures(scenario, host)];
+    await host.stop();
+    const known = { readyAfterNs, vnics: latestFeatures(looks), ledger, reports, final };
+    return await conclude({ scenario, host, options, startedAt, ...known, ...passed });
+  } catch (error) {
+    await host.stop().catch(() => undefined); // The first failure is the one to report.
+    throw error;
+  }
+}
+
+/** Left to itself the main thread's collector takes its core for 40 ms in the middle of a phase. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+/** What traffic left behind to be described. */
+interface PassedTraffic {
+  readonly phases: readonly PassedPhase[];
+  readonly samples: readonly IntervalRecord[];
+  readonly provisioning: readonly ProvisioningEvent[];
+}
+
+/** Warm-up, phases and settling, sampled throughout. */
+class Traffic {
+  private readonly scenario: Scenario;
+  private readonly host: Host;
+  private readonly options: RunOptions;
+  private readonly ticks = new Subject<string>();
+  private readonly samples: IntervalRecord[] = [];
+  private readonly phases: SampledPhase[] = [];
+  private readonly watch: CoreWatch | null;
+  private readonly rotation: BackendRotation;
+  private readonly provisioner: Provisioner;
+  private latest: Snapshot;
+
+  constructor(scenario: Scenario, host: Host, options: RunOptions) {
+    this.scenario = scenario;
+    this.host = host;
+    this.options = options;
+    this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.rotation = new BackendRotation(host);
+    this.provisioner = new Provisioner(host, this.rotation, scenario, host.nowNs());
+    this.latest = takeSnapshot(host);
+  }
+
+  async pass(): Promise<PassedTraffic> {
+    const { host, scenario, options } = this;
+    const { warmupNs, settleNs, phases } = scenario.run;
+    this.openStream();
+    this.rotation.publish();
+    try {
+      this.ticks.next(WARM_UP);
+      await this.warmUp(phases, warmupNs);
+      this.provisioner.beginTimeline(scenario.run.timeline);
+      for (const phase of phases) await this.passPhase(phase);
+      this.provisioner.endTimeline();
+      stopTraffic(host);
+      for (const { name } of scenario.vms) await host.setStopped(name, false);
+      const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
+      await this.passPart(SETTLE, restNs, new AbortController().signal);
+      this.ticks.complete();
+      this.provisioner.close();
+      const phasesWithCores = this.phases.map((phase) => this.withCores(phase));
+      return { phases: phasesWithCores, samples: this.samples, provisioning: this.provisioner.results };
+    } catch (error) {
+      this.ticks.error(error);
+      throw error;
+    } finally {
+      this.watch?.close();
+    }
+  }
+
+  /** One sampler for all: this run's own boundaries, the result's samples, and every sink. */
+  private openStream(): void {
+    const { host, options } = this;
+    const sampler = createSampler(this.ticks, () => takeSnapshot(host));
+    const startNs = host.nowNs();
+    const recorder = createRecorder(host.plan, host.places, startNs);
+    const intervals = sampler.intervals.pipe(map(recorder), share());
+    const ignore = (): void => undefined;
+    sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
+    intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
+    this.autoscale(intervals);
+    const heading = describeHeading(this.scenario, host);
+    options.watch?.({ heading, startNs, intervals, provisioning: this.provisioner.events });
+  }
+
+  /** The rules see each interval of a phase once, as every sink does. */
+  private autoscale(intervals: Observable<IntervalRecord>): void {
+    const { run, vms } = this.scenario;
+    const phases = new Set(run.phases.map(({ name }) => name));
+    for (const rule of run.autoscale) {
+      const scaler = new Autoscaler(rule, vms.find(({ name }) => name === rule.vm)!.present);
+      intervals.pipe(filter(({ phase }) => phases.has(phase))).subscribe({
+        next: (record) => {
+          const decision = scaler.observe(record);
+          if (decision !== null) this.provisioner.order(decision.order, scaler.vm, decision.cause);
+        },
+        error: () => undefined,
+      });
+    }
+  }
+
+  /**
+   * Traffic before counting begins. On threads its middle third is at the highest rate of all phases, so that the code
+   * a flood runs is compiled before it is measured; virtual time has no code to warm.
+   */
+  private async warmUp(phases: readonly PhaseSpec[], warmupNs: number): Promise<void> {
+    const { host, scenario, options } = this;
+    const first = offerOf(scenario, phases[0]);
+    const offers = phases.map((phase) => offerOf(scenario, phase));
+    const highest: Offer = {
+      framesPerSecond: first.framesPerSecond.map((_, i) => Math.max(...offers.map((each) => each.framesPerSecond[i]))),
+      connectionsPerSecond: first.connectionsPerSecond.map((_, i) =>
+        Math.max(...offers.map((each) => each.connectionsPerSecond[i])),
+      ),
+    };
+    const parts = host.kind === 'threads' ? [first, highest, first] : [first];
+    for (const [i, offer] of parts.entries()) {
+      if (options.signal.aborted) return;
+      if (i === parts.length - 1) this.rehearse();
+      makeOffer(host, offer);
+      await this.passPart(WARM_UP, warmupNs / parts.length, options.signal);
+    }
+  }
+
+  /**
+   * Has V8 compile the sampling before anything is measured. On two cores the main thread samples on the modelled
+   * host's core, and while it does, no frame moves there: cold, that is milliseconds.
+   */
+  private rehearse(): void {
+    const { host } = this;
+    if (host.kind !== 'threads') return;
+    const recorder = createRecorder(host.plan, host.places, host.nowNs());
+    let before = takeSnapshot(host);
+    for (let i = 0; i < REHEARSALS; i++) {
+      const after = takeSnapshot(host);
+      recorder({ phase: WARM_UP, before, after });
+      before = after;
+      this.watch?.sample();
+    }
+  }
+
+  private async passPhase(spec: PhaseSpec): Promise<void> {
+    const { host, scenario, options } = this;
+    if (options.signal.aborted) return;
+    // First: stopping a guest takes its threads a while, in which the last phase's load would fill its queues.
+    makeOffer(host, offerOf(scenario, spec));
+    for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
+    this.rotation.drain(spec.drainedBackends);
+    if (host.kind === 'threads') collectGarbage();
+    await this.passPart(spec.name, RUN_IN_NS, options.signal);
+    const before = this.latest;
+    const coresBefore = this.watch?.sample() ?? null;
+    const complete = await this.passPart(spec.name, spec.durationNs, options.signal);
+    const after = this.latest;
+    if (after.atNs > before.atNs) {
+      this.phases.push({ spec, before, after, complete, coresBefore, coresAfter: this.watch?.sample() ?? null });
+    }
+  }
+
+  private passPart(name: string, durationNs: number, signal: AbortSignal): Promise<boolean> {
+    if (durationNs === 0) return Promise.resolve(true);
+    const { sampleIntervalNs } = this.scenario.run;
+    return passTime(this.host, durationNs, sampleIntervalNs, signal, () => this.ticks.next(name), this.provisioner);
+  }
+
+  /** Asks which core each thread is kept on, so it waits until traffic is over and comes before the threads end. */
+  private withCores({ coresBefore, coresAfter, ...phase }: SampledPhase): PassedPhase {
+    if (this.watch === null || coresBefore === null || coresAfter === null) return { ...phase, cores: null };
+    return { ...phase, cores: this.watch.between(coresBefore, coresAfter) };
+  }
+}
+
+/** What is asked of generators and clients, in the order of the plan's streams and clients. */
+interface Offer {
+  readonly framesPerSecond: readonly number[];
+  readonly connectionsPerSecond: readonly number[];
+}
+
+function offerOf(scenario: Scenario, phase: PhaseSpec): Offer {
+  return {
+    framesPerSecond: requestedFps(scenario, phase),
+    connectionsPerSecond: requestedConnections(scenario, phase),
+  };
+}
+
+function makeOffer(host: Host, { framesPerSecond, connectionsPerSecond }: Offer): void {
+  setRates(host, framesPerSecond);
+  setConnectionRates(host, connectionsPerSecond);
+}
+
+/** A phase with readings of the cores at its ends. */
+interface SampledPhase extends Omit<PassedPhase, 'cores'> {
+  readonly coresBefore: CoreSample | null;
+  readonly coresAfter: CoreSample | null;
+}
+
+interface FinishedRun extends PassedTraffic {
+  readonly scenario: Scenario;
+  readonly host: Host;
+  readonly options: RunOptions;
+  readonly startedAt: string;
+  readonly readyAfterNs: number;
+  readonly vnics: RunResult['vnics'];
+  readonly ledger: Ledger;
+  readonly reports: readonly FunctionReport[];
+  readonly final: Snapshot;
+}
+
+/** What network functions have to say, of those that have. What one vCPU throws all throw: each place is told once. */
+async function functionReports(host: Host): Promise<FunctionReport[]> {
+  const reports: FunctionReport[] = [];
+  const stacks = new Set<string>();
+  for (const { name, spec } of threadsThere(host).flatMap(({ actors }) => actors)) {
+    const lines: string[] = [];
+    for (const text of spec.kind === 'vcpu' ? await host.report(name) : []) {
+      const [stack] = /\n {4}at [^]*$/.exec(text) ?? [];
+      if (stack !== undefined && stacks.has(stack)) continue;
+      if (stack !== undefined) stacks.add(stack);
+      lines.push(...text.split('\n'));
+    }
+    if (lines.length > 0) reports.push({ actor: name, lines });
+  }
+  return reports;
+}
+
+/** Everything that takes time to work out is worked out here, when no thread can be disturbed by it. */
+async function conclude(run: FinishedRun): Promise<RunResult> {
+  const { scenario, host, options, ledger, final } = run;
+  const phases = [];
+  for (const phase of run.phases) {
+    phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
+  }
+  const threads = host.places.map(({ name, core, policy }) => {
+    const actors = host.plan.threads.find((thread) => thread.name === name)?.actors ?? [];
+    return { name, core, policy, actors: actors.map((actor) => actor.name) };
+  });
+  const validity = judgeValidity(phases, host.oversubscribed);
+  const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
+  const counters = counterTable(host.plan, null, final);
+  const interrupted = options.signal.aborted;
+  return {
+    schemaVersion: RESULT_SCHEMA_VERSION,
+    tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
+    startedAt: run.startedAt,
+    scenario,
+    seed: scenario.seed,
+    host: {
+      kind: host.kind,
+      header: host.header,
+      oversubscribed: host.oversubscribed,
+      coreDistance: host.coreDistance,
+    },
+    threads,
+    interrupted,
+    readyAfterNs: run.readyAfterNs,
+    vnics: run.vnics,
+    phases,
+    provisioning: run.provisioning,
+    drops: countDrops(host.plan, null, final),
+    counters,
+    integrity: describeIntegrity(counters, host),
+    ledger,
+    reports: run.reports,
+    validity,
+    expectations,
+    verdict: verdictText({ scenario, threads, phases }),
+    exitCode: exitCodeOf({
+      balanced: ledger.balanced,
+      interrupted,
+      valid: validity.status !== 'invalid',
+      expectationsMet: expectations.every(({ passed }) => passed !== false),
+    }),
+    samples: run.samples,
+  };
+}
+
+function describeIntegrity(counters: RunResult['counters'], { plan }: Host): IntegrityResult {
+  const sum = (counter: string): number =>
+    [...plan.ports.map(({ sink }) => sink), ...plan.clients.map(({ client }) => client)].reduce(
+      (total, actor) => total + (counters[actor]?.[counter] ?? 0),
+      0,
+    );
+  return {
+    foreignFrames: sum('rx_foreign'),
+    corruptFrames: sum('rx_corrupt'),
+    duplicateFrames: sum('rx_duplicate'),
+    reorderedFrames: sum('rx_reordered'),
+  };
+}

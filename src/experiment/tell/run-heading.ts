@@ -1,0 +1,81 @@
+import type { RunHeading } from '../../metrics/derive/live-run.ts';
+import { formatAmount } from '../../metrics/text/number-format.ts';
+import { vnicLines } from '../../metrics/text/vnic-text.ts';
+import { describeDistance } from '../../runtime/os/core-distance.ts';
+import type { Host } from '../../runtime/host.ts';
+import { COST_KEYS } from '../../scenario/profiles/cost-profiles.ts';
+import { formatRate } from '../../scenario/text/quantities.ts';
+import type { HostSpec, PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import { requestedConnections } from '../run/connection-result.ts';
+import { requestedFps } from '../run/phase-result.ts';
+import { readVnicFeatures } from '../run/vnic-features.ts';
+
+/** Names of the parts of a run that are no phase of the scenario. */
+export const WARM_UP = 'warm-up';
+export const SETTLE = 'settle';
+
+/** What is known when traffic begins, of a host that has started. */
+export function describeHeading(scenario: Scenario, host: Host): RunHeading {
+  const { warmupNs, settleNs, phases } = scenario.run;
+  const parts = [
+    { name: WARM_UP, rate: rateText(scenario, phases[0]), durationNs: warmupNs },
+    ...phases.map((phase) => ({ name: phase.name, rate: rateText(scenario, phase), durationNs: phase.durationNs })),
+    { name: SETTLE, rate: '', durationNs: settleNs },
+  ];
+  return {
+    scenario: scenario.name,
+    hostKind: host.kind,
+    seed: scenario.seed,
+    lines: [
+      ...host.header,
+      ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)]),
+      ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
+      ...vnicLines(readVnicFeatures(scenario, host)),
+      ...describeCalls(host),
+    ],
+    parts: parts.filter(({ durationNs }) => durationNs > 0),
+    threads: host.places,
+  };
+}
+
+/** What is offered in a phase: frames/s of all streams together, then connections/s of all clients. */
+function rateText(scenario: Scenario, phase: PhaseSpec): string {
+  const perSecond = requestedConnections(scenario, phase);
+  const connections = `${formatAmount(sum(perSecond))} connections/s`;
+  return [
+    ...(scenario.traffic.streams.length > 0 ? [framesText(scenario, phase)] : []),
+    ...(perSecond.length > 0 ? [connections] : []),
+  ].join(' and ');
+}
+
+/** `100% (2.98 M/s)`: as it was asked for, and what that comes to; `21 k/s` where a stream has a rate of its own. */
+function framesText(scenario: Scenario, phase: PhaseSpec): string {
+  const comesTo = `${formatAmount(sum(requestedFps(scenario, phase)))}/s`;
+  if (scenario.traffic.streams.some(({ rate }) => rate !== 'shared')) return comesTo;
+  const asked = formatRate(phase.rate);
+  return phase.rate.kind === 'frames' ? asked : `${asked} (${comesTo})`;
+}
+
+function sum(rates: readonly number[]): number {
+  return rates.reduce((total, each) => total + each, 0);
+}
+
+/** The VMM serves a vNIC in user space: whether its system calls are made or paid for as declared. */
+function describeCalls({ plan, makesSystemCalls }: Host): string[] {
+  const served = plan.threads.some(({ actors }) =>
+    actors.some(({ spec }) => spec.kind === 'qemu' || spec.kind === 'e1000'),
+  );
+  if (!served || !makesSystemCalls) return [];
+  return ['system calls of the VMM: real ones, write(2) to /dev/null; qemuSyscall is not charged'];
+}
+
+/** What of the results is declared and not this program's own work. */
+function describeModel(host: HostSpec, named: boolean): string {
+  const { inherit, table } = host.costs;
+  const charged = COST_KEYS.filter((key) => table[key] > 0).map((key) => `${key} ${table[key]}`);
+  const costs = charged.length === 0 ? 'none' : `${inherit}, in ns: ${charged.join(', ')}`;
+  const napi = host.threadedNapi ? ', threaded NAPI' : '';
+  const cpus = host.softirqCpus === 1 ? '' : `, ${host.softirqCpus} softirq CPUs`;
+  const who = named ? `${host.name}: ` : '';
+  return `${who}kernel ${host.kernel}, HZ ${host.hz}${napi}${cpus}; declared costs: ${costs}`;
+}

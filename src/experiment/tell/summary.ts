@@ -1,0 +1,229 @@
+/** The end of a run for people: what was offered, what arrived, where the rest went, and why. */
+import {
+  formatAmount,
+  formatCompact,
+  formatExact,
+  formatSeconds,
+  formatShare,
+  formatTime,
+} from '../../metrics/text/number-format.ts';
+import { provisioningStory, timedUntil } from '../../metrics/text/provisioning-text.ts';
+import { coresMoved, describeDistance } from '../../runtime/os/core-distance.ts';
+import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
+import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
+import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
+import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';
+import type { ExpectationResult, Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
+import { connectionLines } from './summary-connections.ts';
+import { stateOf } from './thread-story.ts';
+
+const WATERFALL_BAR_CELLS = 30;
+const THREAD_BAR_CELLS = 24;
+const POLICY_CHARS_MAX = 10;
+const INDENT = '  ';
+
+/** The whole summary as lines, none wider than `width` but for the paragraph's words, which are wrapped there. */
+export function summaryLines(result: RunResult, width: number, paint: Paint): string[] {
+  const section = (title: string, lines: readonly string[]): string[] =>
+    lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => (line === '' ? '' : INDENT + line))];
+  const inner = width - INDENT.length;
+  const lossy = result.phases.filter((phase) => lostFrames(phase) > 0);
+  return [
+    titleLine(result, paint),
+    ...section('Traffic, frames/s', trafficLines(result.phases, inner, paint)),
+    ...lossy.flatMap((phase) =>
+      section(
+        `Where frames were lost in phase ${phase.name}: ${formatAmount(lostFrames(phase))} of ${formatAmount(phase.total.sentFrames)}`,
+        waterfallLines(result.scenario, phase, inner, paint),
+      ),
+    ),
+    ...section('Connections, per second', connectionLines(result.phases, inner, paint)),
+    ...section('Latency from the intended send time', latencyLines(result.phases, inner, paint)),
+    ...result.phases.flatMap((phase) =>
+      section(`Threads in phase ${phase.name}`, threadLines(phase.threads, inner, paint)),
+    ),
+    ...section('Virtual machines that came and went', provisioningLines(result.provisioning, inner, paint)),
+    ...section('Expectations', expectationLines(result.expectations, inner, paint)),
+    ...result.reports.flatMap(({ actor, lines }) => section(`Report of ${actor}`, lines)),
+    ...section('Ledger', ledgerLines(result, inner, paint)),
+    ...section('Validity', validityLines(result, inner, paint)),
+    ...section('What limited this run', wrapWords(result.verdict, inner)),
+  ];
+}
+
+function titleLine({ scenario, host, seed, phases, interrupted, tool }: RunResult, paint: Paint): string {
+  const kind = host.kind === 'threads' ? 'real threads' : 'virtual time';
+  const tested = phases.reduce((sum, { elapsedNs }) => sum + elapsedNs, 0);
+  const cut = interrupted ? `, ${paint('yellow', 'interrupted')}` : '';
+  const title = `${scenario.name} on ${kind}`;
+  return `${paint('bold', title)}, seed ${seed}, ${formatSeconds(tested)} of traffic${cut} (${tool.name} ${tool.version}, node ${tool.node})`;
+}
+
+const RIGHT: Column = { align: 'right' };
+const LEFT: Column = { align: 'left' };
+
+function heading(...titles: readonly string[]): Cell[] {
+  return titles.map((text) => styled('dim', text));
+}
+
+function trafficLines(phases: readonly PhaseResult[], width: number, paint: Paint): string[] {
+  if (phases.length === 0) return ['none'];
+  const rows = phases.flatMap((phase) => {
+    const rate = (frames: number): string => formatCompact((frames * 1e9) / phase.elapsedNs);
+    const row = (name: string, of: PhaseResult['total'] | PhaseResult['streams'][number], first: boolean): Cell[] => [
+      first ? `${phase.name}${phase.complete ? '' : ' (cut short)'}` : '',
+      first ? formatSeconds(phase.elapsedNs) : '',
+      name,
+      rate(of.offeredFrames),
+      rate(of.sentFrames),
+      styled('bold', rate(of.deliveredFrames)),
+      (of.lossRatio ?? 0) > 0 ? styled('red', formatShare(of.lossRatio)) : formatShare(of.lossRatio),
+    ];
+    const streams = phase.streams.map((stream, i) => row(stream.name, stream, i === 0));
+    return phase.streams.length > 1 ? [...streams, row(totalName(phase), phase.total, false)] : streams;
+  });
+  if (rows.length === 0) return [];
+  const columns = [LEFT, RIGHT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT];
+  return tableLines(
+    columns,
+    [heading('phase', 'time', 'stream', 'offered', 'sent', 'delivered', 'lost'), ...rows],
+    width,
+    paint,
+  );
+}
+
+/** Two streams that go opposite ways are both directions of one path. */
+function totalName({ streams }: PhaseResult): string {
+  const [a, b] = streams;
+  return streams.length === 2 && a.from === b.to && a.to === b.from && a.from !== a.to ? 'both ways' : 'all streams';
+}
+
+/** Places in the order of their loss, each bar a share of all that was lost. */
+function waterfallLines(scenario: RunResult['scenario'], phase: PhaseResult, width: number, paint: Paint): string[] {
+  const foreign = foreignBySink(scenario, phase).map(({ sink, frames }) => {
+    return { actor: sink, reason: 'for nobody on that wire', frames };
+  });
+  const losses = [...phase.drops, ...foreign].sort((a, b) => b.frames - a.frames);
+  const rows = losses.map(({ actor, reason, frames }): Cell[] => {
+    const share = frames / lostFrames(phase);
+    const bar = barText(share, WATERFALL_BAR_CELLS).padEnd(WATERFALL_BAR_CELLS);
+    return [actor, reason, styled('red', bar), formatCompact(frames), formatShare(share)];
+  });
+  return tableLines([LEFT, LEFT, { align: 'left', width: WATERFALL_BAR_CELLS }, RIGHT, RIGHT], rows, width, paint);
+}
+
+function latencyLines(phases: readonly PhaseResult[], width: number, paint: Paint): string[] {
+  const rows = phases.flatMap((phase) =>
+    phase.latency.flatMap(({ stream, summary }): Cell[][] => {
+      if (summary === null) return [];
+      const { count, minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs } = summary;
+      return [
+        [phase.name, stream, ...[minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs].map(formatTime), formatCompact(count)],
+      ];
+    }),
+  );
+  if (rows.length === 0) return [];
+  const title = heading('phase', '', 'min', 'p50', 'p90', 'p99', 'p99.9', 'max', 'frames');
+  return tableLines([LEFT, LEFT, ...title.slice(2).map(() => RIGHT)], [title, ...rows], width, paint);
+}
+
+function threadLines(threads: readonly ThreadRow[], width: number, paint: Paint): string[] {
+  const rows = threads.map((thread): Cell[] => {
+    const bar = dividedBar(thread.runningRatio, thread.waitingRatio ?? 0, THREAD_BAR_CELLS);
+    const isStarved = stateOf(thread) === 'starved';
+    const waiting = formatShare(thread.waitingRatio);
+    return [
+      thread.name,
+      `core ${thread.core}`,
+      shorten(thread.policy, POLICY_CHARS_MAX),
+      isStarved ? styled('yellow', bar) : bar,
+      formatShare(thread.runningRatio),
+      isStarved ? styled('yellow', waiting) : waiting,
+      formatShare(thread.asleepRatio),
+      formatCompact(thread.switchesPerSecond),
+    ];
+  });
+  const title = heading('thread', '', 'class', '█ runs ▒ waits · sleeps', 'running', 'waiting', 'asleep', 'switches/s');
+  const columns = [LEFT, LEFT, LEFT, { align: 'left', width: THREAD_BAR_CELLS } as const, RIGHT, RIGHT, RIGHT, RIGHT];
+  return tableLines(columns, [title, ...rows], width, paint);
+}
+
+/** A row for each order, and below it what it was given for and what else came of it. */
+function provisioningLines(events: RunResult['provisioning'], width: number, paint: Paint): string[] {
+  const rows = events.map(({ vm, order, orderedNs, tookNs, droppedFrames }): Cell[] => [
+    `${order} ${vm}`,
+    `at ${formatSeconds(orderedNs)}`,
+    tookNs === null ? styled('yellow', 'not finished') : styled('bold', formatTime(tookNs)),
+    timedUntil(order),
+    droppedFrames === 0 ? 'nothing lost in it' : `${formatAmount(droppedFrames)} lost in it`,
+  ]);
+  const lines = tableLines([LEFT, RIGHT, RIGHT, LEFT, LEFT], rows, width, paint);
+  return events.flatMap((event, i) => [
+    lines[i],
+    ...wrapWords(provisioningStory(event), width - 2).map((line) => paint('dim', INDENT + line)),
+  ]);
+}
+
+function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {
+  return expectations.flatMap(({ text, why, passed }) => {
+    const word =
+      passed === null ? paint('yellow', 'not judged') : passed ? paint('green', 'met') : paint('red', 'NOT MET');
+    const [first, ...rest] = wrapWords(text, width - 12);
+    return [
+      `${word}: ${first}`,
+      ...rest.map((line) => INDENT + line),
+      ...wrapWords(why, width - 2).map((line) => paint('dim', INDENT + line)),
+    ];
+  });
+}
+
+function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Paint): string[] {
+  const verdict = ledger.balanced ? paint('green', 'balances') : paint('red', 'DOES NOT BALANCE');
+  const consumed = ledger.consumedFrames === 0 ? '' : `${formatExact(ledger.consumedFrames)} taken by guests + `;
+  const equation =
+    `${formatExact(ledger.sentFrames)} sent + ${formatExact(ledger.copiedFrames)} copies = ` +
+    `${formatExact(ledger.receivedFrames)} received + ${consumed}${formatExact(ledger.droppedFrames)} dropped + ` +
+    `${formatExact(ledger.inFlightFrames)} in flight`;
+  const { foreignFrames, corruptFrames, duplicateFrames, reorderedFrames } = integrity;
+  const arrivals = `of those received: ${formatExact(corruptFrames)} corrupt, ${formatExact(duplicateFrames)} duplicate, ${formatExact(reorderedFrames)} reordered, ${formatExact(foreignFrames)} not ours`;
+  return [
+    verdict,
+    ...wrapWords(equation, width),
+    arrivals,
+    ...bufferLines(ledger),
+    ...ledger.faults.flatMap((fault) => wrapWords(fault, width).map((line) => paint('red', line))),
+  ];
+}
+
+function bufferLines({ slots, guestBuffers, inFlight }: Ledger): string[] {
+  const counted = [
+    { name: 'host slots', ...slots },
+    ...guestBuffers.map(({ vm, ...each }) => ({ name: `buffers of ${vm}`, ...each })),
+  ];
+  const found = counted.map(
+    ({ name, total, foundOnce }) => `${formatExact(foundOnce)} of ${formatExact(total)} ${name}`,
+  );
+  const places = inFlight.map(({ where, frames }) => `${formatExact(frames)} in ${where}`);
+  return [
+    `found exactly once: ${found.join(', ')}`,
+    ...(places.length === 0 ? [] : [`in flight: ${places.join(', ')}`]),
+  ];
+}
+
+function validityLines(
+  { validity, host: { coreDistance: distance } }: RunResult,
+  width: number,
+  paint: Paint,
+): string[] {
+  const style = validity.status === 'valid' ? 'green' : validity.status === 'invalid' ? 'red' : 'yellow';
+  const text = { valid: 'valid', invalid: 'INVALID: do not use these figures', 'not judged': 'not judged' }[
+    validity.status
+  ];
+  return [
+    paint(style, text),
+    ...validity.reasons.flatMap((reason) =>
+      wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
+    ),
+    ...(distance !== null && coresMoved(distance) ? wrapWords(describeDistance(distance), width) : []),
+  ];
+}

@@ -1,0 +1,69 @@
+/** A thread's shares of a phase in words: was it kept from running, was it busy, or did it sleep? */
+import { formatShare } from '../../metrics/text/number-format.ts';
+import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
+import type { PhaseResult, RunResult } from '../run/run-result.ts';
+
+/**
+ * `starved`: runnable and kept from running; `busy`: had work nearly all the time; `idle`: slept; `unknown`: no
+ * schedstat.
+ */
+export type ThreadState = 'starved' | 'busy' | 'idle' | 'unknown';
+
+/** Runnable without running this much of the time is starvation, whatever else. */
+const STARVED_WAITING_RATIO = 0.4;
+/** A thread that wants a core this much of the time, and mostly gets it, is busy. */
+const BUSY_DEMAND_RATIO = 0.8;
+/** Threads that run less than this do not explain why another one waited. */
+const TAKER_RUNNING_RATIO = 0.1;
+const TAKERS_MAX = 2;
+
+/** The shares of the thread that runs an actor; undefined when nothing was measured of it. */
+export function threadRowOf(run: Pick<RunResult, 'threads'>, phase: PhaseResult, actor: string): ThreadRow | undefined {
+  const thread = run.threads.find(({ actors }) => actors.includes(actor));
+  return phase.threads.find(({ name }) => name === thread?.name);
+}
+
+export function stateOf(row: ThreadRow | undefined): ThreadState {
+  if (row === undefined || row.waitingRatio === null) return 'unknown';
+  const { runningRatio, waitingRatio } = row;
+  const demand = runningRatio + waitingRatio;
+  if (waitingRatio >= STARVED_WAITING_RATIO || (demand >= BUSY_DEMAND_RATIO && waitingRatio > runningRatio))
+    return 'starved';
+  return demand >= BUSY_DEMAND_RATIO ? 'busy' : 'idle';
+}
+
+/** `was runnable but not running 81 % of the time (softirq0 ran 64 % of core 0)`: a predicate to the thread's name. */
+export function tellThread(phase: PhaseResult, row: ThreadRow | undefined): string {
+  const state = stateOf(row);
+  if (row === undefined) return 'was not measured';
+  const running = formatShare(row.runningRatio);
+  switch (state) {
+    case 'unknown':
+      return `ran ${running} of the time (this kernel does not say how long it waited for a core)`;
+    case 'starved':
+      return `was runnable but not running ${formatShare(row.waitingRatio)} of the time${tellTakers(phase, row)}`;
+    case 'busy': {
+      const waited = (row.waitingRatio ?? 0) > 0.05 ? ` and waited ${formatShare(row.waitingRatio)} for its core` : '';
+      return `ran ${running} of the time${waited}, all it could`;
+    }
+    case 'idle':
+      return `ran ${running} and slept ${formatShare(row.asleepRatio)} of the time`;
+  }
+}
+
+/** Who ran on a waiting thread's core instead: threads of the run, and whatever is none of its own. */
+function tellTakers(phase: PhaseResult, row: ThreadRow): string {
+  const { core } = row;
+  const foreign = phase.cores?.find((each) => each.core === core)?.foreignRatio ?? 0;
+  const takers = [
+    ...phase.threads.filter((thread) => thread.name !== row.name && thread.core === core),
+    { name: 'something outside this run', runningRatio: foreign },
+  ]
+    .filter(({ runningRatio }) => runningRatio >= TAKER_RUNNING_RATIO)
+    .sort((a, b) => b.runningRatio - a.runningRatio)
+    .slice(0, TAKERS_MAX)
+    .map(({ name, runningRatio }) => ({ name, share: formatShare(runningRatio) }));
+  if (takers.length === 0) return '';
+  const [first, ...others] = takers;
+  return ` (${[`${first.name} ran ${first.share} of core ${core}`, ...others.map((each) => `${each.name} ${each.share}`)].join(', ')})`;
+}

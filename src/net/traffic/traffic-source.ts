@@ -1,0 +1,47 @@
+import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
+import { inTurn } from '../tables/in-turn.ts';
+import { VLAN_TAG_BYTES } from '../wire/ethernet.ts';
+import { insertTag } from '../wire/vlan.ts';
+
+/** Where a stream's frames come from. `write` puts frame `seq` at byte `offset` and returns its length without FCS. */
+export interface TrafficSource {
+  write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number;
+}
+
+/** Generated frames: the flows in turn, the frame sizes in turn. */
+export class GeneratedTraffic implements TrafficSource {
+  private readonly templates: FlowTemplates;
+  /** For each place in the repeating order of sizes, the template to use. */
+  private readonly order: Int32Array;
+
+  /** @param sizesBytes the repeating order of frame sizes, FCS included. */
+  constructor(flows: FlowSpec, sizesBytes: readonly number[]) {
+    const distinct = [...new Set(sizesBytes)];
+    this.templates = new FlowTemplates(flows, distinct);
+    this.order = Int32Array.from(sizesBytes, (size) => distinct.indexOf(size));
+  }
+
+  write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number {
+    const order = this.order;
+    const sizeIndex = order.length === 1 ? order[0] : order[inTurn(seq, order.length)];
+    return this.templates.write(bytes, words, offset, sizeIndex, inTurn(seq, this.templates.flowCount), seq, sendNs);
+  }
+}
+
+/** Another source's frames in a VLAN. */
+export class TaggedTraffic implements TrafficSource {
+  private readonly source: TrafficSource;
+  private readonly vlan: number;
+
+  /** @param vlan 1..4094. */
+  constructor(source: TrafficSource, vlan: number) {
+    this.source = source;
+    this.vlan = vlan;
+  }
+
+  write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number {
+    const length = this.source.write(bytes, words, offset + VLAN_TAG_BYTES, seq, sendNs);
+    insertTag(words, offset >> 2, this.vlan);
+    return length + VLAN_TAG_BYTES;
+  }
+}

@@ -1,0 +1,123 @@
+/** vNICs with queues in the NIC: their frame queues, pools or rings, vhost above them, and the NIC's port for each. */
+import { reserveDirectConfig } from '../../../actors/host/acceleration/direct-vring.ts';
+import { TABLE_WORDS } from '../../../actors/host/acceleration/dpaa.ts';
+import type { AcceleratedQueuesRef } from '../../../actors/host/acceleration/queues.ts';
+import { reserveDescriptorRing } from '../../../actors/host/acceleration/sriov.ts';
+import { NIC_VNIC_PORT } from '../../../actors/wire/nic/nic-links.ts';
+import type { NicVnicLink, NicVnicPairLink } from '../../../actors/wire/nic/nic-links.ts';
+import {
+  VHOST_ACCELERATED_COUNTERS,
+  VHOST_ACCELERATED_GUEST_PORT,
+  VHOST_HARDWARE_PORT,
+} from '../../../actors/host/vhost-accelerated.ts';
+import type { VhostHardwareLink } from '../../../actors/host/vhost-accelerated.ts';
+import type { VhostControlLink } from '../../../actors/host/vhost-control.ts';
+import { reserveDoorbell } from '../../memory/doorbell.ts';
+import { reserveRing } from '../../memory/id-ring.ts';
+import { parseMac } from '../../net/wire/ethernet.ts';
+import type { BridgeDomain, HardwareVnic, Parts } from '../build-plan.ts';
+import type { DraftActor } from '../draft.ts';
+import { guestLinkOf } from '../host/kernel.ts';
+import type { VnicSpec } from '../../scenario/scenario.ts';
+
+/** Connects one vNIC's vhost workers to the NIC port in front of its bridge. */
+export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic): void {
+  const { vm, nic, vhosts } = vnic;
+  if (domain.ports.length === 0) {
+    throw new Error(`vNIC ${nic.name} is ${nic.mode}, and its bridge ${domain.spec.name} has no NIC port`);
+  }
+  const guest = parts.guests.find(({ spec }) => spec === vm)!;
+  const { pairs, activePairs } = guest.nics[vm.nics.indexOf(nic)];
+  if (nic.mode === 'direct') {
+    const [vhost] = vhosts;
+    vhost.spec = { kind: 'vhost-control', config: { name: vhost.name } };
+  } else {
+    vhosts.forEach((vhost) => configureVhost(parts, vhost));
+  }
+  const mac = parseMac(nic.mac);
+  const link: NicVnicLink = {
+    guestMemory: `guest:${vm.name}`,
+    macHigh: mac.high,
+    macLow: mac.low,
+    vlan: nic.vlan,
+    activePairs,
+    pairs: pairs.map((_, pair) => (nic.mode === 'direct' ? connectControl : connectVhost)(parts, vnic, pair)),
+  };
+  const nicActor = domain.ports[0].nic;
+  const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
+  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link, vm: vm.name });
+  nicActor.thread.buffers.add(link.guestMemory);
+}
+
+function reserveQueues(parts: Parts, nic: VnicSpec): AcceleratedQueuesRef {
+  const { arena } = parts.host;
+  const { queueSize } = nic;
+  const { provider, depletionEntry, depletionExit } = nic.acceleration;
+  if (provider === 'sriov') {
+    const rx = reserveDescriptorRing(arena, queueSize);
+    const tx = reserveDescriptorRing(arena, queueSize);
+    return { kind: 'sriov', ref: { rx, tx, depletionEntry, depletionExit } };
+  }
+  return {
+    kind: 'dpaa',
+    ref: {
+      pool: reserveRing(arena, queueSize),
+      rxQueue: reserveRing(arena, queueSize),
+      rxTable: arena.reserve(queueSize * TABLE_WORDS * 4),
+      txQueue: reserveRing(arena, queueSize),
+      txConfirm: reserveRing(arena, queueSize),
+      txTable: arena.reserve(queueSize * TABLE_WORDS * 4),
+      depletion: reserveDoorbell(parts.draft.signals),
+      depletionEntry,
+      depletionExit,
+    },
+  };
+}
+
+function configureVhost(parts: Parts, vhost: DraftActor): void {
+  const { table } = parts.host.spec.costs;
+  vhost.spec = {
+    kind: 'vhost-accelerated',
+    config: {
+      name: vhost.name,
+      counters: parts.draft.count(vhost, VHOST_ACCELERATED_COUNTERS),
+      costs: {
+        accelRxNs: table.accelRx,
+        accelTxNs: table.accelTx,
+        callInjectNs: table.callInject,
+        wakeupNs: table.wakeup,
+      },
+    },
+  };
+}
+
+/** One queue pair by way of a vhost worker: what the NIC serves of it. */
+function connectVhost(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: number): NicVnicPairLink {
+  const queues = reserveQueues(parts, nic);
+  const event = reserveDoorbell(parts.draft.signals);
+  const hardware: VhostHardwareLink = { queues, event };
+  vhosts[pair].attachments.push({ port: VHOST_HARDWARE_PORT, link: hardware });
+  vhosts[pair].attachments.push({ port: VHOST_ACCELERATED_GUEST_PORT, link: guestLinkOf(parts, { vm, nic }, pair) });
+  const { doorbell } = vhosts[pair].thread;
+  return { queues, event, rxDoorbells: [doorbell], txDoorbells: [doorbell] };
+}
+
+/** One queue pair whose rings the NIC serves itself. */
+function connectControl(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: number): NicVnicPairLink {
+  const guest = parts.guests.find(({ spec }) => spec === vm)!;
+  const { mailbox, receiver, senders } = guest.nics[vm.nics.indexOf(nic)].pairs[pair];
+  const direct = reserveDirectConfig(parts.host.arena);
+  const link: VhostControlLink = {
+    guestMemoryBytes: guest.memoryBytes,
+    mailbox,
+    vmmDoorbell: guest.vmm.thread.doorbell,
+    direct,
+  };
+  vhosts[pair].attachments.push({ port: pair, link });
+  return {
+    queues: { kind: 'direct', config: direct },
+    event: null,
+    rxDoorbells: [receiver.thread.doorbell],
+    txDoorbells: senders.map(({ thread }) => thread.doorbell),
+  };
+}

@@ -1,0 +1,140 @@
+/** One vNIC inside its virtual machine: its queue pairs in guest memory, and which vCPU has which of them. */
+import type { Arena, Region } from '../../memory/arena.ts';
+import { reserveDoorbell } from '../../memory/doorbell.ts';
+import { reserveLock } from '../../memory/spin-lock.ts';
+import { reserveActivePairs } from '../../virtio/guest/active-pairs.ts';
+import type { FeatureSet } from '../../virtio/net/features.ts';
+import {
+  MULTIQUEUE_FEATURES,
+  NO_FEATURES,
+  VIRTIO_F_EVENT_IDX,
+  VIRTIO_F_INDIRECT_DESC,
+  VIRTIO_F_RING_PACKED,
+  VIRTIO_F_VERSION_1,
+  VIRTIO_NET_F_MRG_RXBUF,
+  VMM_NET_FEATURES,
+  featureSet,
+  unionFeatures,
+} from '../../virtio/net/features.ts';
+import { GUEST_RING_ALIGN_BYTES, guestNicWords } from '../../virtio/guest/guest-nic.ts';
+import type { GuestNicRef, GuestNicShare, GuestPairRef } from '../../virtio/guest/guest-nic.ts';
+import { CONTROL_QUEUE_SIZE } from '../../virtio/net/net-control.ts';
+import { CONTROL_BUFFER_BYTES } from '../../virtio/guest/net-control-driver.ts';
+import { RX_STATE_WORDS, TX_STATE_WORDS } from '../../virtio/net/net-queues.ts';
+import type { GuestQueueRef } from '../../virtio/net/net-queues.ts';
+import { PCI_TRAP_WORDS } from '../../virtio/pci/pci-trap.ts';
+import { ringBytes, ringLayoutAt, tokenWords } from '../../virtio/ring/ring-format.ts';
+import { VHOST_MAILBOX_WORDS } from '../../virtio/vhost/vhost-mailbox.ts';
+import type { DraftActor, PlanDraft } from '../draft.ts';
+import { planEmulatedNic } from '../backends/vmm-device.ts';
+import type { EmulatedNicPlan } from '../backends/vmm-device.ts';
+import type { VnicFeature, VnicSpec } from '../../scenario/scenario.ts';
+
+/** dev->tx_queue_len of the guest's interface, for each of its queues: ether_setup(), net/ethernet/eth.c. */
+export const QDISC_FRAMES = 1000;
+
+const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
+  'event-idx': VIRTIO_F_EVENT_IDX,
+  'indirect-desc': VIRTIO_F_INDIRECT_DESC,
+  'ring-packed': VIRTIO_F_RING_PACKED,
+  'mrg-rxbuf': VIRTIO_NET_F_MRG_RXBUF,
+};
+
+/** One queue pair as the host reaches it. */
+export interface GuestPairPlan {
+  /** Kick eventfds: receive, transmit. */
+  readonly kicks: readonly Region[];
+  readonly mailbox: Region;
+  /** Serves the receive queue. */
+  readonly receiver: DraftActor;
+  /** Send by the transmit queue. */
+  readonly senders: readonly DraftActor[];
+}
+
+export interface GuestNicPlan {
+  readonly pci: Region;
+  readonly activePairs: Region;
+  readonly pairs: readonly GuestPairPlan[];
+  /** Of mode emulated, else null. */
+  readonly emulated: EmulatedNicPlan | null;
+}
+
+/**
+ * What a vCPU has of a vNIC: vCPUs are counted from the vNIC's own; the first ones serve a pair each, the others send
+ * by them in turn (virtnet_set_affinity, drivers/net/virtio_net.c).
+ */
+export function shareOf(nic: VnicSpec, vcpu: number, vcpus: number): GuestNicShare {
+  const place = (vcpu - nic.vcpu + vcpus) % vcpus;
+  return { pair: place % nic.queues, receives: place < nic.queues };
+}
+
+/**
+ * @param memory the guest's.
+ * @param control memory that VMM, guest and vhost share for control.
+ */
+export function planGuestNic(
+  draft: PlanDraft,
+  memory: Arena,
+  control: Arena,
+  nic: VnicSpec,
+  vcpus: readonly DraftActor[],
+): GuestNicPlan {
+  const pairs = Array.from({ length: nic.queues }, (_, pair): GuestPairPlan => {
+    const senders = vcpus.filter((_, i) => shareOf(nic, i, vcpus.length).pair === pair);
+    return {
+      kicks: [reserveDoorbell(draft.signals), reserveDoorbell(draft.signals)],
+      mailbox: control.reserve(VHOST_MAILBOX_WORDS * 4),
+      receiver: vcpus[(nic.vcpu + pair) % vcpus.length],
+      senders,
+    };
+  });
+  return {
+    pci: control.reserve(PCI_TRAP_WORDS * 4),
+    activePairs: reserveActivePairs(draft.signals),
+    pairs,
+    emulated: nic.mode === 'emulated' ? planEmulatedNic(draft, memory, control, nic, vcpus.length) : null,
+  };
+}
+
+/** Buffers that a vNIC's rings and queue disciplines hold when all are full. */
+export function buffersHeldAtOnce({ queueSize, queues }: VnicSpec): number {
+  return queues * (2 * queueSize + QDISC_FRAMES);
+}
+
+/** Queues, tokens, transmit locks and states, and the published words of one vNIC. */
+export function planNicMemory(memory: Arena, nic: VnicSpec, bufferStrideBytes: number): GuestNicRef {
+  const wanted = allowedFeatures(nic);
+  const queue = (queueSize: number): GuestQueueRef => {
+    // Room for either format: the device may not offer the one wanted.
+    const bytes = Math.max(
+      ...[NO_FEATURES, wanted].map((features) => ringBytes(queueSize, GUEST_RING_ALIGN_BYTES, features)),
+    );
+    const { offsetBytes } = memory.reserve(bytes, GUEST_RING_ALIGN_BYTES);
+    const tokens = memory.reserve(tokenWords(queueSize, wanted) * 4);
+    return { layout: ringLayoutAt(offsetBytes, queueSize, GUEST_RING_ALIGN_BYTES, wanted), tokens };
+  };
+  const pairs = Array.from({ length: nic.queues }, (): GuestPairRef => ({
+    rx: { ...queue(nic.queueSize), state: memory.reserve(RX_STATE_WORDS * 4), bufferStrideBytes },
+    tx: {
+      ...queue(nic.queueSize),
+      lock: reserveLock(memory),
+      state: memory.reserve(TX_STATE_WORDS * 4),
+      qdiscFrames: QDISC_FRAMES,
+    },
+  }));
+  const control =
+    nic.queues === 1 ? null : { ...queue(CONTROL_QUEUE_SIZE), buffer: memory.reserve(CONTROL_BUFFER_BYTES) };
+  return {
+    pairs,
+    control,
+    published: memory.reserve(guestNicWords(nic.queues) * 4),
+    wanted,
+  };
+}
+
+/** What the scenario lets the device offer, and the driver accept. */
+export function allowedFeatures(nic: VnicSpec): FeatureSet {
+  const chosen = featureSet(VIRTIO_F_VERSION_1, ...nic.features.map((name) => FEATURE_BITS[name]));
+  const several = nic.queues > 1 ? MULTIQUEUE_FEATURES : NO_FEATURES;
+  return unionFeatures(unionFeatures(chosen, VMM_NET_FEATURES), several);
+}

@@ -1,0 +1,153 @@
+/** The hardware side of the plan: for each port a NIC, what is at the end of its wire, and the rings its driver sees. */
+import { NIC_HOST_PORT, NIC_WIRE_PORT, nicCounters } from '../../../actors/wire/nic/nic-links.ts';
+import type { FeedbackTimer, NicHostLink, NicRxQueueLink, NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
+import type { Region } from '../../memory/arena.ts';
+import type { SlotMemoryRef } from '../../memory/frame-pool.ts';
+import type { RingRef } from '../../memory/id-ring.ts';
+import { reserveInterruptLine } from '../../kernel/interrupt-line.ts';
+import { reservePortMask } from '../../kernel/port-mask.ts';
+import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
+import { planClient } from './clients.ts';
+import { hardwareVnicsOf } from '../backends/hardware-vnics.ts';
+import { hostNamed } from '../host/host.ts';
+import type { HostDraft } from '../host/host.ts';
+import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
+import { planStations } from './stations.ts';
+import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
+import { clientName, generatorName, queueName, sinkName } from '../../scenario/names.ts';
+
+/** Frames in flight on a wire; the receiver takes them at its next poll. */
+const WIRE_CELLS = 512;
+/** Room for what one pass puts on a ring between two actors of the same thread. */
+const HANDOVER_FRAMES = 1024;
+
+/** One receive queue: its descriptor rings and vector, and the driver's frames on their way into the bridge. */
+export interface RxQueueHardware extends Omit<NicRxQueueLink, 'level'> {
+  /** Softirq CPU of its host that its vector interrupts. */
+  readonly cpu: number;
+  readonly toBridge: RingRef;
+}
+
+/** One port's rings as its driver and its bridge will be connected to them. */
+export interface PortHardware {
+  readonly spec: PortSpec;
+  readonly nic: DraftActor;
+  readonly rxQueues: readonly RxQueueHardware[];
+  readonly tx: RingRef;
+  readonly txDone: RingRef;
+  /** Taps with feedback hold the port masked here. */
+  readonly mask: Region;
+  /** The thread that transmit rings are polled by, to wake it where it may sleep. */
+  readonly nicDoorbell: Region;
+  /** Connects the NIC to host memory once its place is known. */
+  connect(slots: SlotMemoryRef, feedback: readonly FeedbackTimer[]): void;
+}
+
+export function planHardware(
+  draft: PlanDraft,
+  scenario: Scenario,
+  hardwareThread: DraftThread,
+  hosts: readonly HostDraft[],
+): PortHardware[] {
+  const { ports, traffic } = scenario;
+  const isStation = ({ name, peer }: PortSpec): boolean =>
+    peer === null && traffic.connections.every(({ port }) => port !== name);
+  const onWires = ports.filter(isStation);
+  const clients = traffic.connections.map(({ port }) =>
+    draft.actor(clientName(port), 'client', hardwareThread, 'hardware', ['wire']),
+  );
+  const generators = onWires.map(({ name }) =>
+    draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
+  );
+  const nics = ports.map(({ name, host }) => {
+    const buffers = ['wire', hostNamed(hosts, host).arena.name];
+    return draft.actor(name, 'nic', hardwareThread, 'hardware', buffers);
+  });
+  const sinks = onWires.map(({ name }) => draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']));
+  const wires = planWires(draft, ports);
+  const stations = onWires.map((spec, i) => ({ spec, generator: generators[i], sink: sinks[i] }));
+  planStations(draft, scenario, stations, wires);
+  traffic.connections.forEach((connections, i) =>
+    planClient(draft, scenario, connections, clients[i], wires.get(connections.port)!),
+  );
+  return ports.map((spec, i) => {
+    const parts = { host: hostNamed(hosts, spec.host), nic: nics[i], wire: wires.get(spec.name)! };
+    return planPort(draft, scenario, spec, parts);
+  });
+}
+
+/** Wires by port. What one end of a link sends is what comes in at the other. */
+function planWires(draft: PlanDraft, ports: readonly PortSpec[]): Map<string, NicWireLink> {
+  const incoming = new Map(ports.map(({ name }) => [name, draft.wireOf(`${name}.wire-in`, WIRE_CELLS)]));
+  return new Map(
+    ports.map(({ name, peer }): [string, NicWireLink] => {
+      const tx = peer === null ? draft.wireOf(`${name}.wire-out`, WIRE_CELLS) : incoming.get(peer)!;
+      return [name, { rx: incoming.get(name)!, tx }];
+    }),
+  );
+}
+
+interface PortParts {
+  readonly host: HostDraft;
+  readonly nic: DraftActor;
+  readonly wire: NicWireLink;
+}
+
+function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, nic, wire }: PortParts): PortHardware {
+  const { name } = spec;
+  nic.spec = {
+    kind: 'nic',
+    config: {
+      name,
+      counters: draft.count(nic, nicCounters(hardwareVnicsOf(scenario, name).length)),
+      speedBps: spec.speedBps,
+      frameBytesMax: frameBytesOfMtu(spec.mtuBytes),
+      interruptGapNs: spec.interruptRate === 'unlimited' ? 0 : 1e9 / spec.interruptRate,
+    },
+  };
+  nic.attachments.push({ port: NIC_WIRE_PORT, link: wire });
+
+  const level = isMaskable(scenario, spec);
+  const rings = {
+    rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, host, spec, q)),
+    tx: draft.ring(host.arena, `${name}.tx`, spec.txRing, 'frames'),
+    txDone: draft.ring(host.arena, `${name}.tx-done`, spec.txRing, 'buffers'),
+  };
+  const mask = reservePortMask(draft.signals);
+  return {
+    spec,
+    nic,
+    ...rings,
+    mask,
+    nicDoorbell: nic.thread.doorbell,
+    connect: (slots, feedback) => {
+      // The ring into the bridge is the driver's: the card is not to know it.
+      const rxQueues = rings.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
+        return { free, done, interrupt, cpuDoorbell, level };
+      });
+      const { tx, txDone } = rings;
+      const link: NicHostLink = { slots, rxQueues, tx, txDone, mask: level ? mask : null, feedback };
+      nic.attachments.push({ port: NIC_HOST_PORT, link });
+    },
+  };
+}
+
+/** Whether a tap with feedback stands behind the port. */
+function isMaskable({ bridges, vms }: Scenario, { name }: PortSpec): boolean {
+  const bridge = bridges.find(({ ports }) => ports.includes(name));
+  return vms.some(({ nics }) => nics.some((nic) => nic.mode === 'vhost-feedback' && nic.bridge === bridge?.name));
+}
+
+/** Vectors go round the CPUs of the host from that of the port on, as drivers spread them (cpumask_local_spread). */
+function planRxQueue(draft: PlanDraft, host: HostDraft, spec: PortSpec, index: number): RxQueueHardware {
+  const cpu = (spec.cpu + index) % host.softirqs.length;
+  const of = (ring: string): string => queueName(`${spec.name}.${ring}`, index);
+  return {
+    cpu,
+    free: draft.ring(host.arena, of('rx-free'), spec.rxRing, 'buffers'),
+    done: draft.ring(host.arena, of('rx'), spec.rxRing, 'frames'),
+    interrupt: reserveInterruptLine(draft.signals),
+    cpuDoorbell: host.softirqs[cpu].thread.doorbell,
+    toBridge: draft.ring(host.arena, of('to-bridge'), HANDOVER_FRAMES, 'frames'),
+  };
+}

@@ -1,0 +1,115 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { nowNs } from '../threads/clock.ts';
+import type { ThreadSchedule } from './sched-stats.ts';
+
+/** Time one core has spent since boot, in ns but counted in 10 ms steps (/proc/stat, proc_stat(5)). */
+export interface CoreTimes {
+  readonly core: number;
+  /**
+   * With nothing to run. The one account the kernel keeps by the clock where it stops the tick of an idle core
+   * (get_idle_time, fs/proc/stat.c): user and system time are what ticks happened to find running, and traffic that
+   * beats in step with the tick makes a core look three times as busy as it is, or a third.
+   */
+  readonly idleNs: number;
+  /** Wanted by this machine but given to another one by the hypervisor. */
+  readonly stealNs: number;
+  /** Times it has gone idle, into whatever state; null where the kernel has no cpuidle driver. */
+  readonly idleEntries: number | null;
+}
+
+/** One reading of the cores and of this process's threads, taken together. */
+export interface CoreSample {
+  readonly atNs: number;
+  readonly cores: readonly CoreTimes[];
+  readonly threads: readonly ThreadSchedule[];
+}
+
+/** Who used a core between two samples. The parts may miss each other by a tick or two (10 ms each). */
+export interface CoreUse {
+  readonly core: number;
+  readonly elapsedNs: number;
+  /** Neither idle nor stolen. */
+  readonly busyNs: number;
+  /** Run time of this process's threads that are pinned to this core. */
+  readonly ownNs: number;
+  /** Busy time that is not ours: other processes, kernel threads, interrupts, but for what going idle takes. */
+  readonly foreignNs: number;
+  readonly stealNs: number;
+}
+
+const USER_TICK_NS = 1e7; // USER_HZ is 100: include/asm-generic/param.h
+const CPU_FOLDER = '/sys/devices/system/cpu';
+/**
+ * Going idle and coming back (tick_nohz_idle_enter and _exit, the interrupt that wakes, the timer that is set anew)
+ * belong to no thread and to no idle account. Seen on a virtual machine: 1 us where its cores are near each other, 5 us
+ * where they are far, 20,000 times a second. So much is not held to be somebody else's.
+ */
+const IDLE_ENTRY_NS = 5000;
+
+/** Reads every core's times now, to stand beside the given thread readings. */
+export function sampleCores(threads: readonly ThreadSchedule[]): CoreSample {
+  return { atNs: nowNs(), cores: parseCoreTimes(readFileSync('/proc/stat', 'latin1'), readIdleEntries), threads };
+}
+
+/** The `cpuN` lines of /proc/stat, with how often each core has gone idle. */
+export function parseCoreTimes(text: string, idleEntriesOf: (core: number) => number | null): CoreTimes[] {
+  const cores: CoreTimes[] = [];
+  for (const [, core, numbers] of text.matchAll(/^cpu(\d+) +(.+)$/gm)) {
+    const [, , , idle, ioWait, , , steal] = numbers.split(' ').map(Number);
+    cores.push({
+      core: Number(core),
+      idleNs: (idle + ioWait) * USER_TICK_NS,
+      stealNs: steal * USER_TICK_NS,
+      idleEntries: idleEntriesOf(Number(core)),
+    });
+  }
+  return cores;
+}
+
+/** Of one core, over all its idle states (Documentation/ABI/testing/sysfs-devices-system-cpu). */
+function readIdleEntries(core: number): number | null {
+  const folder = `${CPU_FOLDER}/cpu${core}/cpuidle`;
+  try {
+    const states = readdirSync(folder).filter((name) => name.startsWith('state'));
+    return states.reduce((sum, state) => sum + Number(readFileSync(`${folder}/${state}/usage`, 'latin1')), 0);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * What each core was used for between two samples, so that a run can say when its cores were taken by something else.
+ * `coreOf` names the one core a thread of this process is pinned to. A thread that ended in between took its account
+ * with it, and its time shows as foreign: compare samples between which no thread ends.
+ */
+export function coreUse(
+  before: CoreSample,
+  after: CoreSample,
+  coreOf: (thread: ThreadSchedule) => number | undefined,
+): CoreUse[] {
+  const runBefore = new Map(before.threads.map(({ tid, runNs }) => [tid, runNs]));
+  const ownByCore = new Map<number, number>();
+  for (const thread of after.threads) {
+    const core = coreOf(thread);
+    if (core === undefined) continue;
+    const ranNs = thread.runNs - (runBefore.get(thread.tid) ?? 0);
+    ownByCore.set(core, (ownByCore.get(core) ?? 0) + ranNs);
+  }
+  return after.cores.flatMap((end) => {
+    const start = before.cores.find(({ core }) => core === end.core);
+    if (start === undefined) return []; // Brought online in between.
+    const elapsedNs = after.atNs - before.atNs;
+    const stealNs = end.stealNs - start.stealNs;
+    const busyNs = Math.max(0, elapsedNs - (end.idleNs - start.idleNs) - stealNs);
+    const ownNs = ownByCore.get(end.core) ?? 0;
+    const idleEntries = (end.idleEntries ?? 0) - (start.idleEntries ?? 0);
+    return {
+      core: end.core,
+      elapsedNs,
+      busyNs,
+      ownNs,
+      foreignNs: Math.max(0, busyNs - ownNs - idleEntries * IDLE_ENTRY_NS),
+      stealNs,
+    };
+  });
+}

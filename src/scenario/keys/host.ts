@@ -1,0 +1,101 @@
+/** What a scenario may say of a modelled host: its CPUs, the rules of its kernel, and what its work costs. */
+import { z } from 'zod';
+import { COST_KEYS, COST_MEANINGS, COST_PROFILE_NAMES } from '../profiles/cost-profiles.ts';
+import type { CostKey } from '../profiles/cost-profiles.ts';
+import { HZ_VALUES, KERNEL_NAMES } from '../profiles/kernel-profiles.ts';
+import { SOFTIRQ_CPUS_MAX, booleanOr, componentName, duration, durationOr, integer, integerOr } from './fields.ts';
+
+const softirqSchema = z.strictObject({
+  weight: integer(1, 4096)
+    .prefault(64)
+    .describe('Frames per NAPI poll. Default 64: NAPI_POLL_WEIGHT, include/linux/netdevice.h.'),
+  budget: integer(1, 100_000)
+    .prefault(300)
+    .describe('Frames per net_rx_action pass. Default 300: netdev_budget, net/core/dev.c.'),
+  budgetTime: durationOr('auto')
+    .prefault('auto')
+    .describe('Time limit of a net_rx_action pass. Default auto: 2 ticks (netdev_budget_usecs, net/core/dev.c).'),
+  maxRestart: integer(0, 1000)
+    .prefault(10)
+    .describe('Sweeps of one inline visit. Default 10: MAX_SOFTIRQ_RESTART, kernel/softirq.c.'),
+  maxTime: durationOr('auto')
+    .prefault('auto')
+    .describe(
+      'Time limit of an inline visit. Default auto: 2 ms up to a whole tick (MAX_SOFTIRQ_TIME, kernel/softirq.c).',
+    ),
+  repollList: booleanOr('auto')
+    .prefault('auto')
+    .describe('Poll each NAPI instance once a pass at most. Default auto: by kernel (net_rx_action since v3.19).'),
+  ksoftirqdGuard: booleanOr('auto')
+    .prefault('auto')
+    .describe(
+      'Skip inline softirq while ksoftirqd runs. Default auto: by kernel (ksoftirqd_running, kernel/softirq.c).',
+    ),
+  backlog: integer(1, 1_000_000)
+    .prefault(1000)
+    .describe('Frames in the backlog of a CPU. Default 1000: netdev_max_backlog, net/core/dev.c.'),
+});
+
+const costLine = (key: CostKey) =>
+  duration()
+    .describe(`Per ${COST_MEANINGS[key].per}: ${COST_MEANINGS[key].what}. linux: ${COST_MEANINGS[key].linuxNs}ns.`)
+    .optional();
+const costLines = Object.fromEntries(COST_KEYS.map((key) => [key, costLine(key)])) as {
+  [K in CostKey]: ReturnType<typeof costLine>;
+};
+
+export const hostSchema = z.strictObject({
+  softirqCpus: integer(1, SOFTIRQ_CPUS_MAX)
+    .prefault(1)
+    .describe('CPUs that take interrupts and run softirqs, a thread each. Default 1.'),
+  kernel: z
+    .enum(KERNEL_NAMES)
+    .prefault('linux-3.13')
+    .describe(
+      'Whose rules the host follows; keys below change single ones. Default linux-3.13, the era of the talk. ' +
+        'linux-4.9: inline softirq skipped while ksoftirqd runs. linux-6.5: that guard removed, vhost in batches.',
+    ),
+  hz: z
+    .literal(HZ_VALUES)
+    .prefault(250)
+    .describe('Timer ticks a second: 100, 250, 300 or 1000. Default 250 (kernel/Kconfig.hz).'),
+  threadedNapi: z
+    .boolean()
+    .prefault(false)
+    .describe('Poll NICs in ordinary threads (napi_threaded_poll, net/core/dev.c, since 5.12). Default false.'),
+  tunReceive: z
+    .enum(['auto', 'backlog', 'direct'])
+    .prefault('auto')
+    .describe(
+      'How frames of a guest enter the host: backlog (netif_rx_ni) or direct (netif_receive_skb), tun_get_user in ' +
+        'drivers/net/tun.c. Default auto: by kernel.',
+    ),
+  softirq: softirqSchema.prefault({}).describe('Limits of softirq processing.'),
+  costs: z
+    .union(
+      [
+        z.enum(COST_PROFILE_NAMES),
+        z.strictObject({
+          inherit: z
+            .enum(COST_PROFILE_NAMES)
+            .prefault('linux')
+            .describe('Profile of the lines not named. Default linux.'),
+          ...costLines,
+        }),
+      ],
+      { error: () => `${COST_PROFILE_NAMES.join(', ')}, or a mapping of cost lines` },
+    )
+    .prefault('linux')
+    .describe(
+      'CPU time declared for kernel work this program does not do: none, linux, or {inherit: linux, nicRx: 300ns}. ' +
+        'Default linux.',
+    ),
+  poolFrames: integerOr('auto', 256, 1_048_576)
+    .prefault('auto')
+    .describe('Frame slots of each softirq CPU for reception. Default auto: enough for every ring and queue at once.'),
+});
+
+export const namedHostSchema = hostSchema.extend({ name: componentName().describe('Name, such as appliance.') });
+
+/** On ports, bridges and VMs. */
+export const hostName = () => componentName().describe('Host it belongs to. Default: the first of hosts.').optional();

@@ -1,0 +1,22 @@
+/** Captures: what a replayed frame may meet on its way to the sink that has to know it again. */
+import { valueFault } from '../text/issues.ts';
+import type { Fault } from '../text/issues.ts';
+import type { NfSpec } from '../functions.ts';
+import type { Scenario } from '../scenario.ts';
+
+/** Functions that change the next hop and the time to live alone; what a module changes is its author's business. */
+const FORWARDING: readonly NfSpec['kind'][] = ['ip-forward', 'firewall', 'module'];
+
+/** The fault of a capture that a network function rewrites or answers: its frames would all arrive corrupt or foreign. */
+export function checkReplay({ vms, traffic }: Scenario): Fault[] {
+  if (traffic.pcap === 'none') return [];
+  for (const { name, via } of traffic.streams) {
+    const vm = vms.find(({ nics }) => nics.some((nic) => nic.name === via));
+    if (vm === undefined || FORWARDING.includes(vm.nf.kind)) continue;
+    const sentence =
+      `found a capture, and ${vm.nf.kind} on the way of stream ${name} (VM ${vm.name}), which changes more than the ` +
+      'next hop: replayed frames are known by their content, allowed: none, or ip-forward, firewall or a module there';
+    return [valueFault(['traffic', 'pcap'], sentence)];
+  }
+  return [];
+}

@@ -1,0 +1,25 @@
+/** VLANs: the NIC tells them apart, so only what it classifies itself can be in one. */
+import { VLAN_NONE } from '../../net/wire/vlan.ts';
+import type { KeyPath } from '../text/document.ts';
+import { valueFault } from '../text/issues.ts';
+import type { Fault } from '../text/issues.ts';
+import type { Scenario, VnicMode } from '../scenario.ts';
+
+const CLASSIFIED_MODES: readonly VnicMode[] = ['accelerated', 'direct'];
+
+/** Faults of vNICs in a VLAN that bridges, which forward by address alone, or clients, which send no tags, would have to know. */
+export function checkVlans({ vms, traffic }: Scenario): Fault[] {
+  return vms.flatMap(({ nics }, v) =>
+    nics.flatMap(({ name, mode, vlan }, n): Fault[] => {
+      if (vlan === VLAN_NONE) return [];
+      const path: KeyPath = ['vms', v, 'nics', n, 'vlan'];
+      if (!CLASSIFIED_MODES.includes(mode)) {
+        const allowed = `none, or mode ${CLASSIFIED_MODES.join(' or ')}, since bridges here forward by address alone`;
+        return [valueFault(path, `found ${vlan} with mode ${mode}, allowed: ${allowed}`)];
+      }
+      const clients = traffic.connections.find(({ to }) => to === name);
+      if (clients === undefined) return [];
+      return [valueFault(path, `found ${vlan}, allowed: none, since the clients of ${clients.port} send no tags`)];
+    }),
+  );
+}

@@ -1,0 +1,153 @@
+import { describe, expect, test } from 'vitest';
+import type { StreamPacing, TrafficGenerator, TrafficGeneratorConfig } from '../../../actors/wire/generator.ts';
+import { GENERATOR_WIRE_PORT, THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
+import { bucketOf } from '../../../src/memory/histogram.ts';
+import { WireReceiver } from '../../../src/memory/wire-ring.ts';
+import { testFrameSendNs, testFrameSeq } from '../../../src/net/traffic/test-frame-check.ts';
+import { ActorBed } from '../../support/actor-bed.ts';
+
+const NAME = 'generator-eth0';
+const LINE_NS = 672;
+
+function bench(pacing: Partial<StreamPacing> = {}, speedBps = 1e9) {
+  const bed = new ActorBed();
+  const planned = bed.config<TrafficGeneratorConfig>(NAME);
+  const streams = planned.streams.map((stream) => ({ ...stream, ...pacing }));
+  const generator = bed.create<TrafficGenerator>(NAME, { streams, speedBps });
+  const rates = bed.memory.doubles(planned.throttle);
+  const changes = bed.memory.words(planned.throttle);
+  const wire = new WireReceiver(bed.memory, bed.wires.in);
+  const counts = () => {
+    const named = Object.entries(bed.counts(generator));
+    return Object.fromEntries(named.map(([name, n]) => [name.replace(/_eth0-eth1$|_eth0.*$/, '_stream'), n]));
+  };
+  return {
+    bed,
+    generator,
+    counts,
+    lateness: bed.memory.doubles(planned.lateness),
+    rate: (fps: number) => {
+      rates[THROTTLE_RATES_DOUBLE] = fps;
+      changes[THROTTLE_CHANGES_WORD]++;
+    },
+    /** Frames on the wire: sequence and due time. */
+    sent(): { seq: number; due: number }[] {
+      const got: { seq: number; due: number }[] = [];
+      for (let n = wire.readable(1); n > 0; n--) {
+        got.push({ seq: testFrameSeq(wire.words, wire.frameByte()), due: wire.dueNs() });
+        expect(testFrameSendNs(wire.words, wire.frameByte())).toBe(Math.floor(wire.dueNs()));
+        wire.next();
+      }
+      wire.release();
+      return got;
+    },
+  };
+}
+
+describe('schedule', () => {
+  test('nothing before a rate is given; then one frame every gap, stamped with when it was due', () => {
+    const g = bench();
+    expect(g.generator.poll(64, 900_000)).toBe(0);
+    g.rate(100_000);
+    g.generator.poll(64, 1_000_000);
+    expect(g.generator.poll(64, 1_009_999)).toBe(0);
+    expect(g.generator.poll(64, 1_010_000)).toBe(1);
+    expect(g.generator.poll(64, 1_031_500)).toBe(2);
+    expect(g.sent()).toEqual([
+      { seq: 0, due: 1_010_000 },
+      { seq: 1, due: 1_020_000 },
+      { seq: 2, due: 1_030_000 },
+    ]);
+    expect(g.counts()).toMatchObject({ tx_packets: 3, tx_bytes: 180, offered_stream: 3, tx_stream: 3 });
+  });
+
+  test('bursts: back to back, at the distance that keeps the rate', () => {
+    const g = bench({ burst: 4 });
+    g.rate(100_000);
+    g.generator.poll(64, 0);
+    expect(g.generator.poll(64, 39_999)).toBe(0);
+    expect(g.generator.poll(64, 40_000)).toBe(1);
+    expect(g.generator.poll(64, 40_000 + 3 * LINE_NS)).toBe(3);
+    expect(g.generator.poll(64, 79_999)).toBe(0);
+    expect(g.sent().map(({ due }) => due)).toEqual([40_000, 40_000, 40_000, 40_000]);
+  });
+
+  test('poisson: the mean gap is the rate, gaps are spread as an exponential is, and the seed decides them', () => {
+    const run = (seed: number): number[] => {
+      const g = bench({ pattern: 'poisson', seed });
+      g.rate(100_000);
+      const dues: number[] = [];
+      for (let now = 0; dues.length < 5000; now += 10_000) {
+        g.generator.poll(64, now);
+        dues.push(...g.sent().map(({ due }) => due));
+      }
+      return dues;
+    };
+    const dues = run(7);
+    const gaps = dues.slice(1).map((due, i) => due - dues[i]);
+    const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
+    expect(mean).toBeGreaterThan(9_500);
+    expect(mean).toBeLessThan(10_500);
+    const aboveMean = gaps.filter((gap) => gap > mean).length / gaps.length;
+    expect(Math.abs(aboveMean - Math.exp(-1))).toBeLessThan(0.03);
+    expect(run(7)).toEqual(dues);
+    expect(run(9)).not.toEqual(dues);
+  });
+});
+
+describe('behind its schedule', () => {
+  test('it catches up at line rate and no faster: after a pause at most what 20 us of wire hold', () => {
+    const g = bench();
+    g.rate(1_000_000);
+    g.generator.poll(1000, 0);
+    expect(g.generator.poll(1000, 1_000_000)).toBe(30);
+    expect(g.generator.poll(1000, 1_000_000)).toBe(0);
+    let sent = 0;
+    for (let now = 1_000_000; now < 1_100_000; now += LINE_NS) sent += g.generator.poll(1000, now);
+    expect(sent).toBeGreaterThan(140);
+    expect(sent).toBeLessThanOrEqual(Math.ceil(100_000 / LINE_NS) + 1);
+    expect(g.sent().map(({ due }) => due)[29]).toBe(30_000);
+  });
+
+  test('offered counts what was due, sent or not; lateness is measured', () => {
+    const g = bench();
+    g.rate(100_000);
+    g.generator.poll(64, 0);
+    g.generator.poll(1, 55_000);
+    expect(g.counts()).toMatchObject({ offered_stream: 5, tx_stream: 1 });
+    expect(g.lateness[bucketOf(45_000)]).toBe(1);
+  });
+
+  test('frames due when the rate changes are abandoned, and still count as offered', () => {
+    const g = bench();
+    g.rate(100_000);
+    g.generator.poll(64, 0);
+    g.rate(0);
+    g.generator.poll(64, 55_000);
+    expect(g.counts()).toMatchObject({ offered_stream: 5 });
+    expect(g.counts()['tx_stream']).toBeUndefined();
+    g.generator.poll(64, 1e9);
+    expect(g.counts()).toMatchObject({ offered_stream: 5 });
+    g.rate(50_000);
+    g.generator.poll(64, 1e9);
+    g.generator.poll(64, 1e9 + 20_000);
+    expect(g.counts()).toMatchObject({ offered_stream: 6, tx_stream: 1 });
+    expect(g.sent()).toEqual([{ seq: 0, due: 1e9 + 20_000 }]);
+  });
+
+  test('a full wire stops it and is counted; unplugged, the schedule goes on', () => {
+    const g = bench({}, 1e12);
+    g.rate(10_000_000);
+    g.generator.poll(64, 0);
+    for (let i = 1; i <= 10; i++) g.generator.poll(64, i * 100_000);
+    expect(g.counts()).toMatchObject({ tx_packets: bedCells(g.bed) });
+    expect(g.counts()['wire_full']).toBeGreaterThan(0);
+    g.generator.detach(GENERATOR_WIRE_PORT);
+    expect(g.generator.poll(64, 2_000_000)).toBe(0);
+    expect(g.counts()['offered_stream']).toBe(20_000);
+  });
+});
+
+function bedCells(bed: ActorBed): number {
+  return bed.wires.in.cells;
+}

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import {
+  carriedPerSecondMax,
+  firstBeyondLine,
+  givenRates,
+  multipliedRates,
+  parseSteps,
+} from '../../../../src/experiment/sweep/offered-rates.ts';
+import { modeChange, parseVariant } from '../../../../src/experiment/sweep/variants.ts';
+import { formatRate, parseRate } from '../../../../src/scenario/text/quantities.ts';
+import type { Rate } from '../../../../src/scenario/text/quantities.ts';
+import { parseScenario } from '../../../../src/scenario/file.ts';
+
+const scenario = parseScenario('ports: [{ name: eth0, speed: 1Gbps }, { name: eth1, speed: 1Gbps }]', 'x.yaml');
+const LINE_FPS = 1e9 / (8 * 84);
+
+describe('steps of load', () => {
+  it('run from the first to the last, both included', () => {
+    const written = (text: string) => parseSteps(text).map((rate) => formatRate(rate as Rate));
+    expect(written('10%..50%/10%')).toEqual(['10%', '20%', '30%', '40%', '50%']);
+    expect(written('50kpps..190kpps/50kpps')).toEqual(['50kpps', '100kpps', '150kpps']);
+    expect(parseSteps('2kcps..4kcps/1kcps')).toEqual(
+      [2000, 3000, 4000].map((perSecond) => ({ kind: 'connections', perSecond })),
+    );
+  });
+
+  it.each([
+    '10%',
+    '10%..50%',
+    '10%..50kpps/10%',
+    '1kcps..2kpps/1kcps',
+    '50%..10%/10%',
+    '10%..50%/0%',
+    'x..y/z',
+    '1pps..1Gpps/1pps',
+  ])('refuse %s', (text) => {
+    expect(() => parseSteps(text)).toThrow(/allowed/);
+  });
+});
+
+describe('offered rates', () => {
+  it('are those given, ascending, as frames/s of all streams', () => {
+    const rates = givenRates(scenario, [parseRate('100%'), parseRate('100kpps')]);
+    expect(rates.map(({ offeredPerSecond }) => Math.round(offeredPerSecond))).toEqual([
+      100_000,
+      Math.round(2 * LINE_FPS),
+    ]);
+    expect(carriedPerSecondMax(scenario, 'frames')).toBeCloseTo(2 * LINE_FPS);
+  });
+
+  it('name the first that a line cannot carry', () => {
+    expect(firstBeyondLine(scenario, [parseRate('1Mpps'), parseRate('100%')])).toBeNull();
+    expect(firstBeyondLine(scenario, [parseRate('1Mpps'), parseRate('3Mpps')])).toEqual(parseRate('3Mpps'));
+  });
+
+  it('are multiples of the loss-free rate, ending at the line', () => {
+    const within = multipliedRates(scenario, 'frames', [2, 0.5], 100_000);
+    expect(within.map(({ offeredPerSecond, multiple }) => [offeredPerSecond, multiple])).toEqual([
+      [50_000, 0.5],
+      [200_000, 2],
+    ]);
+    const capped = multipliedRates(scenario, 'frames', [1, 2, 3, 4], 1_200_000);
+    expect(capped.map(({ offeredPerSecond }) => Math.round(offeredPerSecond))).toEqual([
+      1_200_000,
+      2_400_000,
+      Math.round(2 * LINE_FPS),
+    ]);
+    expect(firstBeyondLine(scenario, [capped[2].rate])).toBeNull();
+  });
+});
+
+describe('variants', () => {
+  it('set the mode of every vNIC', () => {
+    const { name, overrides } = modeChange(scenario, 'direct');
+    expect(name).toBe('direct');
+    const changed = parseScenario('', 'x.yaml', { overrides });
+    expect(changed.vms.flatMap(({ nics }) => nics.map(({ mode }) => mode))).toEqual(['direct', 'direct']);
+  });
+
+  it('are read with several changes, whose values may have commas', () => {
+    expect(parseVariant('guard=host.kernel=linux-4.9,host.hz=1000')).toEqual({
+      name: 'guard',
+      overrides: ['host.kernel=linux-4.9', 'host.hz=1000'],
+    });
+    expect(parseVariant('two=traffic.frameSize=[64, 1518],seed=2')?.overrides).toEqual([
+      'traffic.frameSize=[64, 1518]',
+      'seed=2',
+    ]);
+    expect(parseVariant('nothing')).toBeNull();
+    expect(parseVariant('=host.hz=100')).toBeNull();
+  });
+});

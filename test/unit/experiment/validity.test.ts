@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { judgeValidity } from '../../../src/experiment/judge/validity.ts';
+import { phaseOf } from '../../support/phase-results.ts';
+
+const lateness = (p999Ns: number) => [{ generator: 'generator-eth0', p50Ns: 1000, p999Ns, limitNs: 344_000 }];
+
+describe('validity', () => {
+  it('accepts a generator on time on cores of its own', () => {
+    const cores = [{ core: 1, foreignRatio: 0.02 }];
+    const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(344_000), cores });
+    expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [] });
+  });
+
+  it.each([
+    {
+      fault: 'a generator that sent too little',
+      phase: phaseOf({ sentFrames: 998_000, offeredFrames: 1_000_000 }),
+      reason: /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\)/,
+    },
+    {
+      fault: 'frames later than the ring lasts',
+      phase: phaseOf({ lateness: lateness(345_000) }),
+      reason: /flood: generator-eth0 was 345 us late with one frame in a thousand, and the receive ring lasts 344 us/,
+    },
+    {
+      fault: 'a phase that the main thread could not end',
+      phase: phaseOf({ elapsedNs: 11e9 }),
+      reason: /flood: lasted 11 s instead of 10 s: the main thread's core stood still/,
+    },
+    {
+      fault: 'a core taken by others',
+      phase: phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }] }),
+      reason: /flood: something else took 4\.0 % of core 0/,
+    },
+  ])('refuses $fault', ({ phase, reason }) => {
+    const { status, reasons } = judgeValidity([phase], []);
+    expect(status).toBe('invalid');
+    expect(reasons[0]).toMatch(reason);
+  });
+
+  it('allows for the steps in which /proc/stat counts', () => {
+    const short = phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }], elapsedNs: 1e9 });
+    expect(judgeValidity([short], []).status).toBe('valid');
+  });
+
+  it('does not judge an oversubscribed run, and says why', () => {
+    const phase = phaseOf({ sentFrames: 1, offeredFrames: 1_000_000 });
+    const { status, reasons } = judgeValidity([phase], ['one core carries everything']);
+    expect(status).toBe('not judged');
+    expect(reasons[0]).toBe('one core carries everything');
+  });
+});

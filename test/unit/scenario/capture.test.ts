@@ -1,0 +1,83 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseMac } from '../../../src/net/wire/ethernet.ts';
+import type { ActorSpec } from '../../../src/runtime/plan.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { parseScenario } from '../../../src/scenario/file.ts';
+import { streamRatesFps } from '../../../src/scenario/stream-rates.ts';
+import { pcapBytes } from '../../support/capture-bytes.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+const captureFile = (name: string, content: Uint8Array): string => {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+};
+const framesOf = (...sizes: number[]): Uint8Array =>
+  pcapBytes(
+    sizes.map((size, seconds) => ({ seconds, fraction: 0, bytes: new Array<number>(size).fill(2) })),
+    true,
+  );
+const scenarioOf = (path: string, more = '') => parseScenario(`traffic: { pcap: ${path}${more} }\n`, 'x.yaml');
+
+describe('a scenario that replays a capture', () => {
+  it('has rates after the mean frame of the capture, padding and FCS included', () => {
+    const { ports, traffic } = scenarioOf(captureFile('mean.pcap', framesOf(20, 100, 1514)), ', frameSize: 64');
+    const meanBytes = (64 + 104 + 1518) / 3;
+    for (const { frameBytes } of traffic.streams) expect(frameBytes).toEqual([meanBytes]);
+    const [fps] = streamRatesFps({ ports, streams: traffic.streams }, { kind: 'lineRate', share: 1 });
+    expect(fps).toBeCloseTo(ports[0].speedBps / (8 * (meanBytes + 20)), 6);
+  });
+
+  it.each([
+    [
+      'cut.pcap',
+      framesOf(60).subarray(0, 60),
+      'byte 40: frame needs 60 bytes, 20 are left: the file is truncated or corrupt',
+    ],
+    ['text.pcap', new TextEncoder().encode('hello, world'), 'byte 0: neither a pcap nor a pcapng file'],
+    ['none.pcap', framesOf(), 'byte 0: no Ethernet frame in this capture'],
+    ['runt.pcap', framesOf(13, 0), 'byte 0: no Ethernet frame in this capture'],
+  ])('refuses %s before anything starts', (name, content, found) => {
+    const path = captureFile(name, content);
+    expect(() => scenarioOf(path)).toThrow(`x.yaml:1:18: ${path}: ${found}, allowed: none, or the path of a capture`);
+  });
+
+  it.each([
+    ['{ kind: nat44 }', 'nat44'],
+    ['{ kind: server }', 'server'],
+    ['{ kind: tcp-terminate }', 'tcp-terminate'],
+    ['{ kind: load-balancer, virtual: 198.18.0.100:80, backends: [{ endpoint: 198.18.1.2:80 }] }', 'load-balancer'],
+  ])('refuses a function that changes what frames are known by: %s', (nf, kind) => {
+    const path = captureFile('rewritten.pcap', framesOf(60));
+    const text = `traffic: { pcap: ${path} }\nvms: [{ name: fw, nics: [{ name: a }, { name: b }], nf: ${nf} }]\n`;
+    const sentence =
+      `found a capture, and ${kind} on the way of stream eth0-to-eth1 (VM fw), which changes more than the next hop: ` +
+      'replayed frames are known by their content, allowed: none, or ip-forward, firewall or a module there';
+    expect(() => parseScenario(text, 'x.yaml')).toThrow(`x.yaml:1:18: ${sentence}`);
+  });
+
+  it.each(['{ kind: ip-forward }', '{ kind: firewall, default: allow }'])('goes through %s', (nf) => {
+    const path = captureFile('forwarded.pcap', framesOf(60));
+    const text = `traffic: { pcap: ${path} }\nvms: [{ name: fw, nics: [{ name: a }, { name: b }], nf: ${nf} }]\n`;
+    expect(parseScenario(text, 'x.yaml').traffic.pcap).toBe(path);
+  });
+
+  it('plans a source and a sink for each stream, with one set of stamps between them', () => {
+    const path = captureFile('plan.pcap', framesOf(60));
+    const scenario = scenarioOf(path);
+    const specs = buildPlan(scenario).threads.flatMap(({ actors }) => actors.map(({ spec }): ActorSpec => spec));
+    const sources = specs.flatMap((spec) => (spec.kind === 'generator' ? spec.sources : []));
+    const checks = specs.flatMap((spec) => (spec.kind === 'sink' ? spec.check : []));
+    const sent = sources.map((source) => (source.kind === 'capture' ? source : null));
+    const checked = checks.flatMap((check) => (check.kind === 'capture' ? check.streams : []));
+    expect(sent.map((source) => source?.path)).toEqual([path, path]);
+    expect(checked.map(({ stamps }) => stamps)).toEqual([sent[1]?.stream.stamps, sent[0]?.stream.stamps]);
+    expect(sent[0]?.stream.stamps).not.toEqual(sent[1]?.stream.stamps);
+    const { dstMac, srcMac, routes } = sent[0]!.stream.addressing;
+    expect([dstMac, srcMac]).toEqual([parseMac(scenario.vms[0].nics[0].mac), parseMac(scenario.ports[0].mac)]);
+    expect(routes.map(({ leads }) => leads)).toEqual([false, true]);
+  });
+});
