@@ -131,7 +131,7 @@ function answerTransport(bytes: Uint8Array, ip: number): number {
       if (payloadBytes < ICMP_HEADER_BYTES) return L4_HEADER_ERROR;
       if (!icmpChecksumOk(bytes, at, payloadBytes)) return BAD_L4_CHECKSUM;
       if (icmpType(bytes, at) !== ICMP_ECHO_REQUEST) return NO_SERVICE;
-      turnIntoEchoReply(bytes, at);
+      turnIntoEchoReply(bytes, at, payloadBytes);
       return ACCEPTED;
     default:
       return NO_SERVICE;

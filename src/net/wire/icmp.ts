@@ -21,11 +21,25 @@ export function icmpChecksumOk(bytes: Uint8Array, offset: number, messageBytes: 
   return internetChecksum(bytes, offset, messageBytes) === 0;
 }
 
-/** Turns an echo request into its reply: the type changes, and the checksum with it (RFC 1624 eqn. 3). */
-export function turnIntoEchoReply(bytes: Uint8Array, offset: number): void {
-  const oldWord = readU16(bytes, offset);
-  const newWord = (ICMP_ECHO_REPLY << 8) | bytes[offset + 1];
-  const checksum = readU16(bytes, offset + ICMP_CHECKSUM_BYTE);
-  writeU16(bytes, offset, newWord);
-  writeU16(bytes, offset + ICMP_CHECKSUM_BYTE, updateChecksum16(checksum, oldWord, newWord));
+/** Turns an echo request of `messageBytes` into its reply: the type changes, and the checksum with it. */
+export function turnIntoEchoReply(bytes: Uint8Array, offset: number, messageBytes: number): void {
+  rewriteIcmpWord(bytes, offset, messageBytes, 0, (ICMP_ECHO_REPLY << 8) | bytes[offset + 1]);
+}
+
+/**
+ * Replaces the 16-bit word at an even `wordByte` of the message at `offset`, and adjusts the checksum (RFC 1624 eqn. 3).
+ * ICMP has no pseudo header, so a message may be all zero: its checksum is ffff (RFC 1071), where the update says 0000.
+ */
+export function rewriteIcmpWord(
+  bytes: Uint8Array,
+  offset: number,
+  messageBytes: number,
+  wordByte: number,
+  word: number,
+): void {
+  const at = offset + ICMP_CHECKSUM_BYTE;
+  const updated = updateChecksum16(readU16(bytes, at), readU16(bytes, offset + wordByte), word);
+  writeU16(bytes, offset + wordByte, word);
+  writeU16(bytes, at, updated);
+  if (updated === 0 && internetChecksum(bytes, offset, messageBytes) === 0xffff) writeU16(bytes, at, 0xffff);
 }

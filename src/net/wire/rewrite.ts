@@ -1,6 +1,6 @@
 // Changing addresses and ports of a packet in flight, with every checksum that covers it kept right.
 import { updateChecksum16, updateChecksum32 } from './checksum.ts';
-import { ICMP_CHECKSUM_BYTE, ICMP_ID_BYTE } from './icmp.ts';
+import { ICMP_ID_BYTE, rewriteIcmpWord } from './icmp.ts';
 import {
   IP_PROTOCOL_ICMP,
   IP_PROTOCOL_TCP,
@@ -12,6 +12,7 @@ import {
   ipv4Dst,
   ipv4HeaderBytes,
   ipv4Protocol,
+  ipv4TotalBytes,
   setIpv4Checksum,
   setIpv4Dst,
 } from './ipv4.ts';
@@ -77,7 +78,10 @@ function rewriteEnd(
   setIpv4Checksum(bytes, ip, updateChecksum32(ipv4Checksum(bytes, ip), oldAddress, address));
   const l4 = ip + ipv4HeaderBytes(bytes, ip);
   const protocol = ipv4Protocol(bytes, ip);
-  if (protocol === IP_PROTOCOL_ICMP) return rewriteEchoId(bytes, l4, port);
+  if (protocol === IP_PROTOCOL_ICMP) {
+    const messageBytes = ipv4TotalBytes(bytes, ip) - (l4 - ip);
+    return rewriteIcmpWord(bytes, l4, messageBytes, ICMP_ID_BYTE, port);
+  }
   const oldPort = readU16(bytes, l4 + portByte);
   writeU16(bytes, l4 + portByte, port);
   const at = l4 + (protocol === IP_PROTOCOL_TCP ? TCP_CHECKSUM_BYTE : UDP_CHECKSUM_BYTE);
@@ -85,12 +89,4 @@ function rewriteEnd(
   if (protocol === IP_PROTOCOL_UDP && old === 0) return;
   const updated = updateChecksum16(updateChecksum32(old, oldAddress, address), oldPort, port);
   writeU16(bytes, at, protocol === IP_PROTOCOL_UDP && updated === 0 ? 0xffff : updated);
-}
-
-/** ICMP's checksum covers the message alone: it has no pseudo header. */
-function rewriteEchoId(bytes: Uint8Array, icmp: number, id: number): void {
-  const oldId = readU16(bytes, icmp + ICMP_ID_BYTE);
-  writeU16(bytes, icmp + ICMP_ID_BYTE, id);
-  const at = icmp + ICMP_CHECKSUM_BYTE;
-  writeU16(bytes, at, updateChecksum16(readU16(bytes, at), oldId, id));
 }
