@@ -12,6 +12,9 @@ export interface Interruption {
  */
 const ECHO_MS = 1000;
 
+/** Ctrl-C and Ctrl-\, a polite request from another program, and a terminal that was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+
 /** The first signal ends the work in good order, with its ledger; a later one ends the program. */
 export function listenForSignals(): Interruption {
   const controller = new AbortController();
@@ -24,14 +27,12 @@ export function listenForSignals(): Interruption {
   };
   // Nothing more can be shown, but threads and files still end well.
   const onReaderGone = (): void => controller.abort();
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   process.stdout.on('error', onReaderGone);
   return {
     signal: controller.signal,
     dispose: () => {
-      process.off('SIGINT', interrupt);
-      process.off('SIGTERM', interrupt);
+      for (const signal of SIGNALS) process.off(signal, interrupt);
       process.stdout.off('error', onReaderGone);
     },
   };

@@ -165,18 +165,21 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
   });
 });
 
-/** Starts a run and sends a signal as soon as its stream shows the given phase. */
-function interruptAt(phase: string, ...args: string[]): Promise<{ status: number | null; lines: string[] }> {
-  const child = spawn(TSX, [join(ROOT, 'src/cli/main.ts'), 'run', 'kvm-forum-2014', '--json-stream', ...args], {
-    cwd: folder,
-  });
+/** Starts a run as the scripts of package.json do, and sends a signal as soon as its stream shows the given phase. */
+function interruptAt(
+  phase: string,
+  signal: NodeJS.Signals,
+  ...args: string[]
+): Promise<{ status: number | null; lines: string[] }> {
+  const main = ['--import', 'tsx', join(ROOT, 'src/cli/main.ts')];
+  const child = spawn(process.execPath, [...main, 'run', 'kvm-forum-2014', '--json-stream', ...args], { cwd: ROOT });
   let stdout = '';
   let sent = false;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     if (sent || !stdout.includes(`"phase":"${phase}"`)) return;
     sent = true;
-    child.kill('SIGINT');
+    child.kill(signal);
   });
   return new Promise((resolve) => {
     child.on('close', (status) => resolve({ status, lines: stdout.trimEnd().split('\n') }));
@@ -192,11 +195,17 @@ interface StreamRecord {
   };
 }
 
-describe.each(['virtual', 'threads'])('Ctrl-C on host %s', (host) => {
+describe.each([
+  ['SIGINT', 'virtual'],
+  ['SIGINT', 'threads'],
+  ['SIGHUP', 'virtual'],
+  ['SIGTERM', 'virtual'],
+  ['SIGQUIT', 'virtual'],
+] as const)('%s on host %s', (signal, host) => {
   it('ends with 130, after the ledger, the last record and the file', async () => {
-    const file = join(folder, `${host}.json`);
+    const file = join(folder, `${signal}-${host}.json`);
     const flags = ['--host', host, '--json', file, '--set', 'run.warmup=100ms', '--set', 'run.sampleInterval=100ms'];
-    const { status, lines } = await interruptAt('comfortable', ...flags);
+    const { status, lines } = await interruptAt('comfortable', signal, ...flags);
     const records = lines.map((line) => JSON.parse(line) as StreamRecord);
     expect(records.map(({ event }) => event).filter((event) => event !== 'interval')).toEqual(['start', 'end']);
     for (const { data } of records) expect(new Date(data.time).toISOString()).toBe(data.time);
