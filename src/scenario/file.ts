@@ -6,6 +6,7 @@ import { Arena } from '../memory/arena.ts';
 import { readCaptureFile } from '../net/capture/capture-file.ts';
 import { surveyReplay } from '../net/capture/replay-frames.ts';
 import { FunctionModuleError } from '../runtime/function-module.ts';
+import { unknownCounters } from '../plan/expected-counters.ts';
 import { planFunctions } from '../plan/guest/functions.ts';
 import { checkReferences, checkValues, completeExpectations } from './rules/rules.ts';
 import { completeScenario } from './complete.ts';
@@ -80,6 +81,7 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
   failOn(checkModules(scenario));
+  failOn(unknownCounters(scenario));
   return deepFreeze(scenario);
 }
 

@@ -5,7 +5,8 @@ import type { ExpectationResult, PhaseResult } from '../run/run-result.ts';
 
 /**
  * Judges a scenario's expectations by the phases of its run. `judged` false: the run's rates say nothing, so values are
- * shown and nothing is passed or failed. Phases that were not completed have no values.
+ * shown and nothing is passed or failed. Nor is what a phase was to show that was cut short. What has no value in a
+ * complete phase is not met: a place of loss where nothing was lost, or a time that this kernel does not measure.
  */
 export function evaluateExpectations(
   expectations: readonly Expectation[],
@@ -16,6 +17,8 @@ export function evaluateExpectations(
     const left = measure(measured, phases);
     const compared = against.kind === 'value' ? against.value : measure(against.measurement, phases);
     const times = against.kind === 'value' ? 1 : against.times;
+    const needed = against.kind === 'value' ? [measured.phase] : [measured.phase, against.measurement.phase];
+    const complete = needed.every((name) => phases.some((phase) => phase.name === name && phase.complete));
     const right = compared === null ? null : compared * times;
     const metric = measured.metric;
     const rightText =
@@ -25,7 +28,7 @@ export function evaluateExpectations(
     return {
       text: `${describe(measured)} ${showValue(metric, left)} ${relation} ${rightText}`,
       why,
-      passed: judged && left !== null && right !== null ? holds(left, relation, right) : null,
+      passed: judged && complete ? left !== null && right !== null && holds(left, relation, right) : null,
       left,
       right,
     };

@@ -141,7 +141,7 @@ export interface ExpectationResult {
   /** The relation with both values in it. */
   readonly text: string;
   readonly why: string;
-  /** Null when a value could not be measured, or the run's rates are not judged. */
+  /** Null when a phase was cut short, or the run's rates are not judged; false too for what has no value. */
   readonly passed: boolean | null;
   readonly left: number | null;
   readonly right: number | null;

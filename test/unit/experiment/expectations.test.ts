@@ -81,11 +81,23 @@ describe('expectations', () => {
     expect([passed(0.5), passed(0.4), passed(0.3)]).toEqual([less, equal, more]);
   });
 
-  it('passes no judgement on a run that is not to be judged, nor on what was not measured', () => {
+  it('passes no judgement on a run that is not to be judged, nor on a phase that was cut short', () => {
     expect(evaluateExpectations([against], phases, false)[0].passed).toBeNull();
+    const cut = [phases[0], { ...phases[1], complete: false }];
+    expect(evaluateExpectations([against], cut, true)[0].passed).toBeNull();
+  });
+
+  it('takes what has no value in a complete phase as not met', () => {
     const unmeasured = { ...against, left: of('waiting', { thread: 'vhost-vnic1' }) };
     const [result] = evaluateExpectations([unmeasured], phases, true);
-    expect(result.passed).toBeNull();
+    expect(result.passed).toBe(false);
+    const nowhere: Expectation = {
+      left: of('dropShare', { place: 'guest', phase: 'calm' }),
+      relation: '<=',
+      right: { kind: 'value', value: 0.05 },
+      why: 'nothing was lost there, nor anywhere',
+    };
+    expect(evaluateExpectations([nowhere], phases, true)[0].passed).toBe(false);
     expect(result.text).toContain('waiting of vhost-vnic1 in flood not measured');
   });
 });

@@ -68,4 +68,16 @@ describe('expectations', () => {
   ])('refuse %s', (line, message) => {
     expect(() => parse(line)).toThrow(`x.yaml:${message}`);
   });
+
+  it.each([
+    ['counter: eth0:rx_mised_errors, value: 0', 'eth0', 'rx_mised_errors', 'rx_missed_errors'],
+    ['counter: eth0:rx_packets, than: { counter: tap0:tx_droped, phase: calm }', 'tap0', 'tx_droped', 'tx_dropped'],
+  ])('refuse a counter that is not kept, and say which was meant: %s', (keys, component, name, meant) => {
+    const line = `{ metric: counter, ${keys.replace(', ', ', phase: calm, relation: ==, ')} }`;
+    expect(() => parse(line)).toThrow(
+      new RegExp(
+        `x.yaml:3:${line.indexOf(component) + 5}: ${component} keeps no counter "${name}", allowed: .*; did you mean "${meant}"\\?`,
+      ),
+    );
+  });
 });
