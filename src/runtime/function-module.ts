@@ -21,6 +21,7 @@ import type {
   NetworkFunctionFactory,
   UserFunctionConfig,
 } from '../../actors/guest/network-functions/user-function.ts';
+import { moduleConsole } from './module-console.ts';
 
 /** A module that gives no network function. The message says what was found and what is wanted. */
 export class FunctionModuleError extends Error {
@@ -84,8 +85,14 @@ function build(module: FunctionModule, guest: GuestContext, frames: FunctionCont
 function evaluate(module: FunctionModule): unknown {
   const evaluated: { exports: { default?: unknown } } = { exports: {} };
   try {
-    const body = compileFunction(module.code, ['module', 'exports', 'require'], { filename: module.path });
-    (body as (...scope: unknown[]) => void)(evaluated, evaluated.exports, createRequire(module.path));
+    const scope = {
+      module: evaluated,
+      exports: evaluated.exports,
+      require: createRequire(module.path),
+      console: moduleConsole(module.path),
+    };
+    const body = compileFunction(module.code, Object.keys(scope), { filename: module.path });
+    (body as (...values: unknown[]) => void)(...Object.values(scope));
   } catch (error) {
     throw new FunctionModuleError(`it throws when it is loaded: ${describeException(error, module)}`);
   }

@@ -101,6 +101,29 @@ describe('what is right', () => {
     }
   });
 
+  it.each(['virtual', 'threads'])('what a module says goes to stderr under its name, on host %s', (host) => {
+    const module = join(folder, 'talkative.ts');
+    writeFileSync(
+      module,
+      `import { IpForward } from 'vhostlab/ip-forward';
+      export default (guest) => {
+        console.log('built for', { vcpu: guest.vcpu });
+        return new IpForward(guest);
+      };`,
+    );
+    const short = ['--duration', '5ms', '--set', 'run.warmup=5ms', '--set', 'run.settle=5ms', '--host', host];
+    const { stdout, stderr } = vhostlab(
+      'run',
+      'my-function',
+      ...short,
+      '--json-stream',
+      '--set',
+      `vms.vm0.nf=${module}`,
+    );
+    for (const line of stdout.trimEnd().split('\n')) expect(() => JSON.parse(line) as unknown).not.toThrow();
+    expect(stderr).toMatch(/^talkative\.ts: built for \{ vcpu: 0 \}$/m);
+  });
+
   it('a reader who leaves early is not an error', () => {
     const pipeline = `"${TSX}" "${join(ROOT, 'src/cli/main.ts')}" schema | head -c 1; echo " $PIPESTATUS"`;
     const { stdout, stderr } = spawnSync('bash', ['-c', pipeline], { encoding: 'utf8', cwd: folder, timeout: 60_000 });
