@@ -1,9 +1,15 @@
 /** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
+import { CATCH_UP_PACE } from '../../../actors/wire/generator.ts';
 import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
 import type { PhaseResult, Validity } from '../run/run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */
 const SENT_RATIO_MIN = 0.999;
+/**
+ * Most of a generator's frames that may be later than the room before them lasts: six times the share that may come due
+ * in absences so long, since five times as much is sent while it catches up at 5/4 of the pace.
+ */
+const LATE_RATIO_MAX = (1 - SENT_RATIO_MIN) * (1 + CATCH_UP_PACE / (CATCH_UP_PACE - 1));
 /** Most of a core that may have been taken by others. */
 const FOREIGN_RATIO_MAX = 0.03;
 /** Most that a phase may last beyond what was asked, as a share of that. */
@@ -43,14 +49,16 @@ function behind({ name, streams, connections }: PhaseResult): string[] {
 }
 
 /**
- * Frames that come later than a receive ring lasts arrive in bursts that the ring cannot take: loss of our own making.
+ * What comes due in an absence longer than the ring or pool before it lasts comes faster afterwards than it was due,
+ * and may find no room: loss of our own making.
  */
 function late({ name, lateness }: PhaseResult): string[] {
-  return lateness.flatMap(({ generator, p999Ns, limitNs }) => {
-    if (p999Ns === null || limitNs === null || p999Ns <= limitNs) return [];
+  return lateness.flatMap(({ generator, limitNs, lateRatio, meets, absences, caughtUpFrames }) => {
+    if (limitNs === null || lateRatio === null || lateRatio <= LATE_RATIO_MAX) return [];
+    const away = absences === 0 ? '' : `; away ${absences} times, it sent ${formatAmount(caughtUpFrames)} frames after`;
     return [
-      `${name}: ${generator} was ${formatTime(p999Ns)} late with one frame in a thousand, and the receive ring ` +
-        `lasts ${formatTime(limitNs)} at this rate`,
+      `${name}: ${formatShare(lateRatio)} of the frames of ${generator} came later than the ${formatTime(limitNs)} ` +
+        `that the ${meets} lasts at this rate (at most ${formatShare(LATE_RATIO_MAX)} may)${away}`,
     ];
   });
 }

@@ -11,13 +11,13 @@ import { formatRate } from '../../scenario/text/quantities.ts';
 import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
 import { streamRatesFps } from '../../scenario/stream-rates.ts';
 import { describeConnections } from './connection-result.ts';
+import { describeLateness } from './lateness.ts';
 import type {
   ConnectionResult,
   CoreResult,
   CounterTable,
   DropCount,
   LatencyResult,
-  LatenessResult,
   PhaseResult,
   StreamResult,
   TotalResult,
@@ -69,7 +69,7 @@ export async function describePhase(
     drops,
     latency,
     latencyAll: summariseHistogram(addHistograms(arrivals)),
-    lateness: describeLateness(plan, scenario, ratesFps, before, after),
+    lateness: describeLateness(plan, scenario, ratesFps, counters, [before, after]),
     threads: threadShares(places, before, after),
     cores,
     counters,
@@ -149,25 +149,4 @@ function totalOf(
     // Copies made by flooding can be lost besides, and frames of the phase before.
     lossRatio: sentFrames === 0 ? null : Math.min(1, (droppedFrames + foreignFrames) / sentFrames),
   };
-}
-
-function describeLateness(
-  plan: Plan,
-  scenario: Scenario,
-  ratesFps: readonly number[],
-  before: Snapshot,
-  after: Snapshot,
-): LatenessResult[] {
-  return plan.ports.map(({ name, generator }) => {
-    const late = histogramGrowth(before.lateness.get(generator)!, after.lateness.get(generator)!);
-    const summary = summariseHistogram(late);
-    const portFps = plan.streams.reduce((sum, stream, i) => (stream.from === name ? sum + ratesFps[i] : sum), 0);
-    const rxRing = scenario.ports.find((port) => port.name === name)?.rxRing ?? 0;
-    return {
-      generator,
-      p50Ns: summary?.p50Ns ?? null,
-      p999Ns: summary?.p999Ns ?? null,
-      limitNs: portFps === 0 ? null : (rxRing / portFps) * 1e9,
-    };
-  });
 }

@@ -71,8 +71,15 @@ export interface LatenessResult {
   readonly generator: string;
   readonly p50Ns: number | null;
   readonly p999Ns: number | null;
-  /** Time in which the port's receive ring fills at the rate asked for; null at rate zero. */
+  /** What its frames meet and fill first: a ring of the port, or the pool or queue of a vNIC that the card serves. */
+  readonly meets: string;
+  /** Time in which that fills at the rate asked for when nobody empties it; null at rate zero. */
   readonly limitNs: number | null;
+  /** Share of its frames that were later than that; null when there is no such limit, or none was sent. */
+  readonly lateRatio: number | null;
+  /** Times it did not have its core for longer than a round, and frames sent late after that (see generator.ts). */
+  readonly absences: number;
+  readonly caughtUpFrames: number;
 }
 
 /** Who used a core of the run during a phase. */

@@ -40,3 +40,14 @@ export function summariseHistogram(counts: Float64Array): LatencySummary | null 
   const [minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs] = found;
   return { count, minNs, p50Ns, p90Ns, p99Ns, p999Ns, maxNs };
 }
+
+/** Share of the values that are above `ns`; null when nothing was counted. */
+export function shareAbove(counts: Float64Array, ns: number): number | null {
+  let count = 0;
+  let above = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    count += counts[bucket];
+    if (bucketNs(bucket) > ns) above += counts[bucket];
+  }
+  return count <= 0 ? null : above / count;
+}

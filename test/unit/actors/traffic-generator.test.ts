@@ -96,17 +96,43 @@ describe('schedule', () => {
 });
 
 describe('behind its schedule', () => {
-  test('it catches up at line rate and no faster: after a pause at most what 20 us of wire hold', () => {
+  test('within a round it catches up at line rate and no faster: at most what 20 us of wire hold at once', () => {
     const g = bench();
     g.rate(1_000_000);
     g.generator.poll(1000, 0);
-    expect(g.generator.poll(1000, 1_000_000)).toBe(30);
-    expect(g.generator.poll(1000, 1_000_000)).toBe(0);
+    expect(g.generator.poll(1000, 200_000)).toBe(30);
+    expect(g.generator.poll(1000, 200_000)).toBe(0);
     let sent = 0;
-    for (let now = 1_000_000; now < 1_100_000; now += LINE_NS) sent += g.generator.poll(1000, now);
+    for (let now = 200_000; now < 300_000; now += LINE_NS) sent += g.generator.poll(1000, now);
     expect(sent).toBeGreaterThan(140);
     expect(sent).toBeLessThanOrEqual(Math.ceil(100_000 / LINE_NS) + 1);
-    expect(g.sent().map(({ due }) => due)[29]).toBe(30_000);
+    expect(g.counts()['tx_absences']).toBeUndefined();
+    expect(g.counts()['tx_caught_up']).toBeUndefined();
+  });
+
+  test('after an absence it sends at 5/4 of the pace until it has caught up, and counts what it sends till then', () => {
+    const g = bench();
+    g.rate(200_000);
+    g.generator.poll(1000, 0);
+    const [awayNs, roundNs] = [2_000_000, 10_000];
+    let now = awayNs;
+    // What came due in the absence would fill a pool of 256 at line rate: 400 frames in 0.3 ms.
+    const first = g.generator.poll(1000, now);
+    expect(first).toBeLessThanOrEqual(50);
+    const sentIn = (ns: number): number => {
+      let sent = 0;
+      for (const end = now + ns; now < end; g.sent()) sent += g.generator.poll(1000, (now += roundNs));
+      return sent;
+    };
+    // 1.75 ms are left to catch up, a quarter of the time that passes.
+    expect(Math.abs(sentIn(6_800_000) - 1700)).toBeLessThanOrEqual(50);
+    expect(g.generator.poll(1000, (now += roundNs))).toBeGreaterThanOrEqual(2);
+    sentIn(400_000);
+    const caughtUp = g.counts()['tx_caught_up'];
+    expect(sentIn(1_000_000)).toBe(200);
+    expect(g.counts()).toMatchObject({ tx_absences: 1, tx_caught_up: caughtUp });
+    expect(Math.abs(caughtUp - 1750)).toBeLessThan(60);
+    expect(g.counts()['offered_stream']).toBe(g.counts()['tx_stream']);
   });
 
   test('offered counts what was due, sent or not; lateness is measured', () => {

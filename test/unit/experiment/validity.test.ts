@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import type { PhaseResult } from '../../../src/experiment/run/run-result.ts';
 import { judgeValidity } from '../../../src/experiment/judge/validity.ts';
 import { phaseOf } from '../../support/phase-results.ts';
 
-const lateness = (p999Ns: number) => [{ generator: 'generator-eth0', p50Ns: 1000, p999Ns, limitNs: 344_000 }];
+const lateness = (lateRatio: number): PhaseResult['lateness'] => {
+  const room = { meets: 'buffer pool of vnic0', limitNs: 344_000 };
+  const absent = { absences: 3, caughtUpFrames: 1200 };
+  return [{ generator: 'generator-eth0', p50Ns: 1000, p999Ns: 345_000, ...room, lateRatio, ...absent }];
+};
 
 describe('validity', () => {
   it('accepts a generator on time on cores of its own', () => {
     const cores = [{ core: 1, foreignRatio: 0.02 }];
-    const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(344_000), cores });
+    const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(0.0059), cores });
     expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [] });
   });
 
@@ -18,9 +23,10 @@ describe('validity', () => {
       reason: /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\)/,
     },
     {
-      fault: 'frames later than the ring lasts',
-      phase: phaseOf({ lateness: lateness(345_000) }),
-      reason: /flood: generator-eth0 was 345 us late with one frame in a thousand, and the receive ring lasts 344 us/,
+      fault: 'frames later than the room before them lasts',
+      phase: phaseOf({ lateness: lateness(0.0061) }),
+      reason:
+        /0\.61 % of the frames of generator-eth0 came later than the 344 us that the buffer pool of vnic0 lasts .*\(at most 0\.60 % may\); away 3 times, it sent 1\.2 k/,
     },
     {
       fault: 'a phase that the main thread could not end',
