@@ -1,6 +1,7 @@
 /**
  * The command line: one verb a file. Each loads what it needs when it is called, so that the first frame is soon sent.
  */
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { toolVersion } from '../experiment/run/tool-version.ts';
 import { addDoctor } from './doctor.ts';
@@ -21,6 +22,11 @@ const program = new Command('vhostlab')
   .exitOverride();
 
 for (const add of [addRun, addSweep, addValidate, addList, addTopology, addExplain, addSchema, addDoctor]) add(program);
+
+// npm runs a script in the folder of its package; what users name is where they stand.
+if (process.env.npm_package_json === join(process.cwd(), 'package.json') && process.env.INIT_CWD !== undefined) {
+  process.chdir(process.env.INIT_CWD);
+}
 
 // Who reads only the first lines (`| head`) goes before the last one is written: an end, and no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,4 +1,5 @@
 /** What `run` does, once its flags are known to be well formed. */
+import { resolve } from 'node:path';
 import { hdrBase64 } from '../metrics/sinks/hdr-export.ts';
 import { createLog } from '../metrics/sinks/logger.ts';
 import { runScenario } from '../experiment/run/run.ts';
@@ -61,7 +62,9 @@ export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<n
 }
 
 function readScenario(nameOrPath: string, { set, pcap, duration }: RunFlags): Scenario {
-  const overrides = pcap === undefined ? set : [...set, `traffic.pcap=${pcap}`];
+  // Absolute, so that no name of a file is the word none.
+  const capture = (path: string) => ({ flag: '--pcap', path: 'traffic.pcap', value: resolve(path) });
+  const overrides = pcap === undefined ? set : [...set, capture(pcap)];
   const scenario = loadScenario(nameOrPath, { overrides });
   if (duration === undefined) return scenario;
   const durationNs = flagDurationNs(duration);

@@ -1,7 +1,7 @@
-/** What a problem is about: a place in the file, an override from the command line, or the file itself. */
+/** What a problem is about: a place in the file, an override as the command line gave it (`--set traffic.rate`), or the file. */
 export type Place =
   | { readonly kind: 'file'; readonly line: number; readonly column: number }
-  | { readonly kind: 'override'; readonly path: string }
+  | { readonly kind: 'override'; readonly told: string }
   | { readonly kind: 'whole' };
 
 /** One fault: what was found and what is allowed, as a sentence without its place. */
@@ -23,7 +23,7 @@ export class ScenarioError extends Error {
 }
 
 function formatProblem({ file, place, sentence }: ScenarioProblem): string {
-  if (place.kind === 'override') return `--set ${place.path}: ${sentence}`;
+  if (place.kind === 'override') return `${place.told}: ${sentence}`;
   if (place.kind === 'whole') return `${file}: ${sentence}`;
   return `${file}:${place.line}:${place.column}: ${sentence}`;
 }

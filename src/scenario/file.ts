@@ -19,13 +19,14 @@ import type { Fault } from './text/issues.ts';
 import { scenarioSchema } from './keys/schema.ts';
 import { defaultStructure, inheritHost } from './structure.ts';
 import type { Scenario } from './scenario.ts';
+import type { Override } from './text/override.ts';
 import { didYouMean } from './text/suggestion.ts';
 
 const SHIPPED_DIRECTORY = fileURLToPath(new URL('../../scenarios/', import.meta.url));
 
 export interface LoadOptions {
-  /** `dotted.path=value` each, applied in order after the file. List items go by index or by name. */
-  readonly overrides?: readonly string[];
+  /** Applied in order after the file. List items go by index or by name. */
+  readonly overrides?: readonly Override[];
 }
 
 /** Names of the scenarios that come with the program. */
@@ -86,7 +87,7 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
 }
 
 /** Puts overrides into a document, in order. @throws ScenarioError for all that are malformed or lead nowhere. */
-export function applyOverrides(document: ScenarioDocument, overrides: readonly string[]): void {
+export function applyOverrides(document: ScenarioDocument, overrides: readonly Override[]): void {
   const problems = overrides.flatMap((override) => document.override(override) ?? []);
   if (problems.length > 0) throw new ScenarioError(problems);
 }

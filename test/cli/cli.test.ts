@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
@@ -90,6 +90,17 @@ describe('what is right', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/^cores: [\d,-]+, /m);
     expect(stdout).toMatch(/^schedstat: (yes|no), /m);
+  });
+
+  it('what a user names is where the user stands, through npm too', () => {
+    const file = scenarioFile('name: mine\n');
+    const npm = (...args: string[]) =>
+      spawnSync('npm', ['--prefix', ROOT, 'run', '--silent', 'vhostlab', '--', ...args], {
+        encoding: 'utf8',
+        cwd: folder,
+      });
+    const { status, stdout } = npm('validate', `./${basename(file)}`);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^mine is valid/) as string });
   });
 
   it('a result on stdout has it to itself', () => {

@@ -21,6 +21,7 @@ import type { PointResult, SweepResult, TrialResult, VariantResult } from './swe
 import { TrialQueue } from './trial-queue.ts';
 import type { PlannedTrial } from './trial-queue.ts';
 import type { SweepVariant } from './variants.ts';
+import { overrideText } from '../../scenario/text/override.ts';
 
 export interface SweepPlan {
   readonly hostKind: Host['kind'];
@@ -247,7 +248,7 @@ class Sweep {
     const last = this.typicalTrial(own.at(-1) ?? null);
     return {
       name: variant.name,
-      overrides: variant.overrides,
+      overrides: variant.overrides.map(overrideText),
       scenario: variant.scenario,
       header: host.header,
       oversubscribed: host.oversubscribed,

@@ -1,11 +1,11 @@
 /** What a sweep compares: one scenario, each time with something else changed. */
 import { loadScenario } from '../../scenario/file.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import type { Override } from '../../scenario/text/override.ts';
 
 export interface VariantChange {
   readonly name: string;
-  /** `dotted.path=value` each. */
-  readonly overrides: readonly string[];
+  readonly overrides: readonly Override[];
 }
 
 export interface SweepVariant extends VariantChange {
@@ -14,7 +14,9 @@ export interface SweepVariant extends VariantChange {
 
 /** The scenario with every vNIC in one mode. */
 export function modeChange({ vms }: Pick<Scenario, 'vms'>, mode: string): VariantChange {
-  const overrides = vms.flatMap(({ nics }, vm) => nics.map((_, nic) => `vms.${vm}.nics.${nic}.mode=${mode}`));
+  const overrides = vms.flatMap(({ nics }, vm) =>
+    nics.map((_, nic) => ({ flag: '--modes', path: `vms.${vm}.nics.${nic}.mode`, value: mode })),
+  );
   return { name: mode, overrides };
 }
 
@@ -25,7 +27,8 @@ export function modeChange({ vms }: Pick<Scenario, 'vms'>, mode: string): Varian
 export function parseVariant(text: string): VariantChange | null {
   const [, name, changes] = /^([^=,\s]+)=([\w.[\]-]+=.*)$/.exec(text) ?? [];
   if (name === undefined) return null;
-  return { name, overrides: changes.split(/,(?=[\w.[\]-]+=)/) };
+  const assignments = changes.split(/,(?=[\w.[\]-]+=)/);
+  return { name, overrides: assignments.map((assignment) => ({ flag: `--variant ${name}`, assignment })) };
 }
 
 /** Loads each variant; `overrides` hold for all of them. @throws ScenarioError for the first that is wrong. */

@@ -1,9 +1,10 @@
 /** The YAML text of a scenario as a tree whose nodes know where they stand, and the overrides put into it. */
-import { Document, LineCounter, YAMLMap, isAlias, isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
+import { Document, LineCounter, Scalar, YAMLMap, isAlias, isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Node, Pair, YAMLError } from 'yaml';
 import { ScenarioError, showValue } from '../error.ts';
 import type { Place, ScenarioProblem } from '../error.ts';
 import { defaultStructure } from '../structure.ts';
+import type { Override } from './override.ts';
 import { didYouMean } from './suggestion.ts';
 
 export type KeyPath = readonly (string | number)[];
@@ -12,7 +13,7 @@ export class ScenarioDocument {
   readonly file: string;
   private readonly tree: Document;
   private readonly lines: LineCounter;
-  /** Nodes that came from the command line, with the path that was given there. */
+  /** Nodes that came from the command line, with how messages name what was given there. */
   private readonly overridden = new Map<unknown, string>();
 
   /** Reads YAML 1.2. @throws ScenarioError for syntax errors and keys that occur twice, all of them. */
@@ -58,33 +59,43 @@ export class ScenarioDocument {
       offset = (isKey ? step.key : step.value)?.range?.[0] ?? offset;
       node = step.value;
     }
-    if (override !== undefined) return { kind: 'override', path: override };
+    if (override !== undefined) return { kind: 'override', told: override };
     const { line, col } = this.lines.linePos(offset);
     return { kind: 'file', line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
-  /** Puts one override, `dotted.path=YAML`, into the tree. Returns the problem that kept it out, or null. */
-  override(assignment: string): ScenarioProblem | null {
+  /** Puts one override into the tree. Returns the problem that kept it out, or null. */
+  override(override: Override): ScenarioProblem | null {
+    if (typeof override === 'object' && 'value' in override) {
+      const { flag, path, value } = override;
+      return this.place(flag, path, new Scalar(value));
+    }
+    const assignment = typeof override === 'string' ? override : override.assignment;
     const split = assignment.indexOf('=');
     const path = (split < 0 ? assignment : assignment.slice(0, split)).trim();
-    const problem = (sentence: string): ScenarioProblem => {
-      return { file: this.file, place: { kind: 'override', path }, sentence };
-    };
-    const steps = path.split('.');
-    if (split < 0 || steps.includes('')) {
-      return problem(`found "${assignment}", allowed: path.to.key=value, such as traffic.rate=2Mpps`);
-    }
+    const told = typeof override === 'string' ? `--set ${path}` : `${override.flag}: ${path}`;
+    const whole = split >= 0 && !path.split('.').includes('');
+    if (!whole)
+      return this.misplaced(told, `found "${assignment}", allowed: path.to.key=value, such as traffic.rate=2Mpps`);
     const value = parseDocument(assignment.slice(split + 1), { prettyErrors: false });
-    if (value.errors.length > 0) return problem(`the value is not YAML: ${value.errors[0].message}`);
-    const node = (value.contents ?? value.createNode(null)) as Node;
-    const refusal = this.put(steps, node, path);
-    if (refusal !== null) return problem(refusal);
-    this.overridden.set(node, path);
+    if (value.errors.length > 0) return this.misplaced(told, `the value is not YAML: ${value.errors[0].message}`);
+    return this.place(told, path, value.contents ?? value.createNode(null));
+  }
+
+  /** @param told how messages name the override. */
+  private place(told: string, path: string, node: Node): ScenarioProblem | null {
+    const refusal = this.put(path.split('.'), node, told);
+    if (refusal !== null) return this.misplaced(told, refusal);
+    this.overridden.set(node, told);
     return null;
   }
 
+  private misplaced(told: string, sentence: string): ScenarioProblem {
+    return { file: this.file, place: { kind: 'override', told }, sentence };
+  }
+
   /** Sets a node, making the maps on the way. Returns a sentence where that is impossible. */
-  private put(steps: readonly string[], node: Node, path: string): string | null {
+  private put(steps: readonly string[], node: Node, told: string): string | null {
     let container = this.tree.contents as Node;
     for (let i = 0; ; i++) {
       const here = steps.slice(0, i).join('.') || 'the scenario';
@@ -102,7 +113,7 @@ export class ScenarioDocument {
           container.set(steps[i], node);
           return null;
         }
-        const child = this.childMap(container, steps.slice(0, i + 1), path);
+        const child = this.childMap(container, steps.slice(0, i + 1), told);
         container.set(steps[i], child);
         container = child;
       } else {
@@ -113,14 +124,14 @@ export class ScenarioDocument {
   }
 
   /** The node under the last step: what is there, else the default list, else an empty map from the override. */
-  private childMap(parent: YAMLMap, steps: readonly string[], path: string): Node {
+  private childMap(parent: YAMLMap, steps: readonly string[], told: string): Node {
     const child = parent.get(steps[steps.length - 1], true) as Node | undefined;
     if (child !== undefined && !(isScalar(child) && child.value === null)) return this.ownNode(child);
     const whole = new Document(defaultStructure(this.toValue()));
     const list = whole.getIn(this.plainSteps(steps), true);
     if (isSeq(list)) return list;
     const made = new YAMLMap();
-    this.overridden.set(made, path);
+    this.overridden.set(made, told);
     return made;
   }
 

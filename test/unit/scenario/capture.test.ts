@@ -23,6 +23,21 @@ const framesOf = (...sizes: number[]): Uint8Array =>
 const scenarioOf = (path: string, more = '') => parseScenario(`traffic: { pcap: ${path}${more} }\n`, 'x.yaml');
 
 describe('a scenario that replays a capture', () => {
+  it.each(['a #1.pcap', 'x: y.pcap', '[one].pcap', '007', 'none', 'null', '"quoted"', '{a}', '- b', '*c', 'é\u00a0d'])(
+    'takes any name of a file from a flag: %s',
+    (name) => {
+      const value = captureFile(name, framesOf(60));
+      const { traffic } = parseScenario('', 'x.yaml', { overrides: [{ flag: '--pcap', path: 'traffic.pcap', value }] });
+      expect(traffic.pcap).toBe(value);
+    },
+  );
+
+  it('is refused in the words of the flag that named it', () => {
+    const value = join(directory, 'not there');
+    const flag = { flag: '--pcap', path: 'traffic.pcap', value };
+    expect(() => parseScenario('', 'x.yaml', { overrides: [flag] })).toThrow(/^--pcap: no file .*not there, allowed: /);
+  });
+
   it('has rates after the mean frame of the capture, padding and FCS included', () => {
     const { ports, traffic } = scenarioOf(captureFile('mean.pcap', framesOf(20, 100, 1514)), ', frameSize: 64');
     const meanBytes = (64 + 104 + 1518) / 3;

@@ -7,8 +7,10 @@ import {
   parseSteps,
 } from '../../../../src/experiment/sweep/offered-rates.ts';
 import { modeChange, parseVariant } from '../../../../src/experiment/sweep/variants.ts';
+import type { VariantChange } from '../../../../src/experiment/sweep/variants.ts';
 import { formatRate, parseRate } from '../../../../src/scenario/text/quantities.ts';
 import type { Rate } from '../../../../src/scenario/text/quantities.ts';
+import { overrideText } from '../../../../src/scenario/text/override.ts';
 import { parseScenario } from '../../../../src/scenario/file.ts';
 
 const scenario = parseScenario('ports: [{ name: eth0, speed: 1Gbps }, { name: eth1, speed: 1Gbps }]', 'x.yaml');
@@ -80,13 +82,32 @@ describe('variants', () => {
   it('are read with several changes, whose values may have commas', () => {
     expect(parseVariant('guard=host.kernel=linux-4.9,host.hz=1000')).toEqual({
       name: 'guard',
-      overrides: ['host.kernel=linux-4.9', 'host.hz=1000'],
+      overrides: [
+        { flag: '--variant guard', assignment: 'host.kernel=linux-4.9' },
+        { flag: '--variant guard', assignment: 'host.hz=1000' },
+      ],
     });
-    expect(parseVariant('two=traffic.frameSize=[64, 1518],seed=2')?.overrides).toEqual([
+    expect(parseVariant('two=traffic.frameSize=[64, 1518],seed=2')?.overrides.map(overrideText)).toEqual([
       'traffic.frameSize=[64, 1518]',
       'seed=2',
     ]);
     expect(parseVariant('nothing')).toBeNull();
     expect(parseVariant('=host.hz=100')).toBeNull();
+  });
+
+  it('are named in what is wrong with them', () => {
+    const faultOf = (change: VariantChange): string => {
+      try {
+        parseScenario('', 'x.yaml', { overrides: change.overrides });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'none';
+    };
+    expect(faultOf(parseVariant('guard=host.kernel=linux-9')!)).toMatch(
+      /^--variant guard: host\.kernel: found "linux-9"/,
+    );
+    expect(faultOf(parseVariant('guard=host..kernel=x')!)).toMatch(/^--variant guard: host\.\.kernel: found /);
+    expect(faultOf(modeChange(scenario, 'vhsot'))).toMatch(/^--modes: found "vhsot".*did you mean "vhost"/m);
   });
 });
