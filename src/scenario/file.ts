@@ -51,7 +51,7 @@ function findFile(nameOrPath: string): string {
   const file = isName ? join(SHIPPED_DIRECTORY, `${nameOrPath}.yaml`) : nameOrPath;
   if (isFile(file)) return file;
   const names = shippedScenarios();
-  const allowed = `${names.join(', ')}, or a path such as ./${nameOrPath}.yaml`;
+  const allowed = `the names that "vhostlab list" shows, or a path such as ./${nameOrPath}.yaml`;
   const sentence = isName ? `no such scenario, allowed: ${allowed}${didYouMean(nameOrPath, names)}` : 'no such file';
   throw new ScenarioError([{ file: nameOrPath, place: { kind: 'whole' }, sentence }]);
 }

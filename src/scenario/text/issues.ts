@@ -106,9 +106,13 @@ interface JsonSchemaNode {
   readonly oneOf?: readonly JsonSchemaNode[];
 }
 
+let walked: JsonSchemaNode | null = null;
+
 /** Keys of the mapping at a path, read from the JSON Schema, which is easier to walk than the schema it is made of. */
 function keysAllowedAt(path: KeyPath): string[] {
-  let nodes = alternatives(scenarioJsonSchema());
+  // Made once: it takes milliseconds, and a file may hold thousands of unknown keys.
+  walked ??= scenarioJsonSchema();
+  let nodes = alternatives(walked);
   for (const key of path) {
     nodes = nodes.flatMap((node) => {
       const other = typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined;
