@@ -11,7 +11,7 @@ import { buildPlan } from '../plan/build-plan.ts';
 import { formatRate, parseDurationNs } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { VNIC_MODES } from '../scenario/keys/schema.ts';
+import { VNIC_MODES, modesWhere } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost } from './open-host.ts';
@@ -22,7 +22,7 @@ import type { SweepFlags } from './sweep.ts';
 
 const RUN_IN_NS = 3e8;
 const PROBE_NS = 5e8;
-const DEFAULT_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
+const DEFAULT_MODES = modesWhere(({ isSwept }) => isSwept);
 
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {

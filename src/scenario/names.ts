@@ -1,12 +1,10 @@
 /** How the threads and actors of a run are called, wherever a scenario or a result names one. */
+import { MODES } from './modes.ts';
 import type { PlacementSpec, ThreadKind, ThreadSpec, VnicSpec } from './scenario.ts';
 
 export const generatorName = (port: string): string => `generator-${port}`;
 export const clientName = (port: string): string => `client-${port}`;
 export const sinkName = (port: string): string => `sink-${port}`;
-export const vhostName = (nic: string): string => `vhost-${nic}`;
-export const qemuName = (nic: string): string => `qemu-${nic}`;
-export const e1000Name = (nic: string): string => `e1000-${nic}`;
 export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
 export const guestTimerName = (vm: string): string => `${vm}/timer`;
 export const vmmName = (vm: string): string => `${vm}/vmm`;
@@ -21,14 +19,13 @@ export function softirqName(hosts: readonly { readonly name: string }[], host: s
 }
 
 /**
- * What moves a vNIC's frames, or controls who does: a vhost worker for each queue pair, a single one where it only
- * controls, or a device that the VMM serves itself.
+ * What moves a vNIC's frames, or controls who does: a backend for each queue pair, or a single one where its mode has no
+ * more.
  */
 export function backendNames({ name, mode, queues }: Pick<VnicSpec, 'name' | 'mode' | 'queues'>): string[] {
-  if (mode === 'qemu') return [qemuName(name)];
-  if (mode === 'emulated') return [e1000Name(name)];
-  const workers = mode === 'direct' ? 1 : queues;
-  return Array.from({ length: workers }, (_, pair) => queueName(vhostName(name), pair));
+  const { backend, backendPerPair } = MODES[mode];
+  const backends = backendPerPair ? queues : 1;
+  return Array.from({ length: backends }, (_, pair) => queueName(`${backend}-${name}`, pair));
 }
 
 /** The components that thread names are made of. */

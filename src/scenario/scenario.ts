@@ -9,10 +9,10 @@ import type { ConnectionsSpec } from './keys/connections.ts';
 import type { DROP_PLACES, Expectation } from './keys/expectations.ts';
 import type { ScalingMetric } from './keys/provisioning.ts';
 import type { NfSpec } from './functions.ts';
-import type { THREAD_KINDS, VNIC_MODES } from './keys/schema.ts';
+import type { THREAD_KINDS } from './keys/schema.ts';
+import type { VnicMode } from './modes.ts';
 import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './keys/vnic.ts';
 
-export type VnicMode = (typeof VNIC_MODES)[number];
 export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];
 export type VnicFeature = (typeof VNIC_FEATURES)[number];
 export type ThreadKind = (typeof THREAD_KINDS)[number];

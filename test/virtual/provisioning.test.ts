@@ -10,7 +10,7 @@ import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario } from '../../src/scenario/file.ts';
-import type { VnicMode } from '../../src/scenario/scenario.ts';
+import type { VnicMode } from '../../src/scenario/modes.ts';
 
 const MS = 1e6;
 const SECOND_VM = fileURLToPath(new URL('../support/second-vm.yaml', import.meta.url));

@@ -2,6 +2,7 @@ import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
 import type { VnicFeatures } from '../../metrics/derive/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { Plan } from '../../runtime/plan.ts';
+import { MODES } from '../../scenario/modes.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { listFeatures } from '../../virtio/net/features.ts';
 import { publishedFeatures } from '../../virtio/guest/guest-nic.ts';
@@ -13,7 +14,7 @@ export function readVnicFeatures(
 ): VnicFeatures[] {
   return vms.flatMap(({ name: vm, nics }) =>
     nics.flatMap(({ name: vnic, mode, mtuBytes }, port): VnicFeatures[] => {
-      if (mode === 'emulated') return [];
+      if (MODES[mode].device !== 'virtio') return [];
       const features = publishedFeatures(memory.words(publishedOf(plan, vm, port)));
       return [
         {

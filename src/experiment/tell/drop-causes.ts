@@ -6,6 +6,7 @@ import { vnicNoBufferName } from '../../../actors/wire/nic/nic-links.ts';
 import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../../net/wire/ethernet.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
+import { MODES } from '../../scenario/modes.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { workerCpu } from '../../plan/host/host.ts';
 import { softirqName, vcpuName, backendNames } from '../../scenario/names.ts';
@@ -63,7 +64,7 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
   const nics = run.scenario.vms
     .flatMap((vm) => vm.nics)
-    .filter(({ bridge, mode }) => bridges.includes(bridge) && mode === 'vhost-feedback');
+    .filter(({ bridge, mode }) => bridges.includes(bridge) && MODES[mode].feedback);
   const masksOf = (nic: VnicSpec): number => phase.counters[nic.tap.name]?.feedback_masks ?? 0;
   const most = nics.reduce<VnicSpec | null>((best, nic) => (best && masksOf(best) >= masksOf(nic) ? best : nic), null);
   const { feedback_masked_ns: maskedNs = 0, feedback_masked: times = 0 } = phase.counters[port] ?? {};
@@ -185,7 +186,8 @@ function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const worst = vnics[losses.indexOf(Math.max(...losses))];
   if (worst === undefined) return null;
   const { vm, nic } = worst;
-  const vhost = nic.mode === 'accelerated' ? mostDemanding(run, phase, backendNames(nic)) : null;
+  const isPassedDown = MODES[nic.mode].servedBy === 'worker';
+  const vhost = isPassedDown ? mostDemanding(run, phase, backendNames(nic)) : null;
   if (vhost !== null && seedsLate(run, phase, vhost)) {
     const row = threadRowOf(run, phase, vhost);
     const text = `${vhost}, which gives the hardware the buffers that ${vm.name} posts, ${tellThread(phase, row)}`;

@@ -94,6 +94,11 @@ export function parseMac(text: string): MacAddress {
   return { high: parseInt(digits.slice(0, 4), 16), low: parseInt(digits.slice(4), 16) | 0 };
 }
 
+/** The six octets of `aa:bb:cc:dd:ee:ff`. */
+export function macOctets(text: string): number[] {
+  return text.split(':').map((octet) => parseInt(octet, 16));
+}
+
 /** Lower-case `aa:bb:cc:dd:ee:ff`. */
 export function formatMac(high: number, low: number): string {
   const digits = high.toString(16).padStart(4, '0') + (low >>> 0).toString(16).padStart(8, '0');

@@ -15,25 +15,53 @@ import type { VhostControlLink } from '../../../actors/host/vhost-control.ts';
 import { reserveDoorbell } from '../../memory/doorbell.ts';
 import { reserveRing } from '../../memory/id-ring.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
-import type { BridgeDomain, HardwareVnic, Parts } from '../build-plan.ts';
-import type { DraftActor } from '../draft.ts';
-import { guestLinkOf } from '../host/kernel.ts';
-import type { VnicSpec } from '../../scenario/scenario.ts';
+import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
+import type { DraftActor, PlanDraft } from '../draft.ts';
+import { guestNicOf } from '../parts.ts';
+import type { BridgeDomain, HardwareVnic, HostDraft, Parts } from '../parts.ts';
+import type { NicBackend } from './backend.ts';
+import { guestLinkOf } from './vhost.ts';
 
-/** Connects one vNIC's vhost workers to the NIC port in front of its bridge. */
-export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic): void {
-  const { vm, nic, vhosts } = vnic;
+/** vhost workers between the virtqueues and queues in the NIC. They touch the guest's memory, and none of the host's frames. */
+export const WORKER_QUEUES: NicBackend = {
+  place: (draft, host, vm, name, cpu) => placeVhost(draft, host, vm, name, cpu, [`guest:${vm.name}`]),
+  connect(parts, domain, vnic) {
+    vnic.vhosts.forEach((vhost) => configureVhost(parts, vhost));
+    connectNic(parts, domain, vnic, connectVhost);
+  },
+};
+
+/** A vhost device that only tells the NIC where the virtqueues are, which it serves itself. */
+export const CONTROLLED_RINGS: NicBackend = {
+  place: (draft, host, vm, name, cpu) => placeVhost(draft, host, vm, name, cpu, []),
+  connect(parts, domain, vnic) {
+    const [vhost] = vnic.vhosts;
+    vhost.spec = { kind: 'vhost-control', config: { name: vhost.name } };
+    connectNic(parts, domain, vnic, connectControl);
+  },
+};
+
+function placeVhost(
+  draft: PlanDraft,
+  { arena, seats }: HostDraft,
+  vm: VmSpec,
+  name: string,
+  cpu: number,
+  buffers: readonly string[],
+): DraftActor {
+  const thread = draft.thread(name, 'vhost', 'vhost', seats[cpu], vm.name);
+  return draft.actorOn(thread, name, [arena.name, `vmm:${vm.name}`, ...buffers]);
+}
+
+type ConnectPair = (parts: Parts, vnic: HardwareVnic, pair: number) => NicVnicPairLink;
+
+/** Connects one vNIC to the NIC port in front of its bridge, pair by pair. */
+function connectNic(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic, connectPair: ConnectPair): void {
+  const { vm, nic } = vnic;
   if (domain.ports.length === 0) {
     throw new Error(`vNIC ${nic.name} is ${nic.mode}, and its bridge ${domain.spec.name} has no NIC port`);
   }
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { pairs, activePairs } = guest.nics[vm.nics.indexOf(nic)];
-  if (nic.mode === 'direct') {
-    const [vhost] = vhosts;
-    vhost.spec = { kind: 'vhost-control', config: { name: vhost.name } };
-  } else {
-    vhosts.forEach((vhost) => configureVhost(parts, vhost));
-  }
+  const { pairs, activePairs } = guestNicOf(parts, vnic).plan;
   const mac = parseMac(nic.mac);
   const link: NicVnicLink = {
     guestMemory: `guest:${vm.name}`,
@@ -41,7 +69,7 @@ export function connectHardwareVnic(parts: Parts, domain: BridgeDomain, vnic: Ha
     macLow: mac.low,
     vlan: nic.vlan,
     activePairs,
-    pairs: pairs.map((_, pair) => (nic.mode === 'direct' ? connectControl : connectVhost)(parts, vnic, pair)),
+    pairs: pairs.map((_, pair) => connectPair(parts, vnic, pair)),
   };
   const nicActor = domain.ports[0].nic;
   const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
@@ -104,8 +132,8 @@ function connectVhost(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: num
 
 /** One queue pair whose rings the NIC serves itself. */
 function connectControl(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: number): NicVnicPairLink {
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { mailbox, receiver, senders } = guest.nics[vm.nics.indexOf(nic)].pairs[pair];
+  const { guest, plan } = guestNicOf(parts, { vm, nic });
+  const { mailbox, receiver, senders } = plan.pairs[pair];
   const direct = reserveDirectConfig(parts.host.arena);
   const link: VhostControlLink = {
     guestMemoryBytes: guest.memoryBytes,

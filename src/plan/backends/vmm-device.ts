@@ -2,53 +2,65 @@
 import { E1000_COUNTERS, E1000_GUEST_PORT, E1000_TAP_PORT } from '../../../actors/vmm/e1000.ts';
 import type { E1000GuestLink } from '../../../actors/vmm/e1000.ts';
 import { QEMU_COUNTERS, QEMU_GUEST_PORT, QEMU_TAP_PORT } from '../../../actors/vmm/qemu-backend.ts';
-import type { QemuGuestLink } from '../../../actors/vmm/qemu-backend.ts';
+import type { QemuBackendConfig, QemuGuestLink } from '../../../actors/vmm/qemu-backend.ts';
 import type { TapFileConfig, TapFileLink } from '../../../actors/vmm/tap-file.ts';
 import { TAP_READER_PORT } from '../../../actors/host/tap.ts';
 import type { TapReaderLink } from '../../../actors/host/tap.ts';
 import { reserveDriverRing, reserveDriverTxRing } from '../../e1000/driver/driver-rings.ts';
-import type { DriverRingRef, DriverTxRingRef } from '../../e1000/driver/driver-rings.ts';
-import type { Arena, Region } from '../../memory/arena.ts';
+import type { Arena } from '../../memory/arena.ts';
 import { reserveDoorbell } from '../../memory/doorbell.ts';
+import { macOctets } from '../../net/wire/ethernet.ts';
 import { reserveTimerWord } from '../../kernel/timer-word.ts';
 import { PCI_TRAP_WORDS } from '../../virtio/pci/pci-trap.ts';
-import type { Parts, VnicKernel } from '../build-plan.ts';
-import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
-import type { HostDraft } from '../host/host.ts';
-import { macBytes } from '../guest/guest.ts';
-import { allowedFeatures } from '../guest/nic.ts';
-import type { GuestPlan } from '../guest/guest.ts';
+import { vmmName } from '../../scenario/names.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
-import { backendNames, vmmName } from '../../scenario/names.ts';
+import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
+import { allowedFeatures } from '../guest/features.ts';
+import { guestNicOf } from '../parts.ts';
+import type { EmulatedNicPlan, HostDraft, Parts, VnicKernel } from '../parts.ts';
+import type { TapBackend } from './backend.ts';
 
 /** The thread of a VM's main loop, which all devices that the VMM serves itself share. */
 export function vmmThread(draft: PlanDraft, { seat }: HostDraft, vm: VmSpec): DraftThread {
   return draft.threadNamed(vmmName(vm.name)) ?? draft.thread(vmmName(vm.name), 'vmm', 'vmm', seat, vm.name);
 }
 
-/** The VMM moves the frames of such a vNIC, not a worker in the kernel, nor hardware. */
-export function isVmmDevice({ mode }: Pick<VnicSpec, 'mode'>): boolean {
-  return mode === 'qemu' || mode === 'emulated';
-}
+/** virtio-net that QEMU serves in user space. */
+export const QEMU_DEVICE: TapBackend = {
+  place: (draft, host, vm, name) => placeDevice(draft, host, vm, name, 'qemu'),
+  connect(parts, vnic) {
+    const { nic } = vnic;
+    const [{ backend: device }] = vnic.pairs;
+    const counters = parts.draft.count(device, QEMU_COUNTERS);
+    const config = { ...deviceConfig(parts, vnic), counters, txBurst: nic.qemu.txBurst };
+    device.spec = { kind: 'qemu', config };
+    device.attachments.push({ port: QEMU_TAP_PORT, link: tapLink(parts, vnic) });
+    device.attachments.push({ port: QEMU_GUEST_PORT, link: qemuGuestLink(parts, vnic) });
+    return [];
+  },
+};
 
-/** Null for a vNIC that the VMM does not serve. */
-export function planVmmDevice(draft: PlanDraft, host: HostDraft, vm: VmSpec, nic: VnicSpec): DraftActor | null {
-  if (!isVmmDevice(nic)) return null;
+/** An e1000, register by register. */
+export const E1000_DEVICE: TapBackend = {
+  place: (draft, host, vm, name) => placeDevice(draft, host, vm, name, 'e1000'),
+  connect(parts, vnic) {
+    const { vm } = vnic;
+    const [{ backend: device }] = vnic.pairs;
+    const counters = parts.draft.count(device, E1000_COUNTERS);
+    const timer = reserveTimerWord(parts.draft.signals);
+    device.spec = { kind: 'e1000', config: { ...deviceConfig(parts, vnic), counters, timer } };
+    device.attachments.push({ port: E1000_TAP_PORT, link: tapLink(parts, vnic) });
+    device.attachments.push({ port: E1000_GUEST_PORT, link: e1000GuestLink(parts, vnic) });
+    return [{ vm, deadline: timer, thread: device.thread }];
+  },
+};
+
+function placeDevice(draft: PlanDraft, host: HostDraft, vm: VmSpec, name: string, kind: 'qemu' | 'e1000'): DraftActor {
   const buffers = [host.arena.name, `guest:${vm.name}`, `vmm:${vm.name}`];
-  const [name] = backendNames(nic);
-  const kind = nic.mode === 'qemu' ? 'qemu' : 'e1000';
   return draft.actor(name, kind, vmmThread(draft, host, vm), 'vmm', buffers);
 }
 
-/** What an e1000 and its driver share: rings and driver state in the guest's memory, a trap mailbox for each vCPU. */
-export interface EmulatedNicPlan {
-  readonly rx: DriverRingRef;
-  readonly tx: DriverTxRingRef;
-  readonly published: Region;
-  readonly interrupt: Region;
-  readonly traps: readonly Region[];
-}
-
+/** Reserves what an e1000 and its driver share. */
 export function planEmulatedNic(
   draft: PlanDraft,
   guest: Arena,
@@ -65,13 +77,10 @@ export function planEmulatedNic(
   };
 }
 
-/** Connects the device of one vNIC to its tap and its guest. */
-export function connectVmmDevice(parts: Parts, vnic: VnicKernel): void {
-  const { nic, vm } = vnic;
-  const [{ vhost: device }] = vnic.pairs;
+function deviceConfig(parts: Parts, vnic: VnicKernel): Omit<QemuBackendConfig, 'counters' | 'txBurst'> {
+  const [{ backend: device }] = vnic.pairs;
   const { table } = parts.host.spec.costs;
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const config = {
+  return {
     name: device.name,
     tap: tapConfig(parts, vnic),
     costs: {
@@ -82,54 +91,43 @@ export function connectVmmDevice(parts: Parts, vnic: VnicKernel): void {
       wakeupNs: table.wakeup,
     },
   };
-  if (nic.mode === 'qemu') {
-    const counters = parts.draft.count(device, QEMU_COUNTERS);
-    device.spec = { kind: 'qemu', config: { ...config, counters, txBurst: nic.qemu.txBurst } };
-    device.attachments.push({ port: QEMU_TAP_PORT, link: tapLink(parts, vnic) });
-    device.attachments.push({ port: QEMU_GUEST_PORT, link: qemuGuestLink(guest, nic) });
-  } else {
-    const counters = parts.draft.count(device, E1000_COUNTERS);
-    const timer = reserveTimerWord(parts.draft.signals);
-    device.spec = { kind: 'e1000', config: { ...config, counters, timer } };
-    device.attachments.push({ port: E1000_TAP_PORT, link: tapLink(parts, vnic) });
-    device.attachments.push({ port: E1000_GUEST_PORT, link: e1000GuestLink(guest, nic) });
-  }
 }
 
-function qemuGuestLink(guest: GuestPlan, nic: VnicSpec): QemuGuestLink {
-  const { pci, pairs } = guest.nics[guest.spec.nics.indexOf(nic)];
+function qemuGuestLink(parts: Parts, { vm, nic }: VnicKernel): QemuGuestLink {
+  const { guest, plan } = guestNicOf(parts, { vm, nic });
+  const { pci, pairs } = plan;
   const [{ kicks, receiver, senders }] = pairs;
   return {
-    guestMemory: `guest:${guest.spec.name}`,
+    guestMemory: `guest:${vm.name}`,
     pci,
     vcpuDoorbell: guest.vcpus[nic.vcpu].thread.doorbell,
     kicks,
     callDoorbells: [[receiver.thread.doorbell], senders.map(({ thread }) => thread.doorbell)],
     allowed: allowedFeatures(nic),
     queueSize: nic.queueSize,
-    mac: macBytes(nic.mac),
+    mac: macOctets(nic.mac),
     mtuBytes: nic.mtuBytes,
   };
 }
 
-function e1000GuestLink(guest: GuestPlan, nic: VnicSpec): E1000GuestLink {
-  const { emulated } = guest.nics[guest.spec.nics.indexOf(nic)];
-  const { traps, interrupt } = emulated!;
+function e1000GuestLink(parts: Parts, { vm, nic }: VnicKernel): E1000GuestLink {
+  const { guest, plan } = guestNicOf(parts, { vm, nic });
+  const { traps, interrupt } = plan.emulated!;
   return {
-    guestMemory: `guest:${guest.spec.name}`,
+    guestMemory: `guest:${vm.name}`,
     traps,
     vcpuDoorbells: guest.vcpus.map(({ thread }) => thread.doorbell),
     interrupt,
     interruptDoorbell: guest.vcpus[nic.vcpu].thread.doorbell,
-    mac: macBytes(nic.mac),
+    mac: macOctets(nic.mac),
   };
 }
 
 function tapConfig(parts: Parts, { nic, pairs }: VnicKernel): TapFileConfig {
-  const [{ vhostPool }] = pairs;
+  const [{ pool }] = pairs;
   return {
     slots: parts.slots,
-    pool: vhostPool,
+    pool,
     backlogFrames: parts.host.spec.softirq.backlogFrames,
     rxBurst: nic.qemu.rxBurst === 'none' ? Infinity : nic.qemu.rxBurst,
   };
@@ -138,7 +136,7 @@ function tapConfig(parts: Parts, { nic, pairs }: VnicKernel): TapFileConfig {
 /** A queue of the tap that wakes the main loop, and the backlog behind the tap. */
 function tapLink(parts: Parts, { nic, tap, pairs }: VnicKernel): TapFileLink {
   const { draft, host, backlogs } = parts;
-  const [{ vhost: device, backlog, cpu }] = pairs;
+  const [{ backend: device, backlog, cpu }] = pairs;
   const queue = draft.ring(host.arena, `${tap.name}.queue`, nic.tap.queueFrames, 'frames');
   const event = reserveDoorbell(draft.signals);
   const reader: TapReaderLink = { queue, event, doorbell: device.thread.doorbell, feedback: null };

@@ -8,19 +8,19 @@ import { oddStrideBytes } from '../../memory/frame-room.ts';
 import { reserveDepot } from '../../memory/magazine.ts';
 import { reserveTimerWord } from '../../kernel/timer-word.ts';
 import { parseCidr } from '../../net/wire/address.ts';
-import { parseMac } from '../../net/wire/ethernet.ts';
+import { macOctets, parseMac } from '../../net/wire/ethernet.ts';
 import type { GuestNicRef } from '../../virtio/guest/guest-nic.ts';
 import { endsTcp, networkFunctionCounters } from '../../runtime/function-factory.ts';
 import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
 import { NET_HEADER_BYTES } from '../../virtio/net/net-header.ts';
-import type { BridgeDomain } from '../build-plan.ts';
+import type { BridgeDomain, GuestNicPlan, GuestPlan, HostDraft, Sleeper } from '../parts.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { guestFrameRoomBytes } from '../../scenario/rules/frame-lengths.ts';
-import type { HostDraft } from '../host/host.ts';
-import { QDISC_FRAMES, allowedFeatures, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
-import type { GuestNicPlan } from './nic.ts';
+import { allowedFeatures } from './features.ts';
+import { QDISC_FRAMES, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
 import { planFunctions } from './functions.ts';
-import { isVmmDevice, vmmThread } from '../backends/vmm-device.ts';
+import { vmmThread } from '../backends/vmm-device.ts';
+import { MODES } from '../../scenario/modes.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { vcpuName, vmmName } from '../../scenario/names.ts';
 
@@ -29,20 +29,19 @@ const MAGAZINE_BUFFERS = 512;
 /** Address 0 is nobody's, so that a zero in a ring is an error. */
 const FIRST_PAGE_BYTES = 4096;
 
-export interface GuestPlan {
-  readonly spec: VmSpec;
-  readonly vmm: DraftActor;
-  readonly vcpus: readonly DraftActor[];
-  readonly memoryBytes: number;
-  readonly nics: readonly GuestNicPlan[];
-}
-
+/**
+ * Lays out a VM: its memory, its VMM and its vCPUs, with the drivers of its vNICs connected.
+ *
+ * @param domains of its host: what serves its vNICs must have been placed.
+ */
 export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains: readonly BridgeDomain[]): GuestPlan {
   const memory = draft.arena(`guest:${vm.name}`);
   const control = draft.arena(`vmm:${vm.name}`);
   memory.reserve(FIRST_PAGE_BYTES);
   const strideBytes = oddStrideBytes(Math.max(...vm.nics.map(guestFrameRoomBytes)));
-  const refs = vm.nics.map((nic) => (nic.mode === 'emulated' ? null : planNicMemory(memory, nic, strideBytes)));
+  const refs = vm.nics.map((nic) =>
+    MODES[nic.mode].device === 'e1000' ? null : planNicMemory(memory, nic, strideBytes),
+  );
   const held = vm.nics.reduce((sum, nic) => sum + buffersHeldAtOnce(nic), 0);
   const buffers = held + vm.vcpus * MAGAZINE_BUFFERS;
   const depot = reserveDepot(memory, buffers);
@@ -57,15 +56,17 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
 
   const vmm = draft.actorOn(vmmThread(draft, host, vm), vmmName(vm.name), [`vmm:${vm.name}`]);
   vmm.spec = { kind: 'vmm', config: { name: vmm.name, guestMemoryBytes: memory.bytes } };
-  const vcpus = Array.from({ length: vm.vcpus }, (_, i) =>
-    planVcpu(draft, host, vm, i, { depot, strideBytes }, functions[i]),
+  const planned = functions.map((nf, i) => planVcpu(draft, host, vm, i, { depot, strideBytes }, nf));
+  const vcpus = planned.map(({ vcpu }) => vcpu);
+  const sleepers = planned.flatMap(({ vcpu: { thread }, timer }, i): Sleeper[] =>
+    keepsTime(functions[i]) ? [{ vm, deadline: timer, thread }] : [],
   );
   const nics = vm.nics.map((nic) => planGuestNic(draft, memory, control, nic, vcpus));
   vm.nics.forEach((nic, port) => {
     const { pci, activePairs, pairs } = nics[port];
     const workers = workersOf(domains, nic);
     connectVcpus({ host, vm, vmm, vcpus, workers, plan: nics[port], ref: refs[port] }, port);
-    if (isVmmDevice(nic)) return;
+    if (MODES[nic.mode].servedBy === 'vmm') return;
     const link: VmmNicLink = {
       name: nic.name,
       vhosts: pairs.map(({ mailbox }, pair) => {
@@ -77,7 +78,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
       guestMemory: nic.queues === 1 ? null : memory.name,
       activePairs,
       allowed: allowedFeatures(nic),
-      mac: macBytes(nic.mac),
+      mac: macOctets(nic.mac),
       mtuBytes: nic.mtuBytes,
       queueSize: nic.queueSize,
       tapFd: port,
@@ -85,7 +86,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
     if (link.guestMemory !== null) vmm.thread.buffers.add(link.guestMemory);
     vmm.attachments.push({ port, link });
   });
-  return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics };
+  return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics, sleepers };
 }
 
 interface NicParts {
@@ -106,7 +107,7 @@ function connectVcpus({ host, vm, vmm, vcpus, workers, plan, ref }: NicParts, po
   const mac = parseMac(nic.mac);
   const station = { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
   // A device that the VMM serves itself answers its registers as well, on whatever thread it has.
-  const served = isVmmDevice(nic);
+  const served = MODES[nic.mode].servedBy === 'vmm';
   const vmmDoorbell = served ? workers[0].thread.doorbell : vmm.thread.doorbell;
   const exitNs = served ? table.userExit : table.kickExit;
   vcpus.forEach((vcpu, i) => {
@@ -136,19 +137,21 @@ function planVcpu(
   index: number,
   buffers: { readonly depot: Region; readonly strideBytes: number },
   nf: NetworkFunctionConfig,
-): DraftActor {
+): { vcpu: DraftActor; timer: Region } {
   const name = vcpuName(vm.name, index);
   const thread = draft.thread(name, 'vcpu', 'vcpu', host.seat, vm.name);
   const vcpu = draft.actorOn(thread, name, [`guest:${vm.name}`, `vmm:${vm.name}`]);
   const { table } = host.spec.costs;
+  const counters = draft.count(vcpu, vcpuCounters(networkFunctionCounters(nf)));
+  const timer = reserveTimerWord(draft.signals);
   vcpu.spec = {
     kind: 'vcpu',
     config: {
       name,
-      counters: draft.count(vcpu, vcpuCounters(networkFunctionCounters(nf))),
+      counters,
       guestMemory: `guest:${vm.name}`,
       depot: buffers.depot,
-      timer: reserveTimerWord(draft.signals),
+      timer,
       frameBytesMax: buffers.strideBytes - NET_HEADER_BYTES,
       costs: {
         guestRxNs: table.guestRx,
@@ -160,14 +163,18 @@ function planVcpu(
     },
     nf,
   };
-  return vcpu;
+  return { vcpu, timer };
+}
+
+function keepsTime(nf: NetworkFunctionConfig): boolean {
+  return endsTcp(nf) || (nf.kind === 'module' && nf.keepsTime);
 }
 
 /** The vhost workers of a vNIC, by queue pair. */
 function workersOf(domains: readonly BridgeDomain[], nic: VnicSpec): readonly DraftActor[] {
   for (const { vnics, hardwareVnics } of domains) {
     const kernel = vnics.find((each) => each.nic === nic);
-    if (kernel !== undefined) return kernel.pairs.map(({ vhost }) => vhost);
+    if (kernel !== undefined) return kernel.pairs.map(({ backend }) => backend);
     const hardware = hardwareVnics.find((each) => each.nic === nic);
     if (hardware !== undefined) return hardware.vhosts;
   }
@@ -180,9 +187,4 @@ function reserveUpTo(memory: Arena, vm: VmSpec): void {
     throw new Error(`${vm.name}: memory ${wanted} bytes, its queues and buffers need ${memory.bytes}`);
   }
   memory.reserve(wanted - memory.bytes);
-}
-
-/** The six octets of an address. */
-export function macBytes(mac: string): number[] {
-  return mac.split(':').map((octet) => parseInt(octet, 16));
 }

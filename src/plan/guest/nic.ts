@@ -1,21 +1,9 @@
 /** One vNIC inside its virtual machine: its queue pairs in guest memory, and which vCPU has which of them. */
-import type { Arena, Region } from '../../memory/arena.ts';
+import type { Arena } from '../../memory/arena.ts';
 import { reserveDoorbell } from '../../memory/doorbell.ts';
 import { reserveLock } from '../../memory/spin-lock.ts';
 import { reserveActivePairs } from '../../virtio/guest/active-pairs.ts';
-import type { FeatureSet } from '../../virtio/net/features.ts';
-import {
-  MULTIQUEUE_FEATURES,
-  NO_FEATURES,
-  VIRTIO_F_EVENT_IDX,
-  VIRTIO_F_INDIRECT_DESC,
-  VIRTIO_F_RING_PACKED,
-  VIRTIO_F_VERSION_1,
-  VIRTIO_NET_F_MRG_RXBUF,
-  VMM_NET_FEATURES,
-  featureSet,
-  unionFeatures,
-} from '../../virtio/net/features.ts';
+import { NO_FEATURES } from '../../virtio/net/features.ts';
 import { GUEST_RING_ALIGN_BYTES, guestNicWords } from '../../virtio/guest/guest-nic.ts';
 import type { GuestNicRef, GuestNicShare, GuestPairRef } from '../../virtio/guest/guest-nic.ts';
 import { CONTROL_QUEUE_SIZE } from '../../virtio/net/net-control.ts';
@@ -27,37 +15,13 @@ import { ringBytes, ringLayoutAt, tokenWords } from '../../virtio/ring/ring-form
 import { VHOST_MAILBOX_WORDS } from '../../virtio/vhost/vhost-mailbox.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { planEmulatedNic } from '../backends/vmm-device.ts';
-import type { EmulatedNicPlan } from '../backends/vmm-device.ts';
-import type { VnicFeature, VnicSpec } from '../../scenario/scenario.ts';
+import type { GuestNicPlan, GuestPairPlan } from '../parts.ts';
+import { MODES } from '../../scenario/modes.ts';
+import type { VnicSpec } from '../../scenario/scenario.ts';
+import { allowedFeatures } from './features.ts';
 
 /** dev->tx_queue_len of the guest's interface, for each of its queues: ether_setup(), net/ethernet/eth.c. */
 export const QDISC_FRAMES = 1000;
-
-const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
-  'event-idx': VIRTIO_F_EVENT_IDX,
-  'indirect-desc': VIRTIO_F_INDIRECT_DESC,
-  'ring-packed': VIRTIO_F_RING_PACKED,
-  'mrg-rxbuf': VIRTIO_NET_F_MRG_RXBUF,
-};
-
-/** One queue pair as the host reaches it. */
-export interface GuestPairPlan {
-  /** Kick eventfds: receive, transmit. */
-  readonly kicks: readonly Region[];
-  readonly mailbox: Region;
-  /** Serves the receive queue. */
-  readonly receiver: DraftActor;
-  /** Send by the transmit queue. */
-  readonly senders: readonly DraftActor[];
-}
-
-export interface GuestNicPlan {
-  readonly pci: Region;
-  readonly activePairs: Region;
-  readonly pairs: readonly GuestPairPlan[];
-  /** Of mode emulated, else null. */
-  readonly emulated: EmulatedNicPlan | null;
-}
 
 /**
  * What a vCPU has of a vNIC: vCPUs are counted from the vNIC's own; the first ones serve a pair each, the others send
@@ -69,6 +33,8 @@ export function shareOf(nic: VnicSpec, vcpu: number, vcpus: number): GuestNicSha
 }
 
 /**
+ * Reserves what host and guest share of one vNIC, besides the memory of its driver.
+ *
  * @param memory the guest's.
  * @param control memory that VMM, guest and vhost share for control.
  */
@@ -92,7 +58,7 @@ export function planGuestNic(
     pci: control.reserve(PCI_TRAP_WORDS * 4),
     activePairs: reserveActivePairs(draft.signals),
     pairs,
-    emulated: nic.mode === 'emulated' ? planEmulatedNic(draft, memory, control, nic, vcpus.length) : null,
+    emulated: MODES[nic.mode].device === 'e1000' ? planEmulatedNic(draft, memory, control, nic, vcpus.length) : null,
   };
 }
 
@@ -130,11 +96,4 @@ export function planNicMemory(memory: Arena, nic: VnicSpec, bufferStrideBytes: n
     published: memory.reserve(guestNicWords(nic.queues) * 4),
     wanted,
   };
-}
-
-/** What the scenario lets the device offer, and the driver accept. */
-export function allowedFeatures(nic: VnicSpec): FeatureSet {
-  const chosen = featureSet(VIRTIO_F_VERSION_1, ...nic.features.map((name) => FEATURE_BITS[name]));
-  const several = nic.queues > 1 ? MULTIQUEUE_FEATURES : NO_FEATURES;
-  return unionFeatures(unionFeatures(chosen, VMM_NET_FEATURES), several);
 }

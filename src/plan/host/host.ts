@@ -1,22 +1,10 @@
-/** One host of a run while it is planned: its memory, and a softirq thread for each of its CPUs that take interrupts. */
-import type { Arena } from '../../memory/arena.ts';
+/** The hosts of a run, before anything is on them. */
 import type { SoftirqLimits } from '../../runtime/softirq-policy.ts';
 import { CONTROL_SEAT } from '../draft.ts';
-import type { CpuSeat, DraftActor, PlanDraft } from '../draft.ts';
+import type { CpuSeat, PlanDraft } from '../draft.ts';
+import type { HostDraft } from '../parts.ts';
 import type { HostSpec, Scenario, VnicSpec } from '../../scenario/scenario.ts';
 import { softirqName } from '../../scenario/names.ts';
-
-export interface HostDraft {
-  readonly spec: HostSpec;
-  /** Frames and rings of this host; its NICs reach it by DMA, and nothing of another host does. */
-  readonly arena: Arena;
-  /** By CPU. */
-  readonly softirqs: readonly DraftActor[];
-  /** By CPU: where a thread is that runs on it. */
-  readonly seats: readonly CpuSeat[];
-  /** Where its threads are that are bound to no CPU. */
-  readonly seat: CpuSeat;
-}
 
 /** Gives every host its memory and its softirq threads. */
 export function planHosts(draft: PlanDraft, { hosts }: Scenario): HostDraft[] {

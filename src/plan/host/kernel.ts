@@ -1,27 +1,21 @@
-/** A host kernel's part of the plan: bridges, taps and vhost workers, once memory and guests are laid out. */
+/** A host kernel's bridges and taps, once memory and guests are laid out. */
 import { BRIDGE_COUNTERS } from '../../../actors/host/bridge.ts';
 import type { BridgePortLink } from '../../../actors/host/bridge.ts';
-import { TAP_BRIDGE_PORT, TAP_COUNTERS, TAP_READER_PORT } from '../../../actors/host/tap.ts';
-import type { TapBridgeLink, TapReaderLink } from '../../../actors/host/tap.ts';
-import { VHOST_COUNTERS } from '../../../actors/host/vhost-links.ts';
-import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../../actors/host/vhost-links.ts';
-import type { VhostGuestLink, VhostTapLink } from '../../../actors/host/vhost-links.ts';
-import type { Region } from '../../memory/arena.ts';
-import { reserveDoorbell } from '../../memory/doorbell.ts';
+import { TAP_BRIDGE_PORT, TAP_COUNTERS } from '../../../actors/host/tap.ts';
+import type { TapBridgeLink, TapConfig } from '../../../actors/host/tap.ts';
 import { reserveTapFlows } from '../../kernel/tap-flows.ts';
-import type { ActorSpec } from '../../runtime/plan.ts';
-import type { BridgeDomain, PairKernel, Parts, VnicKernel } from '../build-plan.ts';
+import type { Region } from '../../memory/arena.ts';
 import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
 import type { DraftActor } from '../draft.ts';
-import type { GuestNicPlan } from '../guest/nic.ts';
-import type { VnicSpec } from '../../scenario/scenario.ts';
-import { queueName } from '../../scenario/names.ts';
+import { guestNicOf } from '../parts.ts';
+import type { BridgeDomain, Parts, VnicKernel } from '../parts.ts';
 
 /** The doorbell to ring for `receiver` after handing it something; none on the same thread. */
 function wake(sender: DraftActor, receiver: DraftActor): Region | null {
   return sender.thread === receiver.thread ? null : receiver.thread.doorbell;
 }
 
+/** Configures the bridge of a domain and connects it to its ports, NICs first. */
 export function planBridge(parts: Parts, domain: BridgeDomain): void {
   const { host, draft, slots } = parts;
   const { bridge, spec, clonePool, ports, vnics } = domain;
@@ -64,11 +58,12 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
   }
 }
 
-export function planTap(parts: Parts, vnic: VnicKernel): void {
-  const { tap, nic, bridgeToTap } = vnic;
+/** Configures a vNIC's tap and connects it to its bridge; its queues are connected by whoever reads them. @returns its steering. */
+export function planTap(parts: Parts, { vm, nic, tap, bridgeToTap }: VnicKernel): TapConfig['steering'] {
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;
-  const { activePairs } = guestNicOf(parts, vnic);
+  const { activePairs } = guestNicOf(parts, { vm, nic }).plan;
+  const steering = nic.queues === 1 ? null : { activePairs, flows: reserveTapFlows(host.arena) };
   tap.spec = {
     kind: 'tap',
     config: {
@@ -76,79 +71,10 @@ export function planTap(parts: Parts, vnic: VnicKernel): void {
       counters: draft.count(tap, TAP_COUNTERS),
       slots,
       queueFrames: nic.tap.queueFrames,
-      steering: nic.queues === 1 ? null : { activePairs, flows: reserveTapFlows(host.arena) },
+      steering,
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
     },
   };
   tap.attachments.push({ port: TAP_BRIDGE_PORT, link: { rx: bridgeToTap } satisfies TapBridgeLink });
-}
-
-function guestNicOf({ guests }: Parts, { vm, nic }: VnicKernel): GuestNicPlan {
-  return guests.find(({ spec }) => spec === vm)!.nics[vm.nics.indexOf(nic)];
-}
-
-/** The vhost workers of a vNIC, each with a queue of the tap and a queue pair of the guest. */
-export function planVhosts(parts: Parts, vnic: VnicKernel): void {
-  const { tap, nic, pairs } = vnic;
-  const { host, draft } = parts;
-  const { steering } = (tap.spec as Extract<ActorSpec, { kind: 'tap' }>).config;
-  pairs.forEach((pair, index) => {
-    const queue = draft.ring(host.arena, queueName(`${tap.name}.queue`, index), nic.tap.queueFrames, 'frames');
-    const event = reserveDoorbell(draft.signals);
-    const { vhost, feedback } = pair;
-    const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell, feedback };
-    tap.attachments.push({ port: TAP_READER_PORT + index, link: reader, vm: vnic.vm.name });
-    configureVhost(parts, nic, pair);
-    const flows = steering === null ? null : { table: steering.flows, queue: index };
-    const tapLink: VhostTapLink = {
-      queue,
-      event,
-      flows,
-      feedback,
-      backlog: pair.backlog,
-      backlogLength: parts.backlogs[pair.cpu].length,
-      softirqLine: host.softirqs[pair.cpu].thread.doorbell,
-    };
-    vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
-    vhost.attachments.push({ port: VHOST_GUEST_PORT, link: guestLinkOf(parts, vnic, index) });
-  });
-}
-
-function configureVhost(parts: Parts, nic: VnicSpec, { vhost, vhostPool, poolHome }: PairKernel): void {
-  const { host, draft, slots } = parts;
-  const { table } = host.spec.costs;
-  vhost.spec = {
-    kind: 'vhost',
-    config: {
-      name: vhost.name,
-      counters: draft.count(vhost, VHOST_COUNTERS),
-      slots,
-      pool: vhostPool,
-      poolHome,
-      byteWeight: nic.vhost.byteWeight,
-      packetWeight: nic.vhost.packetWeight === 'none' ? Infinity : nic.vhost.packetWeight,
-      batch: nic.vhost.batch,
-      busyLoopNs: nic.vhost.busyLoopNs,
-      backlogFrames: host.spec.softirq.backlogFrames,
-      costs: {
-        vhostRxNs: table.vhostRx,
-        vhostTxNs: table.vhostTx,
-        callInjectNs: table.callInject,
-        wakeupNs: table.wakeup,
-      },
-    },
-  };
-}
-
-/** The guest's side of one queue pair, for the worker that serves it. */
-export function guestLinkOf(parts: Parts, { vm, nic }: Pick<VnicKernel, 'vm' | 'nic'>, pair: number): VhostGuestLink {
-  const guest = parts.guests.find(({ spec }) => spec === vm)!;
-  const { mailbox, kicks, receiver, senders } = guest.nics[vm.nics.indexOf(nic)].pairs[pair];
-  return {
-    guestMemory: `guest:${vm.name}`,
-    mailbox,
-    kicks,
-    callDoorbells: [[receiver.thread.doorbell], senders.map(({ thread }) => thread.doorbell)],
-    vmmDoorbell: guest.vmm.thread.doorbell,
-  };
+  return steering;
 }

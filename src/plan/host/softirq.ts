@@ -5,22 +5,9 @@ import type { Region } from '../../memory/arena.ts';
 import { reserveBacklogLength } from '../../kernel/backlog-length.ts';
 import type { BridgeInputRef, SteeringRef } from '../../kernel/bridge-input.ts';
 import type { RingRef } from '../../memory/id-ring.ts';
-import type { BridgeDomain, PairKernel, Parts, VnicKernel } from '../build-plan.ts';
+import type { Backlog, BridgeDomain, Crossing, HostDraft, PairKernel, Parts, VnicKernel } from '../parts.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
-import type { HostDraft } from './host.ts';
 import { queueName } from '../../scenario/names.ts';
-
-/** The way of frames that come in on one CPU to a bridge that another works on: through the backlog of that one. */
-export interface Crossing {
-  /** The CPU of the bridge. */
-  readonly to: number;
-  readonly ring: RingRef;
-  /** The VM whose frames these are; null for a NIC's. */
-  readonly vm: string | null;
-  /** The bridge port's input, where the frames belong in the end. */
-  readonly toBridge: RingRef;
-  readonly bridge: DraftActor;
-}
 
 /** The crossings of a host: for receive queues and vhost workers on another CPU than their bridge. */
 export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readonly BridgeDomain[]): Crossing[] {
@@ -43,12 +30,7 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
   });
 }
 
-/** The backlog of one CPU, whose sources announce themselves. */
-export interface Backlog {
-  readonly pending: Region;
-  readonly length: Region;
-}
-
+/** Reserves the backlog of one CPU: all that feeds it must be known. */
 export function planBacklog(
   draft: PlanDraft,
   { domains, crossings }: Pick<Parts, 'domains' | 'crossings'>,
@@ -67,6 +49,7 @@ function pairsOn(vnics: readonly VnicKernel[], cpu: number): PairKernel[] {
   return vnics.flatMap(({ pairs }) => pairs.filter((pair) => pair.cpu === cpu));
 }
 
+/** Configures the softirq CPUs of a host and connects them to NICs, backlogs and bridges. */
 export function planSoftirqs(parts: Parts): void {
   parts.host.softirqs.forEach((softirq, cpu) => planSoftirq(parts, softirq, cpu));
 }

@@ -1,16 +1,14 @@
 /** The hardware side of the plan: for each port a NIC, what is at the end of its wire, and the rings its driver sees. */
 import { NIC_HOST_PORT, NIC_WIRE_PORT, nicCounters } from '../../../actors/wire/nic/nic-links.ts';
 import type { FeedbackTimer, NicHostLink, NicRxQueueLink, NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
-import type { Region } from '../../memory/arena.ts';
-import type { SlotMemoryRef } from '../../memory/frame-pool.ts';
-import type { RingRef } from '../../memory/id-ring.ts';
 import { reserveInterruptLine } from '../../kernel/interrupt-line.ts';
 import { reservePortMask } from '../../kernel/port-mask.ts';
 import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
 import { planClient } from './clients.ts';
 import { hardwareVnicsOf } from '../backends/hardware-vnics.ts';
 import { hostNamed } from '../host/host.ts';
-import type { HostDraft } from '../host/host.ts';
+import type { HostDraft, Parts, PortHardware, RxQueueHardware, VnicKernel } from '../parts.ts';
+import { MODES } from '../../scenario/modes.ts';
 import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
 import { planStations } from './stations.ts';
 import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
@@ -21,28 +19,7 @@ const WIRE_CELLS = 512;
 /** Room for what one pass puts on a ring between two actors of the same thread. */
 const HANDOVER_FRAMES = 1024;
 
-/** One receive queue: its descriptor rings and vector, and the driver's frames on their way into the bridge. */
-export interface RxQueueHardware extends Omit<NicRxQueueLink, 'level'> {
-  /** Softirq CPU of its host that its vector interrupts. */
-  readonly cpu: number;
-  readonly toBridge: RingRef;
-}
-
-/** One port's rings as its driver and its bridge will be connected to them. */
-export interface PortHardware {
-  readonly spec: PortSpec;
-  readonly nic: DraftActor;
-  readonly rxQueues: readonly RxQueueHardware[];
-  readonly tx: RingRef;
-  readonly txDone: RingRef;
-  /** Taps with feedback hold the port masked here. */
-  readonly mask: Region;
-  /** The thread that transmit rings are polled by, to wake it where it may sleep. */
-  readonly nicDoorbell: Region;
-  /** Connects the NIC to host memory once its place is known. */
-  connect(slots: SlotMemoryRef, feedback: readonly FeedbackTimer[]): void;
-}
-
+/** Places NICs and what is on their wires, and reserves the rings of each port; connectPort connects them to the host. */
 export function planHardware(
   draft: PlanDraft,
   scenario: Scenario,
@@ -107,7 +84,6 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
   };
   nic.attachments.push({ port: NIC_WIRE_PORT, link: wire });
 
-  const level = isMaskable(scenario, spec);
   const rings = {
     rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, host, spec, q)),
     tx: draft.ring(host.arena, `${name}.tx`, spec.txRing, 'frames'),
@@ -120,22 +96,34 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
     ...rings,
     mask,
     nicDoorbell: nic.thread.doorbell,
-    connect: (slots, feedback) => {
-      // The ring into the bridge is the driver's: the card is not to know it.
-      const rxQueues = rings.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
-        return { free, done, interrupt, cpuDoorbell, level };
-      });
-      const { tx, txDone } = rings;
-      const link: NicHostLink = { slots, rxQueues, tx, txDone, mask: level ? mask : null, feedback };
-      nic.attachments.push({ port: NIC_HOST_PORT, link });
-    },
+    level: isMaskable(scenario, spec),
   };
+}
+
+/** Connects a port's NIC to its host, whose slots are reserved and whose taps are placed. */
+export function connectPort({ slots, domains }: Parts, port: PortHardware): void {
+  const { nic, tx, txDone, mask, level } = port;
+  // The ring into the bridge is the driver's: the card is not to know it.
+  const rxQueues = port.rxQueues.map(({ free, done, interrupt, cpuDoorbell }): NicRxQueueLink => {
+    return { free, done, interrupt, cpuDoorbell, level };
+  });
+  const feedback = domains.filter(({ ports }) => ports.includes(port)).flatMap(({ vnics }) => vnics.flatMap(timerOf));
+  const link: NicHostLink = { slots, rxQueues, tx, txDone, mask: level ? mask : null, feedback };
+  nic.attachments.push({ port: NIC_HOST_PORT, link });
+}
+
+function timerOf({ nic, pairs }: VnicKernel): FeedbackTimer[] {
+  const { timeoutNs } = nic.feedback;
+  if (timeoutNs === 'none') return [];
+  return pairs.flatMap(({ feedback }) =>
+    feedback === null ? [] : [{ own: feedback.own, ports: feedback.ports, timeoutNs }],
+  );
 }
 
 /** Whether a tap with feedback stands behind the port. */
 function isMaskable({ bridges, vms }: Scenario, { name }: PortSpec): boolean {
   const bridge = bridges.find(({ ports }) => ports.includes(name));
-  return vms.some(({ nics }) => nics.some((nic) => nic.mode === 'vhost-feedback' && nic.bridge === bridge?.name));
+  return vms.some(({ nics }) => nics.some((nic) => MODES[nic.mode].feedback && nic.bridge === bridge?.name));
 }
 
 /** Vectors go round the CPUs of the host from that of the port on, as drivers spread them (cpumask_local_spread). */

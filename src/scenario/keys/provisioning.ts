@@ -3,12 +3,14 @@ import { z } from 'zod';
 import { formatTime } from '../../metrics/text/number-format.ts';
 import { QuantityError, parseConnectionRate, parseRate } from '../text/quantities.ts';
 import { phasesNs } from '../run-length.ts';
+import { MODES, modesWhere } from '../modes.ts';
+import { movingVms } from '../moving-vms.ts';
 import type { KeyPath } from '../text/document.ts';
 import { DROP_PLACES } from './expectations.ts';
 import { componentName, duration, labelName } from './fields.ts';
 import type { Fault } from '../text/issues.ts';
 import type { ParsedScenario } from './schema.ts';
-import type { AutoscaleSpec, ProvisioningOrder, Scenario, TimelineSpec, VnicMode } from '../scenario.ts';
+import type { AutoscaleSpec, ProvisioningOrder, Scenario, TimelineSpec } from '../scenario.ts';
 
 /** What a rule may watch, and its unit. All are taken over one sampling interval. */
 export const SCALING_METRICS = {
@@ -31,9 +33,6 @@ export type ScalingMetric = keyof typeof SCALING_METRICS;
 const SCALING_METRIC_NAMES = Object.keys(SCALING_METRICS) as [ScalingMetric, ...ScalingMetric[]];
 
 const ENTRIES_MAX = 256;
-
-/** Modes whose vhost and NIC give a vNIC up while frames flow. */
-const MOVING_MODES: readonly VnicMode[] = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
 
 const timelineSchema = z
   .strictObject({
@@ -98,12 +97,6 @@ export const provisioningKeys = {
     .describe('Rules by which VMs come and go, looked at with every sample in a phase. Default none.'),
 };
 
-/** VMs that are not there at some time of the run. */
-export function movingVms({ vms, run }: Scenario): Set<string> {
-  const named = [...run.timeline, ...run.autoscale].map(({ vm }) => vm);
-  return new Set([...vms.filter(({ present }) => !present).map(({ name }) => name), ...named]);
-}
-
 export function completeTimeline({ timeline }: ParsedScenario['run']): TimelineSpec[] {
   return timeline
     .map(({ at, add, remove }): TimelineSpec => ({
@@ -155,12 +148,12 @@ export function checkProvisioning(
       !movingVms(scenario).has(name)
         ? []
         : nics.flatMap(({ mode }, n) =>
-            MOVING_MODES.includes(mode)
+            MODES[mode].comesAndGoes
               ? []
               : [
                   fault(
                     ['vms', v, 'nics', n, 'mode'],
-                    `found ${mode}, allowed for a VM that comes or goes: ${MOVING_MODES.join(', ')}`,
+                    `found ${mode}, allowed for a VM that comes or goes: ${modesWhere(({ comesAndGoes }) => comesAndGoes).join(', ')}`,
                   ),
                 ],
           ),

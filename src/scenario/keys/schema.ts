@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { VLAN_MAX, VLAN_MIN } from '../../net/wire/vlan.ts';
 import { TX_STOP_DESCRIPTORS } from '../../virtio/net/net-queues.ts';
+import { VNIC_MODES } from '../modes.ts';
 import { trafficConnections } from './connections.ts';
 import { expectationSchema } from './expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './host.ts';
@@ -47,7 +48,6 @@ const RX_QUEUES_MAX = 16;
 const MTU_LEAST = 68;
 const MTU_MOST = 9000;
 
-export const VNIC_MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct', 'qemu', 'emulated'] as const;
 export const THREAD_KINDS = [
   'generator',
   'client',

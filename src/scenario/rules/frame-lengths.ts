@@ -4,11 +4,11 @@ import { ETH_FCS_BYTES, ETH_HEADER_BYTES, VLAN_TAG_BYTES } from '../../net/wire/
 import { NET_HEADER_BYTES } from '../../virtio/net/net-header.ts';
 import type { KeyPath } from '../text/document.ts';
 import type { Fault } from '../text/issues.ts';
-import type { Scenario, VnicMode, VnicSpec } from '../scenario.ts';
+import { MODES, modesWhere } from '../modes.ts';
+import type { Scenario, VnicSpec } from '../scenario.ts';
 
 export const MTU_STANDARD_BYTES = 1500;
-/** Modes whose backend fills several receive buffers with one frame. */
-const MERGING_MODES: readonly VnicMode[] = ['vhost', 'vhost-feedback'];
+const MERGING_MODES = modesWhere(({ mergesBuffers }) => mergesBuffers);
 
 /**
  * The longest frame without FCS that a device of this MTU sends: mtu + hard_header_len + VLAN_HLEN, as
@@ -51,7 +51,7 @@ export function checkFrameLengths({ ports, bridges, vms, traffic }: Scenario): F
       const path = ['vms', v, 'nics', n];
       const bridge = bridges.find(({ name }) => name === nic.bridge);
       const wires = ports.filter(({ name }) => bridge?.ports.includes(name));
-      if (MERGING_MODES.includes(nic.mode)) return [];
+      if (MODES[nic.mode].mergesBuffers) return [];
       return notMerging(nic, path, Math.max(0, ...wires.map((p) => p.mtuBytes)));
     }),
   );

@@ -17,6 +17,7 @@ import { THREAD_KINDS } from '../keys/schema.ts';
 import type { ParsedNf } from '../keys/functions.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
 import { checkVlans } from './vlans.ts';
+import { MODES } from '../modes.ts';
 import type { Scenario, VnicSpec } from '../scenario.ts';
 import { portLoads } from '../stream-rates.ts';
 import { framesHeldAtOnce } from '../complete.ts';
@@ -175,22 +176,21 @@ function checkVm({ vms = [] }: ParsedScenario, v: number): Fault[] {
             ),
           ],
     ),
-    ...nics.flatMap((nic, n) => checkVmmDevice(nic, ['vms', v, 'nics', n])),
+    ...nics.flatMap((nic, n) => checkQueues(nic, ['vms', v, 'nics', n])),
     ...checkFunction(nf, ['vms', v, 'nf'], own),
   ];
 }
 
-/** Descriptors of an e1000's ring: E1000_MIN_RXD and E1000_MAX_82544_RXD of e1000.h, as powers of two. */
-const E1000_RING_MIN = 128;
-const E1000_RING_MAX = 4096;
-
-/** What the VMM serves itself has one queue pair, and an e1000 has rings of its own kind. */
-function checkVmmDevice({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fault[] {
-  if (mode !== 'qemu' && mode !== 'emulated') return [];
+/** The queues that its mode has. */
+function checkQueues({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fault[] {
+  const { queuesMax, queueSizes } = MODES[mode];
   const faults: Fault[] = [];
-  if (queues > 1) faults.push(valueFault([...path, 'queues'], `found ${queues}, allowed in mode ${mode}: 1`));
-  if (mode === 'emulated' && (queueSize < E1000_RING_MIN || queueSize > E1000_RING_MAX)) {
-    const sentence = `found ${queueSize}, allowed in mode emulated: ${E1000_RING_MIN} to ${E1000_RING_MAX}`;
+  if (queuesMax !== null && queues > queuesMax) {
+    const allowed = queuesMax === 1 ? '1' : `1 to ${queuesMax}`;
+    faults.push(valueFault([...path, 'queues'], `found ${queues}, allowed in mode ${mode}: ${allowed}`));
+  }
+  if (queueSizes !== null && (queueSize < queueSizes.least || queueSize > queueSizes.most)) {
+    const sentence = `found ${queueSize}, allowed in mode ${mode}: ${queueSizes.least} to ${queueSizes.most}`;
     faults.push(valueFault([...path, 'queueSize'], sentence));
   }
   return faults;

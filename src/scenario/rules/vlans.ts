@@ -3,9 +3,10 @@ import { VLAN_NONE } from '../../net/wire/vlan.ts';
 import type { KeyPath } from '../text/document.ts';
 import { valueFault } from '../text/issues.ts';
 import type { Fault } from '../text/issues.ts';
-import type { Scenario, VnicMode } from '../scenario.ts';
+import { MODES, modesWhere } from '../modes.ts';
+import type { Scenario } from '../scenario.ts';
 
-const CLASSIFIED_MODES: readonly VnicMode[] = ['accelerated', 'direct'];
+const CLASSIFIED_MODES = modesWhere(({ classifiesVlans }) => classifiesVlans);
 
 /** Faults of vNICs in a VLAN that bridges, which forward by address alone, or clients, which send no tags, would have to know. */
 export function checkVlans({ vms, traffic }: Scenario): Fault[] {
@@ -13,7 +14,7 @@ export function checkVlans({ vms, traffic }: Scenario): Fault[] {
     nics.flatMap(({ name, mode, vlan }, n): Fault[] => {
       if (vlan === VLAN_NONE) return [];
       const path: KeyPath = ['vms', v, 'nics', n, 'vlan'];
-      if (!CLASSIFIED_MODES.includes(mode)) {
+      if (!MODES[mode].classifiesVlans) {
         const allowed = `none, or mode ${CLASSIFIED_MODES.join(' or ')}, since bridges here forward by address alone`;
         return [valueFault(path, `found ${vlan} with mode ${mode}, allowed: ${allowed}`)];
       }
