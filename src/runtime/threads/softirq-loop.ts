@@ -1,14 +1,16 @@
 import type { Softirq } from '../../../actors/host/softirq.ts';
 import { wakeupsPaid } from '../../memory/doorbell.ts';
 import type { Doorbell } from '../../memory/doorbell.ts';
-import { CONTEXT_BH_ENABLE, CONTEXT_TICK } from '../../kernel/softirq-line.ts';
+import { CONTEXT_TICK } from '../../kernel/softirq-line.ts';
 import type { SoftirqLine } from '../../kernel/softirq-line.ts';
+import type { PollRound } from '../poll-round.ts';
 import { nowNs } from './clock.ts';
 import type { SelfPolicy } from './self-policy.ts';
-import type { SoftirqContext, SoftirqPolicy, SoftirqVerdict } from '../softirq-policy.ts';
+import { inlineContext } from '../softirq-context.ts';
+import type { SoftirqPolicy, SoftirqVerdict } from '../softirq-policy.ts';
 import type { ThreadControl } from './thread-control.ts';
+import { sleepIfIdle } from './thread-loop.ts';
 import type { ThreadLoop } from './thread-loop.ts';
-import type { ThreadRound } from './thread-round.ts';
 
 /**
  * How long a fair thread runs before a tick finds that its turn is over (check_preempt_tick, kernel/sched/fair.c):
@@ -17,7 +19,7 @@ import type { ThreadRound } from './thread-round.ts';
 const FAIR_SLICE_NS = 3e6;
 
 export interface SoftirqLoopParts {
-  readonly round: ThreadRound;
+  readonly round: PollRound;
   readonly softirq: Softirq;
   readonly policy: SoftirqPolicy;
   readonly line: SoftirqLine;
@@ -56,13 +58,7 @@ export class SoftirqLoop implements ThreadLoop {
         this.runAsKsoftirqd(self);
       }
       if (!control.running) break;
-      doorbell.park();
-      if (round.arm() && control.running) {
-        round.commit();
-        doorbell.wait();
-      } else {
-        doorbell.unpark();
-      }
+      sleepIfIdle(round, doorbell, control);
     }
     round.commit();
   }
@@ -70,7 +66,7 @@ export class SoftirqLoop implements ThreadLoop {
   /** One inline __do_softirq, asked for by `contexts`. */
   private visit(contexts: number): SoftirqVerdict {
     const { policy, softirq } = this.parts;
-    if (!policy.begin(contextOf(contexts), softirq.scheduled, nowNs())) return 'yield';
+    if (!policy.begin(inlineContext(contexts), softirq.scheduled, nowNs())) return 'yield';
     const sliceOver = (contexts & CONTEXT_TICK) !== 0 && ++this.ticks % this.ticksPerSlice === 0;
     return this.pollUntilVerdict(sliceOver, false);
   }
@@ -99,15 +95,11 @@ export class SoftirqLoop implements ThreadLoop {
       round.poll(now);
       const needResched = reschedule || (wakesHere && wakeupsPaid() !== this.wakeupsBefore);
       // The budget is NAPI's; what bridge and tap moved on is the same frames.
-      const verdict = policy.afterPoll(round.firstMoved, softirq.scheduled, needResched, nowNs());
+      const verdict = policy.afterPoll(round.napiFrames, softirq.scheduled, needResched, nowNs());
       if (verdict === 'continue' && control.running && !(deferred && line.lifted)) continue;
       if (policy.visiting) policy.abandon();
       softirq.noteContexts(policy);
       return verdict === 'continue' ? 'yield' : verdict;
     }
   }
-}
-
-function contextOf(contexts: number): SoftirqContext {
-  return contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
 }

@@ -1,9 +1,9 @@
 import type { Doorbell } from '../../memory/doorbell.ts';
 import { CONTEXT_TICK } from '../../kernel/softirq-line.ts';
 import type { SoftirqRaiser } from '../../kernel/softirq-line.ts';
+import type { PollRound } from '../poll-round.ts';
 import { nowNs } from './clock.ts';
 import type { ThreadControl } from './thread-control.ts';
-import type { ThreadRound } from './thread-round.ts';
 
 /** Rounds without work after which a spinning thread publishes its counters all the same. */
 const IDLE_ROUNDS_PER_COMMIT = 256;
@@ -13,13 +13,21 @@ export interface ThreadLoop {
   run(): void;
 }
 
+/** Parks, looks once more, and sleeps until rung if there is nothing to do and nobody calls the thread out. */
+export function sleepIfIdle(round: PollRound, doorbell: Doorbell, control: ThreadControl): void {
+  if (!round.park(doorbell)) return;
+  if (!control.running) return doorbell.unpark();
+  round.commit();
+  doorbell.wait();
+}
+
 /** A thread of the modelled host or guest: polls until all is idle, arms, looks once more, sleeps on its doorbell. */
 export class SleepingLoop implements ThreadLoop {
-  private readonly round: ThreadRound;
+  private readonly round: PollRound;
   private readonly doorbell: Doorbell;
   private readonly control: ThreadControl;
 
-  constructor(round: ThreadRound, doorbell: Doorbell, control: ThreadControl) {
+  constructor(round: PollRound, doorbell: Doorbell, control: ThreadControl) {
     this.round = round;
     this.doorbell = doorbell;
     this.control = control;
@@ -28,13 +36,7 @@ export class SleepingLoop implements ThreadLoop {
   run(): void {
     while (this.control.running) {
       if (this.round.poll(nowNs()) > 0) continue;
-      this.doorbell.park();
-      if (this.round.arm() && this.control.running) {
-        this.round.commit();
-        this.doorbell.wait();
-      } else {
-        this.doorbell.unpark();
-      }
+      sleepIfIdle(this.round, this.doorbell, this.control);
     }
     this.round.commit();
   }
@@ -62,11 +64,11 @@ export class HostTimer {
 
 /** Hardware: time never stands still for it, so it never sleeps. It also carries the hosts' timer interrupts. */
 export class SpinningLoop implements ThreadLoop {
-  private readonly round: ThreadRound;
+  private readonly round: PollRound;
   private readonly control: ThreadControl;
   private readonly timers: readonly HostTimer[];
 
-  constructor(round: ThreadRound, control: ThreadControl, timers: readonly HostTimer[]) {
+  constructor(round: PollRound, control: ThreadControl, timers: readonly HostTimer[]) {
     this.round = round;
     this.control = control;
     this.timers = timers;

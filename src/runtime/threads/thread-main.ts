@@ -2,7 +2,6 @@
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Actor, Census } from '../../../actors/actor.ts';
-import { Softirq } from '../../../actors/host/softirq.ts';
 import { Memory } from '../../memory/arena.ts';
 import type { Region } from '../../memory/arena.ts';
 import { Doorbell } from '../../memory/doorbell.ts';
@@ -15,14 +14,15 @@ import type { Stock } from '../host.ts';
 import { openLibc } from '../os/libc.ts';
 import { currentTid, nameThread } from '../os/os-threads.ts';
 import { PollList } from '../poll-list.ts';
+import { PollRound } from '../poll-round.ts';
 import { SelfPolicy } from './self-policy.ts';
 import { SoftirqLoop } from './softirq-loop.ts';
 import { SoftirqPolicy } from '../softirq-policy.ts';
+import { ThreadAccounts } from './thread-accounts.ts';
 import { ThreadControl } from './thread-control.ts';
 import { HostTimer, SleepingLoop, SpinningLoop } from './thread-loop.ts';
 import type { ThreadLoop } from './thread-loop.ts';
 import type { ThreadCalls, ThreadRole, ThreadTask } from './thread-protocol.ts';
-import { ThreadRound } from './thread-round.ts';
 
 /** Runs one thread from its first call to `end`. */
 export default async function runThread(task: ThreadTask): Promise<void> {
@@ -71,11 +71,12 @@ class RunThread implements ThreadCalls {
     if (plan.kind === 'vmm') this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
     this.pollList = new PollList(this.memory, plan);
-    const round = new ThreadRound([...this.actors.values()], this.pollList, new CpuBurner(burnIterationsPerNs));
+    const accounts = new ThreadAccounts(new CpuBurner(burnIterationsPerNs));
+    const round = new PollRound(plan.name, [...this.actors.values()], this.pollList, accounts);
     this.loop = this.createLoop(role, round);
   }
 
-  private createLoop(role: ThreadRole, round: ThreadRound): ThreadLoop {
+  private createLoop(role: ThreadRole, round: PollRound): ThreadLoop {
     const { control } = this;
     const { plan } = this.task;
     const doorbell = new Doorbell(this.memory, plan.doorbell);
@@ -95,7 +96,7 @@ class RunThread implements ThreadCalls {
     line.tid = limits.ksoftirqdGuard ? NOT_LIFTED : currentTid();
     return new SoftirqLoop({
       round,
-      softirq: [...this.actors.values()].find((actor) => actor instanceof Softirq)!,
+      softirq: round.softirq!,
       policy: new SoftirqPolicy(limits),
       line,
       doorbell,

@@ -174,7 +174,7 @@ export class VirtualHost implements Host {
       if (!this.absent.delete(vm)) throw new Error(`VM ${vm} is there already, or is none of this run`);
       for (const thread of machine.threads) {
         if (thread.plan.vm !== vm) continue;
-        thread.actors = this.createActors(thread.index);
+        thread.setActors(this.createActors(thread.index));
         machine.rouse(thread);
       }
     });
@@ -188,7 +188,7 @@ export class VirtualHost implements Host {
       for (const thread of threads) {
         for (const actor of thread.actors) actor.retire?.();
         thread.commit();
-        thread.actors = [];
+        thread.setActors([]);
         thread.stopped = false;
       }
       recycleVm(this.plan, this.memory, vm);

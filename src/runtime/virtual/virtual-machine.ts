@@ -176,12 +176,7 @@ export class VirtualMachine {
   private endSoftirqTurn(cpu: VirtualCpu, thread: VirtualThread): void {
     const { nowNs } = this;
     const softirq = thread.softirq!;
-    const verdict = softirq.afterPoll(
-      thread.napiFrames,
-      thread.armAll(),
-      cpu.needsReschedule() || thread.wokePeer,
-      nowNs,
-    );
+    const verdict = thread.afterSoftirqTurn(cpu.needsReschedule() || thread.wokePeer, nowNs);
     if (verdict === 'continue') return;
     if (verdict === 'idle') {
       // A parked softirq thread is in interrupt class, so that it preempts when it is rung.

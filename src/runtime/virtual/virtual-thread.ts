@@ -1,18 +1,17 @@
 import type { Actor } from '../../../actors/actor.ts';
-import { Softirq } from '../../../actors/host/softirq.ts';
+import type { Softirq } from '../../../actors/host/softirq.ts';
 import type { Memory } from '../../memory/arena.ts';
 import { Doorbell } from '../../memory/doorbell.ts';
-import { CONTEXT_BH_ENABLE, SoftirqLine } from '../../kernel/softirq-line.ts';
+import { CONTEXT_TICK, SoftirqLine } from '../../kernel/softirq-line.ts';
 import type { ThreadPolicy } from '../os/os-threads.ts';
 import type { SoftirqThreadPlan, ThreadPlan } from '../plan.ts';
 import { PollList } from '../poll-list.ts';
+import { PollRound } from '../poll-round.ts';
+import { inlineContext } from '../softirq-context.ts';
 import { SoftirqPolicy } from '../softirq-policy.ts';
 import type { SoftirqVerdict } from '../softirq-policy.ts';
-import { costOf } from './virtual-costs.ts';
+import { VirtualAccounts } from './virtual-accounts.ts';
 import type { VirtualCosts } from './virtual-costs.ts';
-
-/** Frames an actor may move in one poll, as on the thread host. */
-const POLL_BUDGET = 64;
 
 /** Weight of nice 0, of each step of nice, and of SCHED_IDLE: NICE_0_LOAD, sched_prio_to_weight, WEIGHT_IDLEPRIO. */
 const NICE_0_WEIGHT = 1024;
@@ -48,8 +47,7 @@ class SoftirqRole {
    * Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it.
    */
   beginInline(nowNs: number, tick: boolean): boolean {
-    const contexts = this.line.takeContexts();
-    const context = !tick && contexts === CONTEXT_BH_ENABLE ? 'bh-enable' : 'interrupt';
+    const context = inlineContext(this.line.takeContexts() | (tick ? CONTEXT_TICK : 0));
     const begun = this.policy.begin(context, this.actor.scheduled, nowNs);
     if (begun) this.line.undefer();
     else this.line.defer();
@@ -85,7 +83,7 @@ export class VirtualThread {
   readonly index: number;
   readonly plan: ThreadPlan;
   /** None while its VM is not there. */
-  actors: readonly Actor[];
+  actors: readonly Actor[] = [];
   readonly doorbell: Doorbell;
   readonly hardware: boolean;
   readonly cpu: number;
@@ -108,13 +106,12 @@ export class VirtualThread {
   parking = false;
   /** It sleeps on its doorbell, and nobody has rung it yet. */
   sleeping = false;
-  /** Frames moved in the last turn, and those among them that NAPI polls moved. */
+  /** Frames moved in the last turn. */
   moved = 0;
   /** Its VM is stopped: whatever wakes it, it does nothing. */
   stopped = false;
   /** It has woken a thread of its own CPU in this softirq visit. */
   wokePeer = false;
-  napiFrames = 0;
 
   runNs = 0;
   waitNs = 0;
@@ -122,9 +119,9 @@ export class VirtualThread {
   /** When it entered its present state. */
   sinceNs = 0;
 
-  private readonly pollNs: Float64Array;
-  private readonly frameNs: Float64Array;
-  private readonly softirqAt: number;
+  private readonly accounts: VirtualAccounts;
+  /** Null while its VM is not there. */
+  private round: PollRound | null = null;
 
   constructor(
     index: number,
@@ -136,19 +133,23 @@ export class VirtualThread {
   ) {
     this.index = index;
     this.plan = plan;
-    this.actors = actors;
     this.doorbell = new Doorbell(memory, plan.doorbell);
     this.hardware = plan.kind === 'hardware';
     this.cpu = role.cpu;
     this.policy = role.policy;
-    this.softirq = softirqRole(index, plan, memory, actors);
     this.pollList = new PollList(memory, plan);
+    this.accounts = new VirtualAccounts(plan, costs);
+    this.setActors(actors);
+    this.softirq = softirqRole(index, plan, memory, this.round?.softirq ?? null);
     this.realtime = role.policy.class === 'fifo';
     this.idleClass = role.policy.class === 'idle';
     this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
-    this.softirqAt = plan.actors.findIndex(({ spec }) => spec.kind === 'softirq');
-    this.pollNs = Float64Array.from(plan.actors, ({ spec }) => costOf(spec, costs).pollNs);
-    this.frameNs = Float64Array.from(plan.actors, ({ spec }) => costOf(spec, costs).frameNs);
+  }
+
+  /** Its VM comes, or with none goes. */
+  setActors(actors: readonly Actor[]): void {
+    this.actors = actors;
+    this.round = actors.length === 0 ? null : new PollRound(this.plan.name, actors, this.pollList, this.accounts);
   }
 
   /** One pass over the actors, as on the thread host; returns what it costs, ns. */
@@ -159,61 +160,24 @@ export class VirtualThread {
       this.parking = true;
       return 0;
     }
-    let costNs = this.pollAll(nowNs);
+    const costNs = this.pollAll(nowNs);
     if (this.moved > 0 || this.softirq !== null) return costNs;
-    this.doorbell.park();
-    this.parking = this.armAll();
-    if (!this.parking) this.doorbell.unpark();
-    costNs += this.takeDebtNs();
-    return costNs;
+    if (this.round === null) this.doorbell.park();
+    this.parking = this.round === null || this.round.park(this.doorbell);
+    return costNs + this.accounts.takeNs();
   }
 
-  /** Polls every actor that may have work, in order; returns own and declared cost, ns; leaves the frames in `moved`. */
+  /** One pass over the actors. @returns what it costs, ns; leaves the frames in `moved`. */
   pollAll(nowNs: number): number {
-    const { actors, pollList } = this;
-    const { always } = pollList;
-    this.moved = 0;
-    if (actors.length === 0) return 0;
-    let moved = 0;
-    let costNs = 0;
-    let at = 0;
-    try {
-      for (let i = 0; i < always.length; i++) {
-        at = always[i];
-        const n = actors[at].poll(POLL_BUDGET, nowNs);
-        costNs += this.pollNs[at] + n * this.frameNs[at];
-        moved += n;
-        if (at === this.softirqAt) this.napiFrames = n;
-      }
-      for (let turns = pollList.collect(); turns > 0; turns--) {
-        at = pollList.next();
-        const n = actors[at].poll(POLL_BUDGET, nowNs);
-        costNs += this.pollNs[at] + n * this.frameNs[at] + actors[at].debtNs;
-        actors[at].debtNs = 0;
-        moved += n;
-        if (n >= POLL_BUDGET) pollList.leftOver(at);
-      }
-    } catch (error) {
-      throw this.failure(at, error);
-    }
-    this.moved = moved;
-    // Hardware has no CPU to declare the cost of.
-    return this.hardware ? costNs : costNs + this.takeDebtNs();
+    const { round } = this;
+    this.moved = round === null ? 0 : round.poll(nowNs);
+    return this.accounts.takeNs();
   }
 
-  /** Turns every actor's notifications on; true when all of them may sleep. */
-  armAll(): boolean {
-    const { actors, pollList } = this;
-    if (actors.length === 0) return true;
-    const { always } = pollList;
-    let { quiet } = pollList;
-    let i = 0;
-    try {
-      for (; i < always.length; i++) if (!actors[always[i]].arm()) quiet = false;
-    } catch (error) {
-      throw this.failure(always[i], error);
-    }
-    return quiet;
+  /** After a softirq turn: turns every actor's notifications on, and says what the visit is to do. */
+  afterSoftirqTurn(needResched: boolean, nowNs: number): SoftirqVerdict {
+    const round = this.round!;
+    return this.softirq!.afterPoll(round.napiFrames, round.arm(), needResched, nowNs);
   }
 
   /** Bottom halves are off: no other thread gets this one's CPU, but for real-time work. */
@@ -224,25 +188,6 @@ export class VirtualThread {
   commit(): void {
     for (const actor of this.actors) actor.commit();
   }
-
-  /** What actors declared that are polled in every round. */
-  private takeDebtNs(): number {
-    const { actors } = this;
-    const { always } = this.pollList;
-    let debtNs = 0;
-    for (let i = 0; i < always.length && actors.length > 0; i++) {
-      const actor = actors[always[i]];
-      if (actor.debtNs === 0) continue;
-      debtNs += actor.debtNs;
-      actor.debtNs = 0;
-    }
-    return debtNs;
-  }
-
-  private failure(actor: number, cause: unknown): Error {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    return new Error(`actor ${this.plan.actors[actor].name} on thread ${this.plan.name}: ${message}`, { cause });
-  }
 }
 
 function weightOf(policy: ThreadPolicy): number {
@@ -251,8 +196,7 @@ function weightOf(policy: ThreadPolicy): number {
   return NICE_0_WEIGHT;
 }
 
-function softirqRole(index: number, plan: ThreadPlan, memory: Memory, actors: readonly Actor[]): SoftirqRole | null {
-  const actor = actors.find((each) => each instanceof Softirq);
-  if (plan.softirq === null || actor === undefined) return null;
+function softirqRole(index: number, plan: ThreadPlan, memory: Memory, actor: Softirq | null): SoftirqRole | null {
+  if (plan.softirq === null || actor === null) return null;
   return new SoftirqRole(index, plan.softirq, new SoftirqLine(memory, plan.doorbell), actor);
 }
