@@ -11,7 +11,7 @@ import { buildPlan } from '../plan/build-plan.ts';
 import { formatRate, parseDurationNs } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { VNIC_MODES, modesWhere } from '../scenario/modes.ts';
+import { VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost } from './open-host.ts';
@@ -22,7 +22,6 @@ import type { SweepFlags } from './sweep.ts';
 
 const RUN_IN_NS = 3e8;
 const PROBE_NS = 5e8;
-const DEFAULT_MODES = modesWhere(({ isSwept }) => isSwept);
 
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
@@ -74,10 +73,13 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
 }
 
 function readChanges(base: Scenario, { modes, variant }: SweepFlags): VariantChange[] {
-  const chosen = modes ?? (variant.length > 0 ? [] : DEFAULT_MODES);
+  const { sweep } = base;
+  const declared = modes === undefined && variant.length === 0;
+  const chosen = modes ?? (declared ? sweep.modes : []);
   const unknown = chosen.find((mode) => !(VNIC_MODES as readonly string[]).includes(mode));
   if (unknown !== undefined) throw new UsageError(`--modes: found "${unknown}", allowed: ${VNIC_MODES.join(', ')}`);
-  const changes = [...chosen.map((mode) => modeChange(base, mode)), ...variant.map(readVariant)];
+  const others = declared ? sweep.variants : variant.map(readVariant);
+  const changes = [...chosen.map((mode) => modeChange(base, mode)), ...others];
   const names = changes.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`found "${twice}" twice among modes and variants, allowed: once`);

@@ -24,13 +24,14 @@ export interface SweepFlags {
 
 const TRIALS_MAX = 1000;
 const NOTES = `
-Without --modes and --variant the modes vhost, vhost-feedback, accelerated and direct are compared. Without rates, the
-loss-free rate L of the first of them is measured, and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L.
+Without --modes and --variant what the scenario names under sweep is compared; where it names nothing, the modes vhost,
+vhost-feedback, accelerated and direct. Without rates, the loss-free rate L of the first of them is measured, and each
+is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L. What the scenario expects under sweep is judged at the end.
 The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and completed,
 where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep follows neither
 run.timeline nor run.autoscale.
-Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 110 a point without a valid trial,
-111 a ledger does not balance, 130 interrupted`;
+Exit codes: 0 ok, 1 internal error, 99 an expectation was not met, 104 bad scenario or flag,
+110 a point without a valid trial, 111 a ledger does not balance, 130 interrupted`;
 
 /** `sweep`: several variants of a scenario at several loads. */
 export function addSweep(program: Command): void {

@@ -17,7 +17,9 @@ export function addValidate(program: Command): void {
     .action(async (nameOrPath: string, options: ValidateOptions) => {
       const { loadScenario } = await import('../scenario/file.ts');
       const { buildPlan } = await import('../plan/build-plan.ts');
+      const { loadVariants } = await import('../experiment/sweep/variants.ts');
       const scenario = loadScenario(nameOrPath, { overrides: options.set });
+      loadVariants(nameOrPath, options.set, scenario.sweep.variants);
       const { threads, buffers } = buildPlan(scenario);
       if (options.resolved === true) {
         process.stdout.write(`${JSON.stringify(scenario, null, 2)}\n`);

@@ -49,7 +49,7 @@ export interface FileChoices {
   readonly modulePath: (vm: number, written: string) => string;
 }
 
-/** The scenario without its expectations. */
+/** The scenario without its expectations and its sweep, which name what this completes. */
 export function completeScenario(parsed: ParsedScenario, name: string, files: FileChoices): Scenario {
   const { capture, modulePath } = files;
   const { traffic } = parsed;
@@ -103,6 +103,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
     placement: completePlacement(parsed.placement),
     run: completeRun(parsed),
     expect: [],
+    sweep: { modes: [], variants: [], expect: [] },
   };
 }
 

@@ -10,6 +10,7 @@ import type { DROP_PLACES, Expectation } from './keys/expectations.ts';
 import type { ScalingMetric } from './keys/provisioning.ts';
 import type { NfSpec } from './functions.ts';
 import type { THREAD_KINDS } from './keys/schema.ts';
+import type { SweepSpec } from './keys/sweep.ts';
 import type { VnicMode } from './modes.ts';
 import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './keys/vnic.ts';
 
@@ -30,6 +31,7 @@ export interface Scenario {
   readonly placement: PlacementSpec;
   readonly run: RunSpec;
   readonly expect: readonly Expectation[];
+  readonly sweep: SweepSpec;
 }
 
 export interface HostSpec {

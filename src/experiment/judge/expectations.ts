@@ -77,7 +77,8 @@ export function measure(measurement: Measurement, phases: readonly PhaseResult[]
   }
 }
 
-function holds(left: number, relation: Expectation['relation'], right: number): boolean {
+/** Whether two numbers relate as they should. */
+export function holds(left: number, relation: Expectation['relation'], right: number): boolean {
   switch (relation) {
     case '<':
       return left < right;

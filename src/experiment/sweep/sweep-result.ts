@@ -6,7 +6,7 @@ import type { DropPlace } from '../../metrics/derive/lanes.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
-import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
+import type { ExpectationResult, Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { SweptLoad } from './swept-load.ts';
@@ -110,5 +110,7 @@ export interface SweepResult {
   readonly variants: readonly VariantResult[];
   readonly points: readonly PointResult[];
   readonly trials: readonly TrialResult[];
+  /** Of the scenario's sweep; null for those about a variant or load that was left out or has no valid trial. */
+  readonly expectations: readonly ExpectationResult[];
   readonly exitCode: number;
 }

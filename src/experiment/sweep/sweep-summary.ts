@@ -3,6 +3,7 @@ import { formatAmount, formatCompact, formatShare } from '../../metrics/text/num
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
+import { expectationLines } from '../tell/expectation-lines.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';
@@ -37,6 +38,7 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),
     ...section('Ledgers', ledgerLines(result, paint)),
+    ...section('Expectations', expectationLines(result.expectations, inner, paint)),
     ...section('Cores', coreLines(result, inner)),
     ...section(
       'What it comes to',

@@ -14,6 +14,7 @@ import type { OfferedRate, RateChoice } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
 import { LOAD_WORDS, SweptLoadError, measuredWhole, offeredPerSecond, rateOf } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
+import { judgeSweep } from './sweep-expectations.ts';
 import { SweptHost } from './swept-host.ts';
 import type { Trial } from './swept-host.ts';
 import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
@@ -212,6 +213,7 @@ class Sweep {
     );
     const interrupted = this.options.signal.aborted;
     const { scenario } = plan.variants[0];
+    const expectations = judgeSweep(scenario.sweep.expect, points, interrupted);
     return {
       schemaVersion: SWEEP_SCHEMA_VERSION,
       kind: 'sweep',
@@ -231,11 +233,12 @@ class Sweep {
       variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),
       points,
       trials,
+      expectations,
       exitCode: exitCodeOf({
         balanced: ledgers.every(({ balanced }) => balanced),
         interrupted,
         valid: points.every(({ status }) => status !== 'invalid'),
-        expectationsMet: true,
+        expectationsMet: expectations.every(({ passed }) => passed !== false),
       }),
     };
   }

@@ -13,7 +13,8 @@ import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
 import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';
-import type { ExpectationResult, Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
+import type { Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
+import { expectationLines } from './expectation-lines.ts';
 import { connectionLines } from './summary-connections.ts';
 import { stateOf } from './thread-story.ts';
 
@@ -162,19 +163,6 @@ function provisioningLines(events: RunResult['provisioning'], width: number, pai
     lines[i],
     ...wrapWords(provisioningStory(event), width - 2).map((line) => paint('dim', INDENT + line)),
   ]);
-}
-
-function expectationLines(expectations: readonly ExpectationResult[], width: number, paint: Paint): string[] {
-  return expectations.flatMap(({ text, why, passed }) => {
-    const word =
-      passed === null ? paint('yellow', 'not judged') : passed ? paint('green', 'met') : paint('red', 'NOT MET');
-    const [first, ...rest] = wrapWords(text, width - 12);
-    return [
-      `${word}: ${first}`,
-      ...rest.map((line) => INDENT + line),
-      ...wrapWords(why, width - 2).map((line) => paint('dim', INDENT + line)),
-    ];
-  });
 }
 
 function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Paint): string[] {

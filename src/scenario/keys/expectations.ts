@@ -1,5 +1,6 @@
 /** The `expect` list: relations between measurements of a run, written in the scenario, evaluated after it. */
 import { z } from 'zod';
+import type { KeyPath } from '../text/document.ts';
 import { QuantityError, parseDurationNs, parseRate } from '../text/quantities.ts';
 import { labelName } from './fields.ts';
 
@@ -92,7 +93,7 @@ export interface ExpectationNames {
 }
 
 /** Reports one fault of an expectation: the key at fault, counted from the expectation, and a full sentence. */
-export type ReportFault = (path: readonly string[], sentence: string) => void;
+export type ReportFault = (path: KeyPath, sentence: string) => void;
 
 /** Completes one expectation. Faults are reported, and then the result is not to be used. */
 export function resolveExpectation(input: ExpectationInput, names: ExpectationNames, report: ReportFault): Expectation {
@@ -131,7 +132,7 @@ function resolveMeasurement(
   metric: Metric,
   input: MeasurementInput,
   names: ExpectationNames,
-  path: readonly string[],
+  path: KeyPath,
   report: ReportFault,
 ): Measurement {
   const { needs } = METRICS[metric];

@@ -13,6 +13,7 @@ import { hostName, hostSchema, namedHostSchema } from './host.ts';
 import { nfSchema } from './functions.ts';
 import { drainTime, presence } from './provisioning.ts';
 import { runSchema } from './run.ts';
+import { sweepSchema } from './sweep.ts';
 import { accelerationSchema, featuresSchema, feedbackSchema, qemuSchema, tapSchema, vhostSchema } from './vnic.ts';
 import {
   addressOrAuto,
@@ -308,6 +309,7 @@ export const scenarioSchema = z
     placement: placementSchema.prefault({}).describe('Threads and cores.'),
     run: runSchema.prefault({}).describe('The course of a run.'),
     expect: z.array(expectationSchema).prefault([]).describe('Relations that must hold after a run. Default none.'),
+    sweep: sweepSchema.prefault({}).describe('What a sweep compares, and what must come of it.'),
   })
   .describe('A vhostlab scenario. Every key has a default.');
 

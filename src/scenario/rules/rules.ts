@@ -14,6 +14,7 @@ import { checkProvisioning } from '../keys/provisioning.ts';
 import { checkProxies } from './proxies.ts';
 import { checkReplay } from './replay.ts';
 import { THREAD_KINDS } from '../keys/schema.ts';
+import { completeSweep } from '../keys/sweep.ts';
 import type { ParsedNf } from '../keys/functions.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
 import { checkVlans } from './vlans.ts';
@@ -352,7 +353,7 @@ function checkThread(scenario: Scenario, match: string): Fault[] {
   return [{ path: ['placement', 'threads', match], at: 'key', sentence }];
 }
 
-/** Completes the expectations of a scenario that is otherwise complete, and reports what is wrong with them. */
+/** Completes the expectations, and the sweep, of a scenario that is otherwise complete, and reports what is wrong with them. */
 export function completeExpectations(
   scenario: Scenario,
   parsed: ParsedScenario,
@@ -368,5 +369,6 @@ export function completeExpectations(
   const expect = parsed.expect.map((each, i) =>
     resolveExpectation(each, names, (path, sentence) => faults.push(valueFault(['expect', i, ...path], sentence))),
   );
-  return { scenario: { ...scenario, expect }, faults };
+  const sweep = completeSweep(parsed.sweep, (path, text) => faults.push(valueFault(['sweep', ...path], text)));
+  return { scenario: { ...scenario, expect, sweep }, faults };
 }

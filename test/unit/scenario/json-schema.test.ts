@@ -64,7 +64,9 @@ describe('JSON Schema of scenario files', () => {
       'ports',
       'prefix',
       'relation',
+      'set',
       'to',
+      'variant',
       'virtual',
       'vm',
     ]);

@@ -68,6 +68,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     trialsPerPoint: 2,
     durationNs: 1e9,
     interrupted: false,
+    expectations: [],
     search: { lossFreePerSecond: 1e5, probes: [] },
     rates,
     variants: names.map((name) => ({
