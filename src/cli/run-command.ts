@@ -51,6 +51,7 @@ export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<n
     // The file first: whatever happens to the terminal, the result is kept.
     await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
     await output.finish(result);
+    if (result.failure !== null) process.stderr.write(`vhostlab failed: ${result.failure}\n`);
     return result.exitCode;
   } catch (error) {
     output.fail(messageOf(error), exitCodeFor(error), host?.nowNs() ?? 0);

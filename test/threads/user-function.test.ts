@@ -51,3 +51,30 @@ it('a function that throws on real threads loses those frames only, and says whe
     rmSync(folder, { recursive: true });
   }
 });
+
+/** A router that takes its thread along once it has seen ten thousand frames. */
+const LETHAL = SOURCE.replace('++frames % 100 === 0', '++frames > 10_000').replace(
+  "throw new Error('frame ' + frames)",
+  'globalThis.process.exit(7)',
+);
+
+it('a thread that dies leaves what was measured until then', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vhostlab-nf-'));
+  try {
+    const path = join(folder, 'lethal.ts');
+    writeFileSync(path, LETHAL);
+    const phases = '[{name: calm, rate: 4kpps, duration: 500ms}, {name: busy, rate: 40kpps, duration: 30s}]';
+    const overrides = [`vms.vm0.nf=${path}`, 'run.warmup=100ms', `run.phases=${phases}`, 'expect=[]'];
+    const scenario = loadScenario('kvm-forum-2014', { overrides });
+    const host = await ThreadHost.create(buildPlan(scenario));
+    const result = await runScenario(scenario, host, { signal: new AbortController().signal });
+    expect(result.failure).toMatch(/^thread vm0\/vcpu[01] died: worker exited with code: 7$/);
+    expect(result.exitCode).toBe(1);
+    expect(result.phases[0]).toMatchObject({ name: 'calm', complete: true });
+    expect(result.phases[0].total.deliveredFrames).toBeGreaterThan(0);
+    expect(result.phases[1]).toMatchObject({ name: 'busy', complete: false });
+    expect(result.ledger.faults).toEqual([`stock was not taken: ${result.failure}`]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -107,6 +107,38 @@ describe('a run from end to end', () => {
   });
 });
 
+describe('a run that breaks off', () => {
+  /** A host on which something breaks after that much virtual time. */
+  const breakingAt = (atNs: number): VirtualHost => {
+    const host = openHost();
+    const advance = host.advance.bind(host);
+    host.advance = (ns) => (host.nowNs() < atNs ? advance(ns) : Promise.reject(new Error('a fault')));
+    return host;
+  };
+  const signal = new AbortController().signal;
+
+  it('keeps what was measured until then, and says that stock was not taken', async () => {
+    const whole = await runScenario(scenario, openHost(), { signal });
+    const flood = whole.samples.filter(({ phase }) => phase === 'flood');
+    const broken = await runScenario(scenario, breakingAt(flood.at(-2)!.monotonicNs), { signal });
+    expect(broken).toMatchObject({ failure: 'a fault', exitCode: 1, ledger: { balanced: false } });
+    expect(broken.ledger.faults).toEqual(['stock was not taken: a fault']);
+    expect(broken.phases.map(({ name, complete }) => [name, complete])).toEqual([
+      ['comfortable', true],
+      ['flood', false],
+    ]);
+    expect(broken.phases[0].total).toEqual(whole.phases[0].total);
+    expect(broken.phases[1].total.deliveredFrames).toBeGreaterThan(0);
+    expect(broken.samples).toEqual(whole.samples.slice(0, broken.samples.length));
+    const [, told] = summaryLines(broken, 100, (_style, text) => text);
+    expect(told).toBe('The run broke off: a fault. What follows was measured until then.');
+  });
+
+  it('throws where nothing was measured', async () => {
+    await expect(runScenario(scenario, breakingAt(0), { signal })).rejects.toThrow('a fault');
+  });
+});
+
 describe('a run that the user ends', () => {
   it('still takes stock, in the middle of a flood', async () => {
     const controller = new AbortController();

@@ -52,6 +52,19 @@ export async function takeLedger(host: Host): Promise<Ledger> {
   };
 }
 
+/** What a ledger can say when the threads cannot be parked: the counters, and that nothing was counted by hand. */
+export function ledgerNotTaken(host: Host, latest: Snapshot, why: string): Ledger {
+  return {
+    balanced: false,
+    ...countFrames(planLanes(host.plan), latest),
+    inFlightFrames: 0,
+    inFlight: [],
+    slots: { total: 0, foundOnce: 0 },
+    guestBuffers: [],
+    faults: [`stock was not taken: ${why}`],
+  };
+}
+
 type FrameCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'consumedFrames' | 'droppedFrames'>;
 
 function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCounts {

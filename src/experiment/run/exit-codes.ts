@@ -15,14 +15,17 @@ export const EXIT_INTERRUPTED = 130;
 
 /** What decides a finished run's exit code. */
 export interface RunOutcome {
+  /** Something broke before the end. */
+  readonly failed: boolean;
   readonly balanced: boolean;
   readonly interrupted: boolean;
   readonly valid: boolean;
   readonly expectationsMet: boolean;
 }
 
-/** The gravest outcome decides: an unbalanced ledger before an interruption, that before invalid figures. */
-export function exitCodeOf({ balanced, interrupted, valid, expectationsMet }: RunOutcome): number {
+/** The gravest outcome decides: a failure before an unbalanced ledger, that before an interruption, that before invalid figures. */
+export function exitCodeOf({ failed, balanced, interrupted, valid, expectationsMet }: RunOutcome): number {
+  if (failed) return EXIT_INTERNAL_ERROR;
   if (!balanced) return EXIT_LEDGER;
   if (interrupted) return EXIT_INTERRUPTED;
   if (!valid) return EXIT_INVALID_RUN;

@@ -183,6 +183,8 @@ export interface RunResult {
     readonly actors: readonly string[];
   }[];
   /** True when the user ended it before its time. */
+  /** What broke the run off, in words; null for one that came to its end. What was measured until then is here. */
+  readonly failure: string | null;
   readonly interrupted: boolean;
   /** From the first thread's start to the first frame asked for. */
   readonly readyAfterNs: number;

@@ -18,7 +18,7 @@ import { requestedConnections } from './connection-result.ts';
 import { CoreWatch } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { evaluateExpectations } from '../judge/expectations.ts';
-import { takeLedger } from '../judge/ledger.ts';
+import { ledgerNotTaken, takeLedger } from '../judge/ledger.ts';
 import { passTime, whenAborted } from './pacing.ts';
 import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
 import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
@@ -52,8 +52,9 @@ const REHEARSALS = 60;
 const INTERRUPTED_SETTLE_NS_MAX = 2e8;
 
 /**
- * Runs a scenario over a host that nobody has started. The host is stopped when this returns, and when it throws.
- * @throws when the guest does not come up, or a thread dies.
+ * Runs a scenario over a host that nobody has started. The host is stopped when this returns, and when it throws. When
+ * a thread dies in a phase the result has what was measured until then, and says so in `failure`.
+ * @throws when the guest does not come up, or something breaks before anything was measured.
  */
 export async function runScenario(scenario: Scenario, host: Host, options: RunOptions): Promise<RunResult> {
   const startedAt = new Date().toISOString();
@@ -63,15 +64,20 @@ export async function runScenario(scenario: Scenario, host: Host, options: RunOp
     const readyAfterNs = await waitUntilReady(host, aborted, () => options.signal.aborted).finally(dispose);
     await options.ready?.(readyAfterNs);
     const vnics = readVnicFeatures(scenario, host);
-    const passed = await new Traffic(scenario, host, options).pass();
+    const { failure, latest, ...passed } = await new Traffic(scenario, host, options).pass();
+    const started = { scenario, host, options, startedAt, readyAfterNs };
+    if (failure !== null) {
+      await host.stop().catch(() => undefined);
+      const ledger = ledgerNotTaken(host, latest, failure);
+      return await conclude({ ...started, ...passed, vnics, ledger, reports: [], final: latest, failure });
+    }
     await host.pause();
     const ledger = await takeLedger(host);
     const reports = await functionReports(host);
     const final = takeSnapshot(host);
     const looks = [vnics, ...passed.provisioning.map((event) => event.vnics), readVnicFeatures(scenario, host)];
     await host.stop();
-    const known = { readyAfterNs, vnics: latestFeatures(looks), ledger, reports, final };
-    return await conclude({ scenario, host, options, startedAt, ...known, ...passed });
+    return await conclude({ ...started, ...passed, vnics: latestFeatures(looks), ledger, reports, final, failure });
   } catch (error) {
     await host.stop().catch(() => undefined); // The first failure is the one to report.
     throw error;
@@ -114,7 +120,8 @@ class Traffic {
     this.latest = takeSnapshot(host);
   }
 
-  async pass(): Promise<PassedTraffic> {
+  /** `failure` says what broke traffic off. @throws when that came before anything was measured. */
+  async pass(): Promise<PassedTraffic & { failure: string | null; latest: Snapshot }> {
     const { host, scenario, options } = this;
     const { warmupNs, settleNs, phases } = scenario.run;
     this.openStream();
@@ -131,14 +138,23 @@ class Traffic {
       await this.passPart(SETTLE, restNs, new AbortController().signal);
       this.ticks.complete();
       this.provisioner.close();
-      const phasesWithCores = this.phases.map((phase) => this.withCores(phase));
-      return { phases: phasesWithCores, samples: this.samples, provisioning: this.provisioner.results };
+      return this.passed((phase) => this.withCores(phase), null);
     } catch (error) {
       this.ticks.error(error);
-      throw error;
+      if (this.phases.length === 0) throw error;
+      // The cores were asked of threads; some of them are gone.
+      return this.passed(
+        (phase) => ({ ...phase, cores: null }),
+        error instanceof Error ? error.message : String(error),
+      );
     } finally {
       this.watch?.close();
     }
+  }
+
+  private passed(finish: (phase: SampledPhase) => PassedPhase, failure: string | null) {
+    const { samples, provisioner, latest } = this;
+    return { phases: this.phases.map(finish), samples, provisioning: provisioner.results, failure, latest };
   }
 
   /** One sampler for all: this run's own boundaries, the result's samples, and every sink. */
@@ -223,10 +239,14 @@ class Traffic {
     await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;
     const coresBefore = this.watch?.sample() ?? null;
-    const complete = await this.passPart(spec.name, spec.durationNs, options.signal);
-    const after = this.latest;
-    if (after.atNs > before.atNs) {
-      this.phases.push({ spec, before, after, complete, coresBefore, coresAfter: this.watch?.sample() ?? null });
+    let complete = false;
+    try {
+      complete = await this.passPart(spec.name, spec.durationNs, options.signal);
+    } finally {
+      const after = this.latest;
+      if (after.atNs > before.atNs) {
+        this.phases.push({ spec, before, after, complete, coresBefore, coresAfter: this.watch?.sample() ?? null });
+      }
     }
   }
 
@@ -277,6 +297,7 @@ interface FinishedRun extends PassedTraffic {
   readonly ledger: Ledger;
   readonly reports: readonly FunctionReport[];
   readonly final: Snapshot;
+  readonly failure: string | null;
 }
 
 /** What network functions have to say, of those that have. What one vCPU throws all throw: each place is told once. */
@@ -324,6 +345,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
       coreDistance: host.coreDistance,
     },
     threads,
+    failure: run.failure,
     interrupted,
     readyAfterNs: run.readyAfterNs,
     vnics: run.vnics,
@@ -338,6 +360,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     expectations,
     verdict: verdictText({ scenario, threads, phases }),
     exitCode: exitCodeOf({
+      failed: run.failure !== null,
       balanced: ledger.balanced,
       interrupted,
       valid: validity.status !== 'invalid',

@@ -235,6 +235,7 @@ class Sweep {
       trials,
       expectations,
       exitCode: exitCodeOf({
+        failed: false,
         balanced: ledgers.every(({ balanced }) => balanced),
         interrupted,
         valid: points.every(({ status }) => status !== 'invalid'),

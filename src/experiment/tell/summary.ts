@@ -31,6 +31,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
   const lossy = result.phases.filter((phase) => lostFrames(phase) > 0);
   return [
     titleLine(result, paint),
+    ...failureLines(result, width, paint),
     ...section('Traffic, frames/s', trafficLines(result.phases, inner, paint)),
     ...lossy.flatMap((phase) =>
       section(
@@ -65,6 +66,12 @@ const LEFT: Column = { align: 'left' };
 
 function heading(...titles: readonly string[]): Cell[] {
   return titles.map((text) => styled('dim', text));
+}
+
+function failureLines({ failure }: RunResult, width: number, paint: Paint): string[] {
+  if (failure === null) return [];
+  const words = `The run broke off: ${failure}. What follows was measured until then.`;
+  return wrapWords(words, width).map((line) => paint('red', line));
 }
 
 function trafficLines(phases: readonly PhaseResult[], width: number, paint: Paint): string[] {

@@ -62,7 +62,8 @@ export class HostedThread {
 
   open(buffers: ThreadTask['buffers'], burnIterationsPerNs: number, run: RunTask): void {
     const { port1, port2 } = new MessageChannel();
-    const ended = run({ plan: this.plan, buffers, burnIterationsPerNs, port: port2 });
+    const task = { plan: this.plan, buffers, burnIterationsPerNs, port: port2 };
+    const ended = run(task).catch((error: unknown) => this.fail(error));
     ended.catch(() => undefined); // Its callers race against it; nobody else need hear of it.
     this.task = { calls: wrap<ThreadCalls>(nodeEndpoint(port1)), ended };
   }
@@ -99,6 +100,13 @@ export class HostedThread {
     return this.task!.ended.then((): never => {
       throw new Error(`thread ${this.plan.name} ended early`);
     });
+  }
+
+  /** A worker that is gone says how it ended, and not as which thread. */
+  private fail(error: unknown): never {
+    const { name } = this.plan;
+    const message = error instanceof Error ? error.message : String(error);
+    throw message.includes(name) ? error : new Error(`thread ${name} died: ${message}`, { cause: error });
   }
 
   /** Tells it to come out of its loop. It has when it answers the next call. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   EXIT_EXPECTATION,
+  EXIT_INTERNAL_ERROR,
   EXIT_INTERRUPTED,
   EXIT_INVALID_RUN,
   EXIT_LEDGER,
@@ -103,13 +104,14 @@ describe('expectations', () => {
 });
 
 describe('exit code of a finished run', () => {
-  const fine = { balanced: true, interrupted: false, valid: true, expectationsMet: true };
+  const fine = { failed: false, balanced: true, interrupted: false, valid: true, expectationsMet: true };
   it.each([
     [fine, EXIT_OK],
     [{ ...fine, expectationsMet: false }, EXIT_EXPECTATION],
     [{ ...fine, expectationsMet: false, valid: false }, EXIT_INVALID_RUN],
     [{ ...fine, valid: false, interrupted: true }, EXIT_INTERRUPTED],
     [{ ...fine, interrupted: true, balanced: false }, EXIT_LEDGER],
+    [{ ...fine, balanced: false, failed: true }, EXIT_INTERNAL_ERROR],
   ])('%j: %i', (outcome, code) => {
     expect(exitCodeOf(outcome)).toBe(code);
   });
