@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/{unit,property,virtual}/**/*.test.ts', 'test/tidy.test.ts'],
+          include: ['test/{unit,property,virtual}/**/*.test.ts', 'test/{tidy,docs}.test.ts'],
           pool: 'forks',
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },

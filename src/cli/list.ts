@@ -1,6 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { Scenario } from '../scenario/scenario.ts';
+import { UsageError } from './errors.ts';
+import { openOutputs } from './output-file.ts';
 
 const TEXT_CHARS = 98;
+
+interface ListOptions {
+  readonly json?: true;
+  readonly into?: string;
+}
 
 /** `list`: the scenarios that come with the program. */
 export function addList(program: Command): void {
@@ -8,12 +18,18 @@ export function addList(program: Command): void {
     .command('list')
     .description('list the scenarios that come with the program: what each shows, what it needs, how to run it')
     .option('--json', 'as JSON')
-    .action(async ({ json }: { readonly json?: true }) => {
+    .addOption(new Option('--into <page>', 'at length, into this Markdown page between its marks').conflicts('json'))
+    .action(async ({ json, into }: ListOptions) => {
       const { loadScenario, shippedScenarios } = await import('../scenario/file.ts');
       const { describeScenario } = await import('../experiment/catalogue/scenario-index.ts');
       const { probeCapabilities } = await import('../runtime/os/capabilities.ts');
+      const scenarios = shippedScenarios().map((name) => loadScenario(name));
+      if (into !== undefined) {
+        await writeInto(into, scenarios);
+        return;
+      }
       const cores = probeCapabilities().coresAllowed.length;
-      const entries = shippedScenarios().map((name) => describeScenario(loadScenario(name), cores));
+      const entries = scenarios.map((scenario) => describeScenario(scenario, cores));
       if (json === true) {
         process.stdout.write(`${JSON.stringify(entries, null, 2)}\n`);
         return;
@@ -27,4 +43,22 @@ export function addList(program: Command): void {
         process.stdout.write(`${name}, ${time}, ${coresNeeded} cores, ${expected}\n${lines}`);
       }
     });
+}
+
+async function writeInto(path: string, scenarios: readonly Scenario[]): Promise<void> {
+  const { CATALOGUE_BEGIN, CATALOGUE_END, scenarioCatalogue, withCatalogue } =
+    await import('../experiment/catalogue/scenario-page.ts');
+  const page = withCatalogue(readPage(path), scenarioCatalogue(scenarios));
+  if (page === null) {
+    throw new UsageError(`--into ${path}: found no marks, allowed: ${CATALOGUE_BEGIN} and, below it, ${CATALOGUE_END}`);
+  }
+  await openOutputs({ into: path }).into?.write(page);
+}
+
+function readPage(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--into ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -1,7 +1,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { LOG_LEVELS } from '../metrics/sinks/logger.ts';
 import type { LogLevel } from '../metrics/sinks/logger.ts';
+import { helpNotes } from './help-notes.ts';
 import { HOST_KINDS } from './open-host.ts';
 import type { HostKind } from './open-host.ts';
 import { collectSetting } from './option-parsers.ts';
@@ -18,10 +20,6 @@ export interface RunFlags {
   readonly quiet?: true;
   readonly logLevel: LogLevel;
 }
-
-const EXIT_CODES = `
-Exit codes: 0 ok, 1 internal error, 99 an expectation was not met, 104 bad scenario or flag,
-110 invalid run (generator behind, or cores taken by others), 111 the ledger does not balance, 130 interrupted`;
 
 /** `run`: one run of one scenario. */
 export function addRun(program: Command): void {
@@ -43,7 +41,7 @@ export function addRun(program: Command): void {
     .option('--show-setup', 'print how the VMM set up each vNIC')
     .option('--quiet', 'nothing while it runs; only the summary')
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', helpNotes(exitCodesText('run')))
     .action(async (nameOrPath: string, flags: RunFlags) => {
       const { runCommand } = await import('./run-command.ts');
       process.exitCode = await runCommand(nameOrPath, flags);

@@ -1,5 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import { exitCodesText } from '../experiment/run/exit-codes.ts';
+import { helpNotes } from './help-notes.ts';
 import { HOST_KINDS } from './open-host.ts';
 import type { HostKind } from './open-host.ts';
 import { collect, collectSetting } from './option-parsers.ts';
@@ -23,15 +25,13 @@ export interface SweepFlags {
 }
 
 const TRIALS_MAX = 1000;
-const NOTES = `
-Without --modes and --variant what the scenario names under sweep is compared; where it names nothing, the modes vhost,
-vhost-feedback, accelerated and direct. Without rates, the loss-free rate L of the first of them is measured, and each
-is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L. What the scenario expects under sweep is judged at the end.
-The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and completed,
-where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep follows neither
-run.timeline nor run.autoscale.
-Exit codes: 0 ok, 1 internal error, 99 an expectation was not met, 104 bad scenario or flag,
-110 a point without a valid trial, 111 a ledger does not balance, 130 interrupted`;
+const NOTES =
+  'Without --modes and --variant what the scenario names under sweep is compared; where it names nothing, the modes ' +
+  'vhost, vhost-feedback, accelerated and direct. Without rates, the loss-free rate L of the first of them is measured, ' +
+  'and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L. What the scenario expects under sweep is judged at ' +
+  'the end. The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and ' +
+  'completed, where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep ' +
+  'follows neither run.timeline nor run.autoscale.';
 
 /** `sweep`: several variants of a scenario at several loads. */
 export function addSweep(program: Command): void {
@@ -68,7 +68,7 @@ export function addSweep(program: Command): void {
     .option('--json-stream', 'write a record for each trial and point to stdout, one JSON object a line')
     .option('--svg <file>', 'draw the graph to a file')
     .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
-    .addHelpText('after', NOTES)
+    .addHelpText('after', helpNotes(NOTES, exitCodesText('sweep')))
     .action(async (nameOrPath: string, flags: SweepFlags) => {
       const { sweepCommand } = await import('./sweep-command.ts');
       process.exitCode = await sweepCommand(nameOrPath, flags);

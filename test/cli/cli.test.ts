@@ -48,6 +48,19 @@ describe('what is right', () => {
     expect(shared).toMatchObject({ coresNeeded: 4, command });
   });
 
+  it('list --into replaces the catalogue of a page that has a place for one', () => {
+    const page = join(folder, 'page.md');
+    const marks = ['<!-- catalogue: written by npm run docs -->', '<!-- catalogue ends -->'];
+    writeFileSync(page, `before\n${marks.join('\nold\n')}\nafter\n`);
+    expect(vhostlab('list', '--into', page)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readFileSync(page, 'utf8')).toMatch(/^before\n<!-- .* -->\n\n### accelerated\n[^]*\n\n<!-- .*\nafter\n$/);
+    expect(readFileSync(page, 'utf8')).not.toContain('\nold\n');
+    writeFileSync(page, 'no place');
+    const stderr = `--into ${page}: found no marks, allowed: ${marks.join(' and, below it, ')}\n`;
+    expect(vhostlab('list', '--into', page)).toEqual({ status: 104, stdout: '', stderr });
+    expect(readFileSync(page, 'utf8')).toBe('no place');
+  });
+
   it('topology draws who hands frames to whom, as Mermaid text or SVG', () => {
     const { status, stdout } = vhostlab('topology', 'kvm-forum-2014');
     expect(status).toBe(0);

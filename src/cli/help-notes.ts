@@ -1,0 +1,8 @@
+import { wrapWords } from '../metrics/text/text-table.ts';
+
+const TEXT_CHARS = 118;
+
+/** What stands below the flags of a verb: an empty line, then each note from a line of its own. */
+export function helpNotes(...notes: readonly string[]): string {
+  return ['', ...notes.flatMap((note) => wrapWords(note, TEXT_CHARS))].join('\n');
+}
