@@ -4,6 +4,7 @@
  * used buffers freed at the next transmission, the queue stopped when descriptors run short.
  */
 import type { Memory, Region } from '../../memory/arena.ts';
+import { FrameFifo } from '../../memory/frame-fifo.ts';
 import type { Magazine } from '../../memory/magazine.ts';
 import { SpinLock } from '../../memory/spin-lock.ts';
 import { hasFeature, VIRTIO_NET_F_MRG_RXBUF } from './features.ts';
@@ -160,11 +161,7 @@ export class NetTxQueue {
   private readonly buffers: Magazine;
   private readonly lock: SpinLock;
   private readonly state: Int32Array;
-  /** The queue discipline: (address, length) pairs in a ring. */
-  private readonly qdisc: Int32Array;
-  private readonly limit: number;
-  private first = 0;
-  private count = 0;
+  private readonly qdisc: FrameFifo;
   private waiting = false;
   /** Frames handed to the device since the owner last looked. */
   sent = 0;
@@ -184,24 +181,17 @@ export class NetTxQueue {
     this.buffers = buffers;
     this.lock = new SpinLock(memory, ref.lock);
     this.state = memory.words(ref.state);
-    this.qdisc = new Int32Array(ref.qdiscFrames * 2);
-    this.limit = ref.qdiscFrames;
+    this.qdisc = new FrameFifo(ref.qdiscFrames);
   }
 
   /** Frames waiting in the queue discipline. */
   get backlog(): number {
-    return this.count;
+    return this.qdisc.count;
   }
 
   /** Queues a frame for transmission; false when the queue discipline is full and the caller must drop it. */
   enqueue(addr: number, length: number): boolean {
-    if (this.count === this.limit) return false;
-    let at = this.first + this.count;
-    if (at >= this.limit) at -= this.limit;
-    this.qdisc[at * 2] = addr;
-    this.qdisc[at * 2 + 1] = length;
-    this.count++;
-    return true;
+    return this.qdisc.push(addr, length);
   }
 
   /**
@@ -213,17 +203,16 @@ export class NetTxQueue {
       this.contended++;
       return false;
     }
-    const queue = this.queue;
+    const { queue, qdisc } = this;
     queue.loadState(this.state, 0);
     this.reclaim();
     let added = 0;
-    while (this.count > 0 && queue.freeCount >= TX_STOP_DESCRIPTORS) {
-      const addr = this.qdisc[this.first * 2];
+    while (qdisc.count > 0 && queue.freeCount >= TX_STOP_DESCRIPTORS) {
+      const { addr } = qdisc;
       // VIRTIO 1.x section 5.1.6.2.1: the driver sets num_buffers to zero; flags and gso_type are zero as received.
       this.guest.i32[(addr >> 2) + 2] = 0;
-      queue.addOutBuf(addr, this.qdisc[this.first * 2 + 1] + NET_HEADER_BYTES, addr);
-      this.first = this.first + 1 === this.limit ? 0 : this.first + 1;
-      this.count--;
+      queue.addOutBuf(addr, qdisc.bytes + NET_HEADER_BYTES, addr);
+      qdisc.shift();
       added++;
     }
     let kick = false;
@@ -232,9 +221,9 @@ export class NetTxQueue {
       kick = queue.shouldKick();
       this.sent += added;
     }
-    this.wait(this.count > 0);
+    this.wait(qdisc.count > 0);
     // The ring's other users may wait for a call: only the last one takes the request back.
-    if (this.count > 0) queue.enableCallbackDelayed();
+    if (qdisc.count > 0) queue.enableCallbackDelayed();
     else if (this.state[WAITERS_WORD] === 0) queue.disableCallback();
     queue.saveState(this.state, 0);
     this.lock.release();
@@ -276,7 +265,7 @@ export class NetTxQueue {
 
   /** Buffers waiting in the queue discipline, for stock-taking. */
   waitingBuffers(): number[] {
-    return Array.from({ length: this.count }, (_, i) => this.qdisc[((this.first + i) % this.limit) * 2]);
+    return this.qdisc.entries();
   }
 }
 
