@@ -1,15 +1,15 @@
 /**
- * A trapped register access as a mailbox of a few shared words: the guest's load or store is an exit that the VMM
+ * A trapped register access as a mailbox (src/memory/mailbox.ts) of a few shared words: the guest's load or store is an exit that the VMM
  * completes. A hardware vCPU stands still meanwhile; an actor never blocks, so the guest posts, is polled again, and
  * finds the answer later. One access at a time, as a vCPU has.
  *
- *   word 0 state: IDLE -> REQUEST (guest) -> RESPONSE (VMM) -> IDLE (guest)
- *   words 1-3: is write, BAR offset, width in bytes (written by the guest while IDLE)
- *   word 4: value (by the guest for a write, by the VMM for a read, each before it moves the state)
+ *   word 0 state of the mailbox: the guest calls, the VMM serves
+ *   words 1-3: is write, BAR offset, width in bytes
+ *   word 4: value (by the guest for a write, by the VMM for a read)
  *
- * A value is at most 32 bits: section 4.1.3.1 has drivers access 64-bit fields as two halves. Whoever moves the state
- * rings the other's doorbell; doorbells belong to the actors.
+ * A value is at most 32 bits: section 4.1.3.1 has drivers access 64-bit fields as two halves.
  */
+import { Mailbox } from '../../memory/mailbox.ts';
 
 export const PCI_TRAP_WORDS = 8;
 const STATE_WORD = 0;
@@ -17,10 +17,6 @@ const IS_WRITE_WORD = 1;
 const OFFSET_WORD = 2;
 const WIDTH_WORD = 3;
 const VALUE_WORD = 4;
-
-const IDLE = 0;
-const REQUEST = 1;
-const RESPONSE = 2;
 
 /** What a trap is answered by: the VMM's register model. Any offset, width or value may arrive; none may throw. */
 export interface PciRegisterFile {
@@ -34,11 +30,13 @@ export class PciTrapGuest {
   value = 0;
   private readonly words: Int32Array;
   private readonly at: number;
+  private readonly mailbox: Mailbox;
 
   /** Binds to PCI_TRAP_WORDS zeroed words from `offsetWord` of memory shared by this guest and its VMM. */
   constructor(words: Int32Array, offsetWord: number) {
     this.words = words;
     this.at = offsetWord;
+    this.mailbox = new Mailbox(words, offsetWord + STATE_WORD);
   }
 
   postRead(offset: number, width: number): void {
@@ -51,25 +49,24 @@ export class PciTrapGuest {
 
   private post(isWrite: number, offset: number, width: number, value: number): void {
     const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== IDLE) throw new Error('pci trap: an access is still under way');
+    if (!this.mailbox.idle) throw new Error('pci trap: an access is still under way');
     words[at + IS_WRITE_WORD] = isWrite;
     words[at + OFFSET_WORD] = offset;
     words[at + WIDTH_WORD] = width;
     words[at + VALUE_WORD] = value;
-    Atomics.store(words, at + STATE_WORD, REQUEST);
+    this.mailbox.post();
   }
 
   /** Whether an answer waits for `poll`: the look before sleeping. */
   get answered(): boolean {
-    return Atomics.load(this.words, this.at + STATE_WORD) === RESPONSE;
+    return this.mailbox.answered;
   }
 
   /** Whether the posted access is complete; true once an access. */
   poll(): boolean {
-    const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== RESPONSE) return false;
-    this.value = words[at + VALUE_WORD] >>> 0;
-    Atomics.store(words, at + STATE_WORD, IDLE);
+    if (!this.mailbox.answered) return false;
+    this.value = this.words[this.at + VALUE_WORD] >>> 0;
+    this.mailbox.finish();
     return true;
   }
 }
@@ -78,15 +75,17 @@ export class PciTrapGuest {
 export class PciTrapHost {
   private readonly words: Int32Array;
   private readonly at: number;
+  private readonly mailbox: Mailbox;
 
   constructor(words: Int32Array, offsetWord: number) {
     this.words = words;
     this.at = offsetWord;
+    this.mailbox = new Mailbox(words, offsetWord + STATE_WORD);
   }
 
   /** Whether an access waits for `serve`: the look before sleeping. */
   get requested(): boolean {
-    return Atomics.load(this.words, this.at + STATE_WORD) === REQUEST;
+    return this.mailbox.requested;
   }
 
   /** The value of a write to `offset` that waits to be served, for stock-taking; -1 when none does. */
@@ -101,12 +100,12 @@ export class PciTrapHost {
   /** Answers the access that waits, if one does. @returns whether one did: then ring the guest's doorbell. */
   serve(registers: PciRegisterFile): boolean {
     const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== REQUEST) return false;
+    if (!this.mailbox.requested) return false;
     const offset = words[at + OFFSET_WORD];
     const width = words[at + WIDTH_WORD];
     if (words[at + IS_WRITE_WORD] === 0) words[at + VALUE_WORD] = registers.read(offset, width);
     else registers.write(offset, width, words[at + VALUE_WORD] >>> 0);
-    Atomics.store(words, at + STATE_WORD, RESPONSE);
+    this.mailbox.answer();
     return true;
   }
 }

@@ -1,14 +1,14 @@
 /**
- * An ioctl on a vhost device that another thread owns, as a mailbox of shared words: the system call of the VMM. The
- * VMM posts a command and polls; the device's owner serves it between two passes. Neither blocks. One command at a
- * time.
+ * An ioctl on a vhost device that another thread owns, as a mailbox (src/memory/mailbox.ts) of shared words: the system
+ * call of the VMM, served by the device's owner. One command at a time.
  *
- *   word 0       state: IDLE -> REQUEST (VMM) -> RESPONSE (device) -> IDLE (VMM)
+ *   word 0       state of the mailbox
  *   word 1       ioctl number
- *   words 2-6    arguments (by the VMM while IDLE): index, then num | fd | feature words | three addresses
- *   words 8-12   answer (by the device before RESPONSE): result, reason, detail, lo, hi
+ *   words 2-6    arguments: index, then num | fd | feature words | three addresses
+ *   words 8-12   answer: result, reason, detail, lo, hi
  *   word 16      number of memory regions, then address and size of each
  */
+import { Mailbox } from '../../memory/mailbox.ts';
 import { VHOST_MEM_REGIONS_MAX } from './vhost-device.ts';
 import type { VhostDevice } from './vhost-device.ts';
 import type { MemoryRegion } from '../guest/guest-memory.ts';
@@ -23,19 +23,17 @@ const REGION_COUNT_WORD = 16;
 const REGION_WORD = 17;
 export const VHOST_MAILBOX_WORDS = 160;
 
-const IDLE = 0;
-const REQUEST = 1;
-const RESPONSE = 2;
-
 /** The VMM's end. */
 export class VhostMailboxClient {
   private readonly words: Int32Array;
   private readonly at: number;
+  private readonly mailbox: Mailbox;
 
   /** Binds to VHOST_MAILBOX_WORDS zeroed words from `offsetWord` of memory shared by VMM and device owner. */
   constructor(words: Int32Array, offsetWord: number) {
     this.words = words;
     this.at = offsetWord;
+    this.mailbox = new Mailbox(words, offsetWord + STATE_WORD);
   }
 
   /**
@@ -45,7 +43,7 @@ export class VhostMailboxClient {
    */
   post(command: VhostCommand): void {
     const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== IDLE) throw new Error('vhost mailbox: an ioctl is still under way');
+    if (!this.mailbox.idle) throw new Error('vhost mailbox: an ioctl is still under way');
     const regions = command.ioctl === io.VHOST_SET_MEM_TABLE ? command.regions : [];
     if (REGION_WORD + regions.length * 2 > VHOST_MAILBOX_WORDS) {
       throw new RangeError(
@@ -59,18 +57,18 @@ export class VhostMailboxClient {
       words[at + REGION_WORD + i * 2] = addr;
       words[at + REGION_WORD + i * 2 + 1] = sizeBytes;
     });
-    Atomics.store(words, at + STATE_WORD, REQUEST);
+    this.mailbox.post();
   }
 
   /** Whether an answer waits for `poll`: the look before sleeping. */
   get answered(): boolean {
-    return Atomics.load(this.words, this.at + STATE_WORD) === RESPONSE;
+    return this.mailbox.answered;
   }
 
   /** The answer, once; null while the command is under way or none was posted. */
   poll(): VhostAnswer | null {
     const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== RESPONSE) return null;
+    if (!this.mailbox.answered) return null;
     const answer: VhostAnswer = {
       result: words[at + ANSWER_WORD],
       reason: words[at + ANSWER_WORD + 1],
@@ -78,7 +76,7 @@ export class VhostMailboxClient {
       lo: words[at + ANSWER_WORD + 3] >>> 0,
       hi: words[at + ANSWER_WORD + 4] >>> 0,
     };
-    Atomics.store(words, at + STATE_WORD, IDLE);
+    this.mailbox.finish();
     return answer;
   }
 }
@@ -87,21 +85,23 @@ export class VhostMailboxClient {
 export class VhostMailboxServer {
   private readonly words: Int32Array;
   private readonly at: number;
+  private readonly mailbox: Mailbox;
 
   constructor(words: Int32Array, offsetWord: number) {
     this.words = words;
     this.at = offsetWord;
+    this.mailbox = new Mailbox(words, offsetWord + STATE_WORD);
   }
 
   /** Whether a command waits for `serve`: the look before sleeping. */
   get requested(): boolean {
-    return Atomics.load(this.words, this.at + STATE_WORD) === REQUEST;
+    return this.mailbox.requested;
   }
 
   /** Executes the command that waits, if one does. @returns whether one did: then ring the VMM's doorbell. */
   serve(device: VhostDevice): boolean {
     const { words, at } = this;
-    if (Atomics.load(words, at + STATE_WORD) !== REQUEST) return false;
+    if (!this.mailbox.requested) return false;
     const command = this.command();
     const answer: VhostAnswer =
       command === null
@@ -112,7 +112,7 @@ export class VhostMailboxServer {
     words[at + ANSWER_WORD + 2] = answer.detail;
     words[at + ANSWER_WORD + 3] = answer.lo;
     words[at + ANSWER_WORD + 4] = answer.hi;
-    Atomics.store(words, at + STATE_WORD, RESPONSE);
+    this.mailbox.answer();
     return true;
   }
 
