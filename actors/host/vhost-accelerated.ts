@@ -1,6 +1,6 @@
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
-import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
+import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';
 import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
 import type { DeviceQueue } from '../../src/virtio/ring/ring-format.ts';
 import { VhostBackend } from '../../src/virtio/vhost/vhost-backend.ts';
@@ -109,7 +109,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
       const memory = new GuestMemory(this.memory.buffer(guest.guestMemory));
       this.backend = new VhostBackend(this.memory, guest.mailbox, memory);
       this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
-      this.calls = guest.callDoorbells.map((each) => each.map((region) => new Ringer(this.memory, region)));
+      this.calls = guest.callDoorbells.map((each) => ringersOf(this.memory, each));
       this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
       return;
     }
@@ -236,9 +236,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
 
   private callGuest(index: number): void {
     this.counters.values[CALLS]++;
-    this.debtNs += this.costs.callInjectNs;
-    const vcpus = this.calls[index];
-    for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.costs.wakeupNs;
+    this.debtNs += this.costs.callInjectNs + ringAll(this.calls[index]) * this.costs.wakeupNs;
   }
 
   arm(): boolean {

@@ -1,6 +1,6 @@
 import type { Memory } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
-import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
+import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';
 import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
 import { IdRingConsumer } from '../../src/memory/id-ring.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
@@ -113,7 +113,7 @@ export class VhostWorker implements Actor {
     this.rxBuffers = new RxBuffers(this.guest, this.slots.words, this.slots.bytes);
     this.backend = new VhostBackend(this.memory, guest.mailbox, this.guest);
     this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
-    this.calls = guest.callDoorbells.map((each) => each.map((region) => new Ringer(this.memory, region)));
+    this.calls = guest.callDoorbells.map((each) => ringersOf(this.memory, each));
     this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
   }
 
@@ -263,9 +263,7 @@ export class VhostWorker implements Actor {
       return;
     }
     counts[CALLS]++;
-    this.debtNs += this.config.costs.callInjectNs;
-    const vcpus = this.calls[this.current];
-    for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.config.costs.wakeupNs;
+    this.debtNs += this.config.costs.callInjectNs + ringAll(this.calls[this.current]) * this.config.costs.wakeupNs;
   }
 
   /** handle_tx: transmit virtqueue to the backlog of this CPU (tun_get_user, netif_rx_ni). */

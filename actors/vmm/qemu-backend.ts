@@ -1,6 +1,6 @@
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
-import { EventWord, Ringer } from '../../src/memory/doorbell.ts';
+import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
 import { readFrameFromChain, writeFrameToChain } from '../../src/virtio/ring/chain-copy.ts';
 import type { FeatureSet } from '../../src/virtio/net/features.ts';
@@ -135,7 +135,7 @@ export class QemuBackend implements Actor {
     this.kicks.length = 0;
     for (const region of guest.kicks) this.kicks.push(new EventWord(this.memory, region));
     this.calls.length = 0;
-    for (const each of guest.callDoorbells) this.calls.push(each.map((region) => new Ringer(this.memory, region)));
+    for (const each of guest.callDoorbells) this.calls.push(ringersOf(this.memory, each));
   }
 
   detach(port: number): void {
@@ -275,9 +275,7 @@ export class QemuBackend implements Actor {
     }
     counts[CALLS]++;
     this.kernel.call();
-    this.debtNs += this.config.costs.callInjectNs;
-    const vcpus = this.calls[index];
-    for (let i = 0; i < vcpus.length; i++) if (vcpus[i].ring()) this.debtNs += this.config.costs.wakeupNs;
+    this.debtNs += this.config.costs.callInjectNs + ringAll(this.calls[index]) * this.config.costs.wakeupNs;
   }
 
   /** The virtqueue is broken: it serves no more until the driver resets the device. */

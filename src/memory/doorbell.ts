@@ -113,6 +113,18 @@ export class Ringer {
   }
 }
 
+/** The doorbells of several threads. */
+export function ringersOf(memory: Memory, regions: readonly Region[]): Ringer[] {
+  return regions.map((region) => new Ringer(memory, region));
+}
+
+/** Rings every one of them. @returns how many wake-ups were paid. */
+export function ringAll(ringers: readonly Ringer[]): number {
+  let woken = 0;
+  for (let i = 0; i < ringers.length; i++) if (ringers[i].ring()) woken++;
+  return woken;
+}
+
 /**
  * A level-triggered event word, as an eventfd is: kick, call, interrupt. Signalled by any thread, taken by one.
  * The taker clears it before it looks at what the event announces, so an event that comes meanwhile stays set.

@@ -1,5 +1,5 @@
 import type { Memory, Region } from '../../../src/memory/arena.ts';
-import { EventWord, Ringer } from '../../../src/memory/doorbell.ts';
+import { EventWord, Ringer, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';
 import { FrameFifo } from '../../../src/memory/frame-fifo.ts';
 import type { Magazine } from '../../../src/memory/magazine.ts';
 import {
@@ -92,7 +92,7 @@ export class E1000Driver implements NicDriver {
     this.trap = new PciTrapGuest(memory.words(link.trap), 0);
     this.vmm = new Ringer(memory, link.vmmDoorbell);
     this.interrupt = new EventWord(memory, link.interrupt);
-    this.vcpus = link.vcpuDoorbells.map((region) => new Ringer(memory, region));
+    this.vcpus = ringersOf(memory, link.vcpuDoorbells);
     const probing = link.owner && Atomics.load(this.published, UP_WORD) === 0;
     this.rx = link.owner ? new E1000RxRing(memory, guest, link.rx, buffers) : null;
     this.probe = probing ? new E1000Probe(this.trap, link.rx, link.tx) : null;
@@ -269,21 +269,17 @@ export class E1000Driver implements NicDriver {
   private unlock(): void {
     this.transmitting = false;
     this.tx.lock.release();
-    if (this.tx.awaited) this.wakeVcpus();
+    if (this.tx.awaited) ringAll(this.vcpus);
   }
 
   /** By the owner, in its poll: e1000_clean_tx_irq, and netif_wake_queue. */
   private cleanTransmitRing(): void {
     const { tx, throttle } = this;
-    if (tx.clean()) this.wakeVcpus();
+    if (tx.clean()) ringAll(this.vcpus);
     throttle.txFrames += tx.cleanedFrames;
     throttle.txBytes += tx.cleanedBytes;
     tx.cleanedFrames = 0;
     tx.cleanedBytes = 0;
-  }
-
-  private wakeVcpus(): void {
-    for (let i = 0; i < this.vcpus.length; i++) this.vcpus[i].ring();
   }
 
   armReceive(): boolean {

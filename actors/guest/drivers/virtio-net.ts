@@ -1,5 +1,5 @@
 import type { Memory, Region } from '../../../src/memory/arena.ts';
-import { EventWord, Ringer } from '../../../src/memory/doorbell.ts';
+import { EventWord, Ringer, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';
 import type { Magazine } from '../../../src/memory/magazine.ts';
 import type { GuestMemory } from '../../../src/virtio/guest/guest-memory.ts';
 import type { GuestNicRef, GuestNicShare } from '../../../src/virtio/guest/guest-nic.ts';
@@ -50,7 +50,7 @@ export class VirtioNetDriver implements NicDriver {
     this.kicks = link.kicks.map((region) => new EventWord(memory, region));
     this.backend = new Ringer(memory, link.backendDoorbell);
     this.vmm = new Ringer(memory, link.vmmDoorbell);
-    this.peers = link.peers.map((region) => new Ringer(memory, region));
+    this.peers = ringersOf(memory, link.peers);
   }
 
   get up(): boolean {
@@ -58,7 +58,7 @@ export class VirtioNetDriver implements NicDriver {
   }
 
   bringUp(): void {
-    if (this.nic.step()) for (const peer of this.peers) peer.ring();
+    if (this.nic.step()) ringAll(this.peers);
     else if (this.nic.trapped) this.vmm.ring();
   }
 

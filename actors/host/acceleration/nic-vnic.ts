@@ -1,6 +1,7 @@
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
-import { EventWord, Ringer } from '../../../src/memory/doorbell.ts';
+import { EventWord, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';
+import type { Ringer } from '../../../src/memory/doorbell.ts';
 import type { WireSender } from '../../../src/memory/wire-ring.ts';
 import { ETH_HEADER_BYTES, ETH_TYPE_BYTE, VLAN_TAG_BYTES } from '../../../src/net/wire/ethernet.ts';
 import { VLAN_NONE, insertTag } from '../../../src/net/wire/vlan.ts';
@@ -49,8 +50,8 @@ export class NicVnicPair {
     this.tagBytes = vlan === VLAN_NONE ? 0 : VLAN_TAG_BYTES;
     this.queues = createPort(memory, link.queues, guest);
     this.event = link.event === null ? null : new EventWord(memory, link.event);
-    this.rxPeers = link.rxDoorbells.map((region) => new Ringer(memory, region));
-    this.txPeers = link.txDoorbells.map((region) => new Ringer(memory, region));
+    this.rxPeers = ringersOf(memory, link.rxDoorbells);
+    this.txPeers = ringersOf(memory, link.txDoorbells);
     this.notifyGapNs = notifyGapNs;
   }
 
@@ -125,8 +126,8 @@ export class NicVnicPair {
     if ((!this.rxPending && !this.txPending) || nowNs < this.nextNotifyNs) return false;
     this.nextNotifyNs = nowNs + this.notifyGapNs;
     if (this.event !== null) this.event.signal();
-    if (this.rxPending) for (let i = 0; i < this.rxPeers.length; i++) this.rxPeers[i].ring();
-    if (this.txPending) for (let i = 0; i < this.txPeers.length; i++) this.txPeers[i].ring();
+    if (this.rxPending) ringAll(this.rxPeers);
+    if (this.txPending) ringAll(this.txPeers);
     this.rxPending = false;
     this.txPending = false;
     return true;

@@ -10,18 +10,14 @@ import {
   VIRTIO_F_VERSION_1,
 } from '../net/features.ts';
 import type { FeatureSet } from '../net/features.ts';
-import { DIRECTION_DEVICE_READS, DIRECTION_DEVICE_WRITES } from '../ring/device-chain.ts';
+import { PAIR_QUEUES, ServedPair } from '../net/served-pair.ts';
 import type { GuestMemory } from '../guest/guest-memory.ts';
 import type { NetConfig } from './pci-transport.ts';
 import { VirtioPciDevice } from './pci-transport.ts';
 import { PciTrapHost } from './pci-trap.ts';
-import { createDeviceQueue, startBase } from '../ring/ring-format.ts';
+import { startBase } from '../ring/ring-format.ts';
 import type { DeviceQueue } from '../ring/ring-format.ts';
 import { Transcript } from './transcript.ts';
-import { virtqueueErrorText } from '../ring/virtqueue-error.ts';
-
-const RX = 0;
-const QUEUES = 2;
 
 /** What the VMM's own queues implement. */
 export const VMM_DEVICE_FEATURES: FeatureSet = featureSet(
@@ -41,20 +37,17 @@ export interface VmmDeviceOptions {
 }
 
 export class VmmVirtioDevice {
-  private readonly guest: GuestMemory;
   private readonly trap: PciTrapHost;
   private readonly registers: VirtioPciDevice;
   private readonly transcript = new Transcript();
-  private readonly queues: (DeviceQueue | null)[] = new Array<DeviceQueue | null>(QUEUES).fill(null);
-  /** Queues that broke, for what still lies in them. */
-  private readonly stopped: (DeviceQueue | null)[] = new Array<DeviceQueue | null>(QUEUES).fill(null);
+  private readonly pair: ServedPair;
 
   constructor({ guest, pci, offered, queueSize, netConfig }: VmmDeviceOptions) {
-    this.guest = guest;
+    this.pair = new ServedPair(guest);
     this.trap = new PciTrapHost(pci, 0);
     this.registers = new VirtioPciDevice({
       offered,
-      queueSizesMax: new Array<number>(QUEUES).fill(queueSize),
+      queueSizesMax: new Array<number>(PAIR_QUEUES).fill(queueSize),
       netConfig,
       guestMemoryBytes: guest.sizeBytes,
       transcript: this.transcript,
@@ -73,20 +66,17 @@ export class VmmVirtioDevice {
 
   /** Queue `index` while its driver is there and it is not broken. */
   queue(index: number): DeviceQueue | null {
-    return this.queues[index];
+    return this.pair.queue(index);
   }
 
   /** Leaves a broken queue alone; only it, and only until the driver resets the device. */
   stopQueue(index: number): void {
-    const queue = this.queues[index]!;
-    this.transcript.add(`queue ${index}: ${virtqueueErrorText(queue.broken, queue.brokenDetail)}`);
-    this.stopped[index] = queue;
-    this.queues[index] = null;
+    this.transcript.add(`queue ${index}: ${this.pair.stop(index)}`);
   }
 
   /** Chains in queue `index` that have not been taken, while it is served and after it broke; for stock-taking. */
   chainsWaiting(index: number): number {
-    return (this.queues[index] ?? this.stopped[index])?.waiting ?? 0;
+    return this.pair.chainsWaiting(index);
   }
 
   /** Every register access so far, and what broke, in words. */
@@ -101,20 +91,10 @@ export class VmmVirtioDevice {
       return;
     }
     const features = this.registers.acceptedFeatures;
-    queues.forEach(({ layout }, index) => {
-      const queue = createDeviceQueue({
-        memory: this.guest,
-        layout,
-        features,
-        direction: index === RX ? DIRECTION_DEVICE_WRITES : DIRECTION_DEVICE_READS,
-      });
-      queue.start(startBase(features));
-      this.queues[index] = queue;
-      this.stopped[index] = null;
-    });
+    queues.forEach(({ layout }, index) => this.pair.open(index, layout, features, startBase(features)));
   }
 
   private close(): void {
-    this.queues.fill(null);
+    for (let index = 0; index < PAIR_QUEUES; index++) this.pair.close(index);
   }
 }
