@@ -93,8 +93,8 @@ export type GuestVcpuNicLink = VirtioNicLink | E1000NicLink;
 /** Well within the bridges' ageing time of 300 s: about the pace at which neighbours confirm each other. */
 const ANNOUNCE_PERIOD_NS = 60e9;
 
-/** Buffers a vCPU keeps to itself before it shares them. */
-const MAGAZINE_BUFFERS = 512;
+/** Buffers a vCPU keeps to itself before it shares them: a guest has as many more as it has vCPUs. */
+export const MAGAZINE_BUFFERS = 512;
 /** Frames per receive poll: NAPI_POLL_WEIGHT in virtnet_probe's netif_napi_add. */
 const NAPI_WEIGHT = 64;
 

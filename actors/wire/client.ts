@@ -7,6 +7,7 @@ import { Deadlines } from '../../src/net/tcp/deadlines.ts';
 import { ETHERTYPE_ARP, ETH_HEADER_BYTES, etherType, wireBytes } from '../../src/net/wire/ethernet.ts';
 import { REQUEST_MAGIC, RESPONSE_MAGIC, messageExchange, writeMessage } from '../../src/net/tcp/exchange-message.ts';
 import { ExchangeStreams, MESSAGE_BAD, MESSAGE_WHOLE, exchangeRingBytes } from '../../src/net/tcp/exchange-streams.ts';
+import { TIME_WAIT_CONNECTIONS, TIME_WAIT_NS } from '../../src/net/tcp/time-wait.ts';
 import { TcpEndpoint } from '../../src/net/tcp/tcp-endpoint.ts';
 import { SEGMENT_GOOD, SEGMENT_NOT_TCP, segmentFault } from '../../src/net/tcp/tcp-segment.ts';
 import type { TcpOutput } from '../../src/net/tcp/tcp-sender.ts';
@@ -22,6 +23,7 @@ import {
 } from '../../src/net/tcp/tcp-user.ts';
 import type { Actor, Census } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { CATCH_UP_NS } from './catch-up.ts';
 import type { ClientWireLink, TrafficClientConfig } from './client-links.ts';
 import { CLIENT_CHANGES_WORD, CLIENT_COUNTERS, CLIENT_RATE_DOUBLE } from './client-links.ts';
 import { IPV4_ACCEPTED, acceptIpv4 } from '../guest/network-functions/ipv4-input.ts';
@@ -52,14 +54,8 @@ const {
 
 const FIRST_PORT = 1024;
 const PORTS_COUNT = 0x1_0000 - FIRST_PORT;
-/** 2 MSL: nothing lives that long in the queues of this path. The oldest gives way where room is needed. */
-const TIME_WAIT_NS = 1e9;
-/** Connections in TIME-WAIT that are remembered besides the open ones. */
-const TIME_WAIT_CONNECTIONS = 1024;
 /** tcp_syn_retries of Linux; the timeout of the whole connection usually comes first. */
 const RETRIES_MAX = 6;
-/** Wire time a sender may make up for between two polls: the poll period of a busy hardware thread. */
-const CATCH_UP_NS = 20_000;
 
 /**
  * Clients on one wire, in the place of generator and sink: open loop in connections/s. Each connection shakes hands,

@@ -7,6 +7,7 @@ import { wireBytes } from '../../src/net/wire/ethernet.ts';
 import type { TrafficSource } from '../../src/net/traffic/traffic-source.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { CATCH_UP_NS } from './catch-up.ts';
 
 const PORT_COUNTERS = [
   { name: 'tx_packets', role: 'out' },
@@ -258,8 +259,6 @@ export class TrafficGenerator implements Actor {
   census(_out: Census): void {}
 }
 
-/** Wire time a sender may make up for between two polls: the poll period of a busy hardware thread. */
-const CATCH_UP_NS = 20_000;
 /** A busy hardware thread comes round in less: 64 frames for each actor of 16 ports. */
 const AWAY_NS = 200_000;
 /** How fast the schedule of a generator that was away goes until it has caught up. */

@@ -14,11 +14,13 @@ import { planDomains } from './host/domains.ts';
 import { planHosts } from './host/host.ts';
 import { planBridge, planTap } from './host/kernel.ts';
 import { planBacklog, planCrossings, planSoftirqs } from './host/softirq.ts';
+import { assertLimits } from './limits.ts';
 import type { HostDraft, Parts, PortHardware, Sleeper } from './parts.ts';
 import { connectPort, planHardware } from './wires/hardware.ts';
 
 /** Lays a scenario out. The same scenario gives the same plan. */
 export function buildPlan(scenario: Scenario): Plan {
+  assertLimits();
   const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
   const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
   const hosts = planHosts(draft, scenario);

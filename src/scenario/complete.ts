@@ -6,6 +6,7 @@ import type { CostKey } from './profiles/cost-profiles.ts';
 import { MTU_STANDARD_BYTES } from './rules/frame-lengths.ts';
 import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './profiles/kernel-profiles.ts';
 import type { KernelProfile } from './profiles/kernel-profiles.ts';
+import { HANDOVER_FRAMES } from './handover.ts';
 import { completeNf } from './functions.ts';
 import type { RouteSpec } from './functions.ts';
 import { completeConnections } from './keys/connections.ts';
@@ -28,8 +29,6 @@ const LOW_MARK_SHARE = 0.25;
 /** First address of 198.18.0.0/15, set aside for benchmarks: RFC 2544 appendix C.2.2, RFC 6890. */
 const BENCHMARK_NETWORK = parseCidr('198.18.0.0/15').address;
 const WIRE_NETWORK_ADDRESSES = 256;
-/** Frames between driver, bridge and tap in one pass. */
-const HANDOVER_FRAMES = 1024;
 
 type ParsedHost = NonNullable<ParsedScenario['hosts']>[number];
 type ParsedPort = NonNullable<ParsedScenario['ports']>[number];

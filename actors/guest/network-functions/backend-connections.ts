@@ -6,6 +6,7 @@ import {
   MESSAGE_WHOLE,
   exchangeRingBytes,
 } from '../../../src/net/tcp/exchange-streams.ts';
+import { TIME_WAIT_CONNECTIONS, TIME_WAIT_NS } from '../../../src/net/tcp/time-wait.ts';
 import { TcpEndpoint } from '../../../src/net/tcp/tcp-endpoint.ts';
 import type { TcpOutput } from '../../../src/net/tcp/tcp-sender.ts';
 import type { TcpNeighbour, TcpUser } from '../../../src/net/tcp/tcp-user.ts';
@@ -55,13 +56,10 @@ export interface ResponseTaker {
 
 /** Source ports: RFC 6056 section 3.2. */
 const FIRST_PORT = 1024;
-const PORTS_COUNT = 0x1_0000 - FIRST_PORT;
+/** One of them is kept for clients. */
+export const SOURCE_PORTS = 0x1_0000 - FIRST_PORT;
 /** Far fewer than there are ports, so that there is always one that no connection has. */
 export const PROXIED_CONNECTIONS_MAX = 32_768;
-/** Connections in TIME-WAIT that are remembered besides the open ones. */
-const TIME_WAIT_CONNECTIONS = 1024;
-/** 2 MSL: nothing lives that long in the queues between. The oldest gives way where room is needed. */
-const TIME_WAIT_NS = 1e9;
 /** tcp_syn_retries of Linux; the timeout of the request usually comes first. */
 const RETRIES_MAX = 6;
 const NOBODY = -1;
@@ -154,7 +152,7 @@ export class BackendConnections implements TcpUser {
   private connect({ address, port, localAddress, neighbour }: ProxyBackend, nowNs: number): number {
     for (;;) {
       const localPort = FIRST_PORT + this.nextPort;
-      this.nextPort = (this.nextPort + 1) % PORTS_COUNT;
+      this.nextPort = (this.nextPort + 1) % SOURCE_PORTS;
       if (localPort === this.config.listenPort) continue;
       const b = this.endpoint.connect(localAddress, localPort, address, port, neighbour, nowNs);
       if (b !== NO_CONNECTION) return b;

@@ -11,6 +11,7 @@ import {
 } from '../../../src/net/tcp/exchange-streams.ts';
 import { IP_PROTOCOL_TCP, ipv4HeaderBytes } from '../../../src/net/wire/ipv4.ts';
 import { TCP_CLOSE_WAIT } from '../../../src/net/tcp/tcp-blocks.ts';
+import { TIME_WAIT_NS } from '../../../src/net/tcp/time-wait.ts';
 import { TcpEndpoint } from '../../../src/net/tcp/tcp-endpoint.ts';
 import type { TcpUser } from '../../../src/net/tcp/tcp-user.ts';
 import { ENDED_CLOSED, ENDED_RESET } from '../../../src/net/tcp/tcp-user.ts';
@@ -78,8 +79,6 @@ export function tcpProxyEvents({ backends }: TcpProxyConfig): readonly string[] 
   return [...EVENTS, ...backends.map((_, i) => `tcp_to_backend${i}`)];
 }
 
-/** 2 MSL, for the rare connection that this side closes first: nothing lives that long in the queues between. */
-const TIME_WAIT_NS = 1e9;
 /** As tcp_synack_retries of Linux. */
 const RETRIES_MAX = 5;
 

@@ -5,6 +5,7 @@ import {
   MESSAGE_WHOLE,
   exchangeRingBytes,
 } from '../../../src/net/tcp/exchange-streams.ts';
+import { TIME_WAIT_NS } from '../../../src/net/tcp/time-wait.ts';
 import { TcpEndpoint } from '../../../src/net/tcp/tcp-endpoint.ts';
 import type { TcpUser } from '../../../src/net/tcp/tcp-user.ts';
 import { ENDED_CLOSED, ENDED_RESET } from '../../../src/net/tcp/tcp-user.ts';
@@ -44,8 +45,6 @@ const EXPIRED = 5;
 const RETRANSMISSIONS = 6;
 const NO_BUFFER = 7;
 
-/** 2 MSL, for the rare connection that this side closes first: nothing lives that long in the queues between. */
-const TIME_WAIT_NS = 1e9;
 /** tcp_retries2 of Linux is 15; a client that was lost is given up sooner here, as tcp_synack_retries says. */
 const RETRIES_MAX = 5;
 

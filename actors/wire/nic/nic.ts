@@ -13,6 +13,7 @@ import { NicVnic, VNIC_NO_BUFFER } from '../../host/acceleration/nic-vnic.ts';
 import type { NicVnicPair } from '../../host/acceleration/nic-vnic.ts';
 import type { Actor, Census } from '../../actor.ts';
 import { indexCounters } from '../../actor.ts';
+import { CATCH_UP_NS } from '../catch-up.ts';
 import { HostRxQueue } from './host-rx-queue.ts';
 import { NIC_COUNTERS, NIC_HOST_PORT, NIC_VNIC_PORT, NIC_WIRE_PORT } from './nic-links.ts';
 import type { NicConfig, NicHostLink, NicVnicLink, NicWireLink } from './nic-links.ts';
@@ -280,7 +281,7 @@ export class Nic implements Actor {
     let sent = 0;
     let taken = 0;
     const byteNs = this.byteNs;
-    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
+    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
       const id = tx.take();
       txDone.put(id);
@@ -323,7 +324,7 @@ export class Nic implements Actor {
     let taken = 0;
     let errors = 0;
     const byteNs = this.byteNs;
-    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - TX_CATCH_UP_NS);
+    let busyUntil = Math.max(this.txBusyUntilNs, nowNs - CATCH_UP_NS);
     for (; taken < room && busyUntil <= nowNs; taken++) {
       // Into the wire's next cell, which stays free when the frame turns out to be for a neighbour.
       const length = pair.send(wire);
@@ -371,6 +372,3 @@ export class Nic implements Actor {
     for (const vnic of this.vnics) if (vnic !== null) out.frames += vnic.framesHeld();
   }
 }
-
-/** Wire time a transmitter may make up for between two polls: the poll period of a busy hardware thread. */
-const TX_CATCH_UP_NS = 20_000;

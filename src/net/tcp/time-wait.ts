@@ -1,3 +1,8 @@
+/** 2 MSL: nothing lives that long in the queues of a path. The oldest connection gives way where room is needed. */
+export const TIME_WAIT_NS = 1e9;
+/** Connections in TIME-WAIT that whoever opens many, and closes them first, remembers besides the open ones. */
+export const TIME_WAIT_CONNECTIONS = 1024;
+
 /**
  * Connections in TIME-WAIT, the one that has waited longest first. All wait equally long, so they leave in the order
  * they came. Allocates nothing after construction.

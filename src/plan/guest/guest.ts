@@ -15,6 +15,7 @@ import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
 import { NET_HEADER_BYTES } from '../../virtio/net/net-header.ts';
 import type { BridgeDomain, GuestNicPlan, GuestPlan, HostDraft, Sleeper } from '../parts.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
+import { MAGAZINE_BUFFERS } from '../../../actors/guest/vcpu.ts';
 import { guestFrameRoomBytes } from '../../scenario/rules/frame-lengths.ts';
 import { allowedFeatures } from './features.ts';
 import { QDISC_FRAMES, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
@@ -24,8 +25,6 @@ import { MODES } from '../../scenario/modes.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { vcpuName, vmmName } from '../../scenario/names.ts';
 
-/** Buffers that may sit in the magazine of one vCPU. */
-const MAGAZINE_BUFFERS = 512;
 /** Address 0 is nobody's, so that a zero in a ring is an error. */
 const FIRST_PAGE_BYTES = 4096;
 

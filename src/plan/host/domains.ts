@@ -1,6 +1,7 @@
 /** Bridges and what is behind them: which actors there are, and the rings and pools between them; nothing is connected. */
 import type { TapFeedbackConfig } from '../../../actors/host/tap.ts';
 import { reservePortMask } from '../../kernel/port-mask.ts';
+import { HANDOVER_FRAMES } from '../../scenario/handover.ts';
 import { MODES, goesBy } from '../../scenario/modes.ts';
 import { backendNames, queueName } from '../../scenario/names.ts';
 import { movingVms } from '../../scenario/moving-vms.ts';
@@ -108,11 +109,16 @@ function planVnicKernel(
       poolHome: movingVms(scenario).has(vm.name) ? draft.home(arena, `${name}.pool`, pool) : null,
       cpu,
       backlog: draft.ring(arena, queueName(`${nic.tap.name}.backlog`, pair), backlogFrames + 1, 'frames'),
-      backlogToBridge: draft.ring(arena, queueName(`${nic.tap.name}.to-${nic.bridge}`, pair), 1024, 'frames'),
+      backlogToBridge: draft.ring(
+        arena,
+        queueName(`${nic.tap.name}.to-${nic.bridge}`, pair),
+        HANDOVER_FRAMES,
+        'frames',
+      ),
       feedback: MODES[nic.mode].feedback ? planFeedback(draft, nic, ports) : null,
     };
   });
-  return { vm, nic, tap, pairs, bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, 1024, 'frames') };
+  return { vm, nic, tap, pairs, bridgeToTap: draft.ring(arena, `${nic.tap.name}.tx`, HANDOVER_FRAMES, 'frames') };
 }
 
 function planFeedback(draft: PlanDraft, nic: VnicSpec, ports: readonly PortHardware[]): TapFeedbackConfig {

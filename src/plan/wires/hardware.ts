@@ -9,15 +9,14 @@ import { hardwareVnicsOf } from '../backends/hardware-vnics.ts';
 import { hostNamed } from '../host/host.ts';
 import type { HostDraft, Parts, PortHardware, RxQueueHardware, VnicKernel } from '../parts.ts';
 import { MODES } from '../../scenario/modes.ts';
+import { HANDOVER_FRAMES } from '../../scenario/handover.ts';
 import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
 import { planStations } from './stations.ts';
 import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
 import { clientName, generatorName, queueName, sinkName } from '../../scenario/names.ts';
 
 /** Frames in flight on a wire; the receiver takes them at its next poll. */
-const WIRE_CELLS = 512;
-/** Room for what one pass puts on a ring between two actors of the same thread. */
-const HANDOVER_FRAMES = 1024;
+export const WIRE_CELLS = 512;
 
 /** Places NICs and what is on their wires, and reserves the rings of each port; connectPort connects them to the host. */
 export function planHardware(
