@@ -13,15 +13,15 @@ const PORT_COUNTERS = [
   { name: 'tx_packets', role: 'out' },
   { name: 'tx_bytes', role: 'event' },
   { name: 'wire_full', role: 'event' },
-  { name: 'tx_absences', role: 'event' },
-  { name: 'tx_caught_up', role: 'event' },
+  { name: 'absences', role: 'event' },
+  { name: 'caught_up', role: 'event' },
 ] as const satisfies readonly CounterSpec[];
 const {
   tx_packets: TX_PACKETS,
   tx_bytes: TX_BYTES,
   wire_full: WIRE_FULL,
-  tx_absences: TX_ABSENCES,
-  tx_caught_up: TX_CAUGHT_UP,
+  absences: TX_ABSENCES,
+  caught_up: TX_CAUGHT_UP,
 } = indexCounters(PORT_COUNTERS);
 const STREAMS_FIRST = PORT_COUNTERS.length;
 

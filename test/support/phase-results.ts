@@ -1,4 +1,5 @@
 import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
+import { judgeValidity } from '../../src/experiment/judge/validity.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 import { loadScenario } from '../../src/scenario/file.ts';
 
@@ -12,16 +13,24 @@ const THREAD_ACTORS: Readonly<Record<string, readonly string[]>> = {
   'vm0/vcpu1': ['vm0/vcpu1'],
 };
 
+type ToldPart = 'scenario' | 'threads' | 'phases' | 'validity' | 'provisioning' | 'virtqueueFaults';
+export type ToldResult = Pick<RunResult, ToldPart>;
+
+function kindOf(thread: string): ToldResult['threads'][number]['kind'] {
+  if (/^(hardware|generator)/.test(thread)) return 'hardware';
+  return thread.includes('/') ? 'vcpu' : thread.startsWith('softirq') ? 'softirq' : 'vhost';
+}
+
 /** The part of a result that phases are told with. */
 export function resultOf(
   phases: readonly PhaseResult[],
   scenario: Scenario = loadScenario('kvm-forum-2014'),
   threadActors: Readonly<Record<string, readonly string[]>> = THREAD_ACTORS,
-): Pick<RunResult, 'scenario' | 'threads' | 'phases'> {
+): ToldResult {
   const threads = Object.entries(threadActors).map(([name, actors]) => {
-    return { name, core: name === 'hardware0' ? 1 : 0, policy: 'nice 0', actors };
+    return { name, kind: kindOf(name), core: name === 'hardware0' ? 1 : 0, policy: 'nice 0', actors };
   });
-  return { scenario, threads, phases };
+  return { scenario, threads, phases, validity: judgeValidity(phases, []), provisioning: [], virtqueueFaults: [] };
 }
 
 export interface PhaseChanges {
@@ -36,6 +45,8 @@ export interface PhaseChanges {
   readonly counters?: PhaseResult['counters'];
   readonly lateness?: PhaseResult['lateness'];
   readonly cores?: PhaseResult['cores'];
+  readonly throttling?: PhaseResult['throttling'];
+  readonly beganAtNs?: number;
 }
 
 /** Ten seconds in which two streams sent `sentFrames` each, and all but the drops arrived. */
@@ -55,6 +66,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
   return {
     name,
     rate: '100%',
+    beganAtNs: changes.beganAtNs ?? 0,
     durationNs: 10e9,
     elapsedNs: changes.elapsedNs ?? 10e9,
     complete: changes.complete ?? true,
@@ -82,6 +94,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
       switchesPerSecond: waitingRatio === null ? null : 100,
     })),
     cores: changes.cores ?? null,
+    throttling: changes.throttling ?? null,
     counters: changes.counters ?? {},
   };
 }

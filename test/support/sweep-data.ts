@@ -30,6 +30,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
   const phase: PhaseResult = {
     name: 'trial',
     rate: '',
+    beganAtNs: 0,
     durationNs: 1e9,
     elapsedNs: 1e9,
     complete: true,
@@ -57,6 +58,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
       switchesPerSecond: null,
     })),
     cores: null,
+    throttling: null,
     counters: {},
   };
   return {

@@ -10,8 +10,11 @@ const SENT_RATIO_MIN = 0.999;
  * in absences so long, since five times as much is sent while it catches up at 5/4 of the pace.
  */
 const LATE_RATIO_MAX = (1 - SENT_RATIO_MIN) * (1 + CATCH_UP_PACE / (CATCH_UP_PACE - 1));
-/** Most of a core that may have been taken by others. */
+/** Most of a core that other programs and interrupts may have taken, and that other machines may have. */
 const FOREIGN_RATIO_MAX = 0.03;
+const STEAL_RATIO_MAX = 0.01;
+/** Most of a phase for which the quota of its cgroup may have stopped the run: as much as may not have been sent. */
+const THROTTLED_RATIO_MAX = 1 - SENT_RATIO_MIN;
 /** Most that a phase may last beyond what was asked, as a share of that. */
 const OVERRUN_RATIO_MAX = 0.05;
 /** And that a busy main thread may take to end it. */
@@ -21,9 +24,17 @@ const CORE_CLOCK_ERROR_NS = 3e7;
 
 /** Judges the phases; an oversubscribed run is not judged, whatever else is wrong with it is still said. */
 export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: readonly string[]): Validity {
-  const faults = phases.flatMap((phase) => [...behind(phase), ...late(phase), ...overrun(phase), ...disturbed(phase)]);
+  const faults = [
+    ...generatorFaults(phases),
+    ...phases.flatMap((phase) => [...overrun(phase), ...throttled(phase), ...disturbed(phase)]),
+  ];
   if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
   return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };
+}
+
+/** Where generators or clients fell behind what they were to send, or were too late with it. */
+export function generatorFaults(phases: readonly PhaseResult[]): string[] {
+  return phases.flatMap((phase) => [...behind(phase), ...late(phase)]);
 }
 
 /** Silently sending less than asked is the classic fault of software generators. */
@@ -74,9 +85,24 @@ function overrun({ name, durationNs, elapsedNs }: PhaseResult): string[] {
   ];
 }
 
+/** A thread whose cgroup has used up its quota stands still, whatever its class, until the next period begins. */
+function throttled({ name, elapsedNs, throttling }: PhaseResult): string[] {
+  if (throttling === null || throttling.throttledNs <= elapsedNs * THROTTLED_RATIO_MAX) return [];
+  const { periods, throttledPeriods, throttledNs } = throttling;
+  return [
+    `${name}: the CPU quota of its cgroup stopped this process for ${formatTime(throttledNs)}, in ` +
+      `${throttledPeriods} of ${periods} periods`,
+  ];
+}
+
 function disturbed({ name, elapsedNs, cores }: PhaseResult): string[] {
-  return (cores ?? []).flatMap(({ core, foreignRatio }) => {
-    if (foreignRatio <= FOREIGN_RATIO_MAX + CORE_CLOCK_ERROR_NS / elapsedNs) return [];
-    return [`${name}: something else took ${formatShare(foreignRatio)} of core ${core}`];
-  });
+  const clockError = CORE_CLOCK_ERROR_NS / elapsedNs;
+  return (cores ?? []).flatMap(({ core, foreignRatio, stealRatio }) => [
+    ...(foreignRatio <= FOREIGN_RATIO_MAX + clockError
+      ? []
+      : [`${name}: something else took ${formatShare(foreignRatio)} of core ${core}`]),
+    ...(stealRatio <= STEAL_RATIO_MAX + clockError
+      ? []
+      : [`${name}: the hypervisor gave ${formatShare(stealRatio)} of core ${core} to others (steal)`]),
+  ]);
 }

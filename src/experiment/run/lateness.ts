@@ -3,6 +3,7 @@ import { histogramGrowth, shareAbove, summariseHistogram } from '../../metrics/d
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
 import type { Plan } from '../../runtime/plan.ts';
+import { MODES } from '../../scenario/modes.ts';
 import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
 import type { CounterTable, LatenessResult } from './run-result.ts';
 
@@ -17,7 +18,7 @@ export function describeLateness(
   return plan.ports.map(({ name, generator }) => {
     const late = histogramGrowth(before.lateness.get(generator)!, after.lateness.get(generator)!);
     const summary = summariseHistogram(late);
-    const { tx_absences: absences = 0, tx_caught_up: caughtUpFrames = 0 } = counters[generator] ?? {};
+    const { absences: absences = 0, caught_up: caughtUpFrames = 0 } = counters[generator] ?? {};
     const { meets, limitNs } = firstToFill(
       scenario,
       scenario.ports.find((port) => port.name === name)!,
@@ -52,7 +53,7 @@ function firstToFill(scenario: Scenario, port: PortSpec, ratesFps: readonly numb
   const rooms = [
     { meets: `receive ring of ${port.name}`, entries: port.rxRing * port.rxQueues, fps: fpsTo((via) => !served(via)) },
     ...inCard.map(({ name, mode, queueSize, queues }) => ({
-      meets: mode === 'direct' ? `receive queue of ${name}` : `buffer pool of ${name}`,
+      meets: MODES[mode].servedBy === 'nic' ? `receive queue of ${name}` : `buffer pool of ${name}`,
       entries: queueSize * queues,
       fps: fpsTo((via) => via === name),
     })),

@@ -30,6 +30,7 @@ export interface PassedPhase {
   readonly after: Snapshot;
   readonly complete: boolean;
   readonly cores: readonly CoreResult[] | null;
+  readonly throttling: PhaseResult['throttling'];
 }
 
 /** Encodes a latency histogram, where the document wants it. */
@@ -43,7 +44,7 @@ export async function describePhase(
   encode: EncodeHistogram | null,
 ): Promise<PhaseResult> {
   const { plan, places } = host;
-  const { spec, before, after, complete, cores } = phase;
+  const { spec, before, after, complete, cores, throttling } = phase;
   const drops = countDrops(plan, before, after);
   const ratesFps = requestedFps(scenario, spec);
   const counters = counterTable(plan, before, after);
@@ -60,6 +61,7 @@ export async function describePhase(
   return {
     name: spec.name,
     rate: formatRate(spec.rate),
+    beganAtNs: before.atNs,
     durationNs: spec.durationNs,
     elapsedNs: after.atNs - before.atNs,
     complete,
@@ -72,6 +74,7 @@ export async function describePhase(
     lateness: describeLateness(plan, scenario, ratesFps, counters, [before, after]),
     threads: threadShares(places, before, after),
     cores,
+    throttling,
     counters,
   };
 }

@@ -9,7 +9,9 @@ import type { LatencySummary } from '../../metrics/derive/latency.ts';
 import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
 import type { ProvisioningEvent, VnicFeatures } from '../../metrics/derive/live-run.ts';
 import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
+import type { Throttling } from '../../runtime/os/cgroup.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
+import type { ThreadKind } from '../../runtime/os/core-plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 
 export const RESULT_SCHEMA_VERSION = 1;
@@ -85,14 +87,19 @@ export interface LatenessResult {
 /** Who used a core of the run during a phase. */
 export interface CoreResult {
   readonly core: number;
-  /** Taken by other processes, interrupts and, through the hypervisor, other machines: share of the phase. */
+  /** Shares of the phase: taken by other processes and interrupts; by other machines, through the hypervisor. */
   readonly foreignRatio: number;
+  readonly stealRatio: number;
+  /** What going idle and coming back took, and is held to be nobody's. */
+  readonly excusedRatio: number;
 }
 
 export interface PhaseResult {
   readonly name: string;
   /** As the scenario writes it. */
   readonly rate: string;
+  /** The run's clock at the first of its two snapshots. */
+  readonly beganAtNs: number;
   /** What was asked, and what passed between its two snapshots. */
   readonly durationNs: number;
   readonly elapsedNs: number;
@@ -109,6 +116,8 @@ export interface PhaseResult {
   readonly threads: readonly ThreadRow[];
   /** Null on the virtual host, which uses no core of its own. */
   readonly cores: readonly CoreResult[] | null;
+  /** What the quota of the process's cgroup did meanwhile; null on the virtual host, and where nothing counts it. */
+  readonly throttling: Throttling | null;
   readonly counters: CounterTable;
 }
 
@@ -130,6 +139,14 @@ export interface Ledger {
   readonly guestBuffers: readonly { readonly vm: string; readonly total: number; readonly foundOnce: number }[];
   /** What does not balance, a sentence each; empty when everything does. */
   readonly faults: readonly string[];
+}
+
+/** A virtqueue that its device left alone, because the guest had put something impossible into it. */
+export interface VirtqueueFault {
+  /** Who served it. */
+  readonly actor: string;
+  /** Which one, the error by name, and what it means. */
+  readonly text: string;
 }
 
 /** What the network function of one vCPU has to say, in lines. */
@@ -175,9 +192,10 @@ export interface RunResult {
     /** How far apart the hardware's core and the modelled host's were. */
     readonly coreDistance: CoreDistance | null;
   };
-  /** Each thread's place, and the actors it ran. */
+  /** Each thread's part in the run, its place, and the actors it ran. */
   readonly threads: readonly {
     readonly name: string;
+    readonly kind: ThreadKind;
     readonly core: number;
     readonly policy: string;
     readonly actors: readonly string[];
@@ -198,6 +216,7 @@ export interface RunResult {
   readonly counters: CounterTable;
   readonly integrity: IntegrityResult;
   readonly ledger: Ledger;
+  readonly virtqueueFaults: readonly VirtqueueFault[];
   /** What network functions reported, an exception in one of the user's for example. */
   readonly reports: readonly FunctionReport[];
   readonly validity: Validity;

@@ -9,18 +9,18 @@ import type { LiveRun, ProvisioningEvent } from '../../metrics/derive/live-run.t
 import { createSampler } from '../../metrics/derive/sampler.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
-import type { CoreSample } from '../../runtime/os/core-use.ts';
-import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
 import { RUN_IN_NS } from '../../scenario/run-length.ts';
 import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
-import { requestedConnections } from './connection-result.ts';
-import { CoreWatch } from './core-watch.ts';
+import { brokenVirtqueues, functionReports } from './reports.ts';
+import { UNWATCHED, describeWatch, watchOf } from './core-watch.ts';
+import type { CoreWatch, WatchSample } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { evaluateExpectations } from '../judge/expectations.ts';
 import { ledgerNotTaken, takeLedger } from '../judge/ledger.ts';
+import { makeOffer, offerOf, warmUpOffers } from './offers.ts';
 import { passTime, whenAborted } from './pacing.ts';
-import { countDrops, counterTable, describePhase, requestedFps } from './phase-result.ts';
+import { countDrops, counterTable, describePhase } from './phase-result.ts';
 import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
 import { Autoscaler } from '../provisioning/autoscaler.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
@@ -29,7 +29,8 @@ import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from '../tell/run-heading.ts';
 import { RESULT_SCHEMA_VERSION } from './run-result.ts';
 import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-result.ts';
-import { setConnectionRates, setRates, stopTraffic } from './throttle.ts';
+import { stopTraffic } from './throttle.ts';
+import { threadPlaces } from './thread-places.ts';
 import { toolVersion } from './tool-version.ts';
 import { judgeValidity } from '../judge/validity.ts';
 import { verdictText } from '../tell/verdict-text.ts';
@@ -68,16 +69,18 @@ export async function runScenario(scenario: Scenario, host: Host, options: RunOp
     const started = { scenario, host, options, startedAt, readyAfterNs };
     if (failure !== null) {
       await host.stop().catch(() => undefined);
-      const ledger = ledgerNotTaken(host, latest, failure);
-      return await conclude({ ...started, ...passed, vnics, ledger, reports: [], final: latest, failure });
+      const told = { ledger: ledgerNotTaken(host, latest, failure), reports: [], virtqueueFaults: [] };
+      return await conclude({ ...started, ...passed, vnics, ...told, final: latest, failure });
     }
     await host.pause();
     const ledger = await takeLedger(host);
     const reports = await functionReports(host);
+    const broken = await brokenVirtqueues(host);
     const final = takeSnapshot(host);
     const looks = [vnics, ...passed.provisioning.map((event) => event.vnics), readVnicFeatures(scenario, host)];
     await host.stop();
-    return await conclude({ ...started, ...passed, vnics: latestFeatures(looks), ledger, reports, final, failure });
+    const told = { reports, virtqueueFaults: broken };
+    return await conclude({ ...started, ...passed, vnics: latestFeatures(looks), ledger, ...told, final, failure });
   } catch (error) {
     await host.stop().catch(() => undefined); // The first failure is the one to report.
     throw error;
@@ -114,7 +117,7 @@ class Traffic {
     this.scenario = scenario;
     this.host = host;
     this.options = options;
-    this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.watch = watchOf(host);
     this.rotation = new BackendRotation(host);
     this.provisioner = new Provisioner(host, this.rotation, scenario, host.nowNs());
     this.latest = takeSnapshot(host);
@@ -128,7 +131,7 @@ class Traffic {
     this.rotation.publish();
     try {
       this.ticks.next(WARM_UP);
-      await this.warmUp(phases, warmupNs);
+      await this.warmUp(warmupNs);
       this.provisioner.beginTimeline(scenario.run.timeline);
       for (const phase of phases) await this.passPhase(phase);
       this.provisioner.endTimeline();
@@ -144,7 +147,7 @@ class Traffic {
       if (this.phases.length === 0) throw error;
       // The cores were asked of threads; some of them are gone.
       return this.passed(
-        (phase) => ({ ...phase, cores: null }),
+        (phase) => ({ ...phase, ...UNWATCHED }),
         error instanceof Error ? error.message : String(error),
       );
     } finally {
@@ -168,7 +171,8 @@ class Traffic {
     sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
     intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
     this.autoscale(intervals);
-    const heading = describeHeading(this.scenario, host);
+    const watched = this.watch === null ? [] : describeWatch(this.watch);
+    const heading = describeHeading(this.scenario, host, watched);
     options.watch?.({ heading, startNs, intervals, provisioning: this.provisioner.events });
   }
 
@@ -188,21 +192,10 @@ class Traffic {
     }
   }
 
-  /**
-   * Traffic before counting begins. On threads its middle third is at the highest rate of all phases, so that the code
-   * a flood runs is compiled before it is measured; virtual time has no code to warm.
-   */
-  private async warmUp(phases: readonly PhaseSpec[], warmupNs: number): Promise<void> {
+  /** Traffic before counting begins. */
+  private async warmUp(warmupNs: number): Promise<void> {
     const { host, scenario, options } = this;
-    const first = offerOf(scenario, phases[0]);
-    const offers = phases.map((phase) => offerOf(scenario, phase));
-    const highest: Offer = {
-      framesPerSecond: first.framesPerSecond.map((_, i) => Math.max(...offers.map((each) => each.framesPerSecond[i]))),
-      connectionsPerSecond: first.connectionsPerSecond.map((_, i) =>
-        Math.max(...offers.map((each) => each.connectionsPerSecond[i])),
-      ),
-    };
-    const parts = host.kind === 'threads' ? [first, highest, first] : [first];
+    const parts = warmUpOffers(scenario, host.kind);
     for (const [i, offer] of parts.entries()) {
       if (options.signal.aborted) return;
       if (i === parts.length - 1) this.rehearse();
@@ -258,33 +251,15 @@ class Traffic {
 
   /** Asks which core each thread is kept on, so it waits until traffic is over and comes before the threads end. */
   private withCores({ coresBefore, coresAfter, ...phase }: SampledPhase): PassedPhase {
-    if (this.watch === null || coresBefore === null || coresAfter === null) return { ...phase, cores: null };
-    return { ...phase, cores: this.watch.between(coresBefore, coresAfter) };
+    if (this.watch === null || coresBefore === null || coresAfter === null) return { ...phase, ...UNWATCHED };
+    return { ...phase, ...this.watch.between(coresBefore, coresAfter) };
   }
 }
 
-/** What is asked of generators and clients, in the order of the plan's streams and clients. */
-interface Offer {
-  readonly framesPerSecond: readonly number[];
-  readonly connectionsPerSecond: readonly number[];
-}
-
-function offerOf(scenario: Scenario, phase: PhaseSpec): Offer {
-  return {
-    framesPerSecond: requestedFps(scenario, phase),
-    connectionsPerSecond: requestedConnections(scenario, phase),
-  };
-}
-
-function makeOffer(host: Host, { framesPerSecond, connectionsPerSecond }: Offer): void {
-  setRates(host, framesPerSecond);
-  setConnectionRates(host, connectionsPerSecond);
-}
-
 /** A phase with readings of the cores at its ends. */
-interface SampledPhase extends Omit<PassedPhase, 'cores'> {
-  readonly coresBefore: CoreSample | null;
-  readonly coresAfter: CoreSample | null;
+interface SampledPhase extends Omit<PassedPhase, 'cores' | 'throttling'> {
+  readonly coresBefore: WatchSample | null;
+  readonly coresAfter: WatchSample | null;
 }
 
 interface FinishedRun extends PassedTraffic {
@@ -296,38 +271,19 @@ interface FinishedRun extends PassedTraffic {
   readonly vnics: RunResult['vnics'];
   readonly ledger: Ledger;
   readonly reports: readonly FunctionReport[];
+  readonly virtqueueFaults: RunResult['virtqueueFaults'];
   readonly final: Snapshot;
   readonly failure: string | null;
 }
 
-/** What network functions have to say, of those that have. What one vCPU throws all throw: each place is told once. */
-async function functionReports(host: Host): Promise<FunctionReport[]> {
-  const reports: FunctionReport[] = [];
-  const stacks = new Set<string>();
-  for (const { name, spec } of threadsThere(host).flatMap(({ actors }) => actors)) {
-    const lines: string[] = [];
-    for (const text of spec.kind === 'vcpu' ? await host.report(name) : []) {
-      const [stack] = /\n {4}at [^]*$/.exec(text) ?? [];
-      if (stack !== undefined && stacks.has(stack)) continue;
-      if (stack !== undefined) stacks.add(stack);
-      lines.push(...text.split('\n'));
-    }
-    if (lines.length > 0) reports.push({ actor: name, lines });
-  }
-  return reports;
-}
-
 /** Everything that takes time to work out is worked out here, when no thread can be disturbed by it. */
 async function conclude(run: FinishedRun): Promise<RunResult> {
-  const { scenario, host, options, ledger, final } = run;
+  const { scenario, host, options, ledger, final, provisioning, virtqueueFaults } = run;
   const phases = [];
   for (const phase of run.phases) {
     phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
   }
-  const threads = host.places.map(({ name, core, policy }) => {
-    const actors = host.plan.threads.find((thread) => thread.name === name)?.actors ?? [];
-    return { name, core, policy, actors: actors.map((actor) => actor.name) };
-  });
+  const threads = threadPlaces(host);
   const validity = judgeValidity(phases, host.oversubscribed);
   const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
   const counters = counterTable(host.plan, null, final);
@@ -350,15 +306,16 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     readyAfterNs: run.readyAfterNs,
     vnics: run.vnics,
     phases,
-    provisioning: run.provisioning,
+    provisioning,
     drops: countDrops(host.plan, null, final),
     counters,
     integrity: describeIntegrity(counters, host),
     ledger,
+    virtqueueFaults,
     reports: run.reports,
     validity,
     expectations,
-    verdict: verdictText({ scenario, threads, phases }),
+    verdict: verdictText({ scenario, threads, phases, validity, provisioning, virtqueueFaults }),
     exitCode: exitCodeOf({
       failed: run.failure !== null,
       balanced: ledger.balanced,

@@ -17,11 +17,7 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
   const { peak, lossFreePerSecond, verdict } = variant;
   const last = points[points.length - 1];
   const peakEgress = peak?.egressPerSecond ?? 0;
-  const [first] = result.variants;
-  const compared =
-    first.peak === null || first.name === variant.name || first.peak.egressPerSecond === 0
-      ? ''
-      : `, ${(peakEgress / first.peak.egressPerSecond).toFixed(2)} times that of ${first.name}`;
+  const compared = comparedText(result, variant, points);
   const kept = peakEgress === 0 ? 'nothing' : `${formatShare(last.egressPerSecond.median / peakEgress)} of the peak`;
   const carried =
     lossFreePerSecond === null
@@ -38,6 +34,23 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
   ]
     .filter((sentence) => sentence !== '')
     .join(' ');
+}
+
+/**
+ * The peak beside that of the first variant, where both have a valid point at the same rates: of a sweep that was cut
+ * short one may have been offered more than the other.
+ */
+function comparedText(result: SweepResult, { name, peak }: VariantResult, points: readonly PointResult[]): string {
+  const [first] = result.variants;
+  const firstEgress = first.peak?.egressPerSecond ?? 0;
+  if (first.name === name || peak === null || firstEgress === 0) return '';
+  const ratesOf = (of: readonly PointResult[]): string =>
+    of.flatMap(({ validTrials, rateIndex }) => (validTrials > 0 ? [rateIndex] : [])).join();
+  const ofFirst = result.points.filter(({ variant }) => variant === first.name);
+  if (ratesOf(ofFirst) !== ratesOf(points)) {
+    return `, not compared with ${first.name}, which has valid points at other rates`;
+  }
+  return `, ${(peak.egressPerSecond / firstEgress).toFixed(2)} times that of ${first.name}`;
 }
 
 function rateText({ multiple, offeredPerSecond }: PointResult): string {

@@ -7,6 +7,7 @@ import { exitCodeOf } from '../run/exit-codes.ts';
 import type { Ledger } from '../run/run-result.ts';
 import { toolVersion } from '../run/tool-version.ts';
 import { verdictText } from '../tell/verdict-text.ts';
+import type { VerdictRun } from '../tell/verdict-text.ts';
 import { searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
@@ -264,7 +265,7 @@ class Sweep {
         peak === null
           ? null
           : { egressPerSecond: peak.egressPerSecond.median, offeredPerSecond: peak.offeredPerSecond },
-      verdict: last === null ? '' : verdictText({ scenario: variant.scenario, threads, phases: [last.phase] }),
+      verdict: last === null ? '' : verdictText(trialRun(variant.scenario, threads, last)),
       ledger,
     };
   }
@@ -283,4 +284,13 @@ class Sweep {
 function describeMachine(): string {
   const processors = cpus();
   return `${processors[0]?.model ?? 'unknown processor'}, ${processors.length} CPUs, Linux ${release()}`;
+}
+
+/** A trial as a run of one phase. Its VMs neither come nor go, and its guests' drivers are this program's own. */
+function trialRun(
+  scenario: VerdictRun['scenario'],
+  threads: VerdictRun['threads'],
+  { phase, validity }: TrialResult,
+): VerdictRun {
+  return { scenario, threads, phases: [phase], validity, provisioning: [], virtqueueFaults: [] };
 }

@@ -2,13 +2,14 @@
  * One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU.
  */
 import { planLanes } from '../../metrics/derive/lanes.ts';
+import { threadPlaces } from '../run/thread-places.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
-import type { CoreSample } from '../../runtime/os/core-use.ts';
 import type { Host } from '../../runtime/host.ts';
 import { openConnections, requestedConnections } from '../run/connection-result.ts';
-import { CoreWatch } from '../run/core-watch.ts';
+import { UNWATCHED, watchOf } from '../run/core-watch.ts';
+import type { CoreWatch, WatchSample, Watched } from '../run/core-watch.ts';
 import { takeLedger } from '../judge/ledger.ts';
 import { passTime, whenAborted } from '../run/pacing.ts';
 import { describePhase, requestedFps } from '../run/phase-result.ts';
@@ -80,7 +81,7 @@ export class SweptHost {
   private constructor(variant: SweepVariant, host: Host) {
     this.variant = variant;
     this.host = host;
-    this.watch = host.kind === 'threads' ? new CoreWatch(host.places.map(({ core }) => core)) : null;
+    this.watch = watchOf(host);
     this.lanes = planLanes(host.plan);
   }
 
@@ -105,7 +106,7 @@ export class SweptHost {
       this.offer(request.rate);
       const before = takeSnapshot(this.host);
       await this.pass(request.durationNs, signal);
-      const phase = await this.describe(request, [before, takeSnapshot(this.host)], null);
+      const phase = await this.describe(request, [before, takeSnapshot(this.host)], UNWATCHED);
       const lossless = measuredWhole(phase, load).lossRatio <= LOSS_FREE_RATIO_MAX;
       climbing &&= lossless;
       if (lossless) best = Math.max(best ?? 0, perSecond);
@@ -130,7 +131,7 @@ export class SweptHost {
     const coresAfter = this.watch?.sample() ?? null;
     await this.rest();
     if (!complete) return null;
-    const phase = await this.describe(request, [before, after], this.coresBetween(coresBefore, coresAfter));
+    const phase = await this.describe(request, [before, after], this.watchedBetween(coresBefore, coresAfter));
     return {
       phase,
       validity: judgeValidity([phase], host.oversubscribed),
@@ -145,11 +146,7 @@ export class SweptHost {
 
   /** Each thread's place and actors. */
   threads(): RunResult['threads'] {
-    const { places, plan } = this.host;
-    return places.map(({ name, core, policy }) => {
-      const actors = plan.threads.find((thread) => thread.name === name)?.actors ?? [];
-      return { name, core, policy, actors: actors.map((actor) => actor.name) };
-    });
+    return threadPlaces(this.host);
   }
 
   async stop(): Promise<void> {
@@ -168,11 +165,11 @@ export class SweptHost {
   private describe(
     { name, rate, durationNs }: Omit<TrialRequest, 'runInNs'>,
     [before, after]: readonly [Snapshot, Snapshot],
-    cores: PhaseResult['cores'],
+    watched: Watched,
   ): Promise<PhaseResult> {
     const { scenario } = this.variant;
     const spec = { name, ...askedAt(scenario, rate), durationNs, stoppedVms: [], drainedBackends: [] };
-    return describePhase(this.host, scenario, { spec, before, after, complete: true, cores }, null);
+    return describePhase(this.host, scenario, { spec, before, after, complete: true, ...watched }, null);
   }
 
   private pass(durationNs: number, signal: AbortSignal): Promise<boolean> {
@@ -212,7 +209,7 @@ export class SweptHost {
     }, 0);
   }
 
-  private coresBetween(before: CoreSample | null, after: CoreSample | null): PhaseResult['cores'] {
-    return this.watch === null || before === null || after === null ? null : this.watch.between(before, after);
+  private watchedBetween(before: WatchSample | null, after: WatchSample | null): Watched {
+    return this.watch === null || before === null || after === null ? UNWATCHED : this.watch.between(before, after);
   }
 }

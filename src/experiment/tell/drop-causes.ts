@@ -11,9 +11,10 @@ import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { workerCpu } from '../../plan/host/host.ts';
 import { softirqName, vcpuName, backendNames } from '../../scenario/names.ts';
 import type { DropCount, PhaseResult, RunResult } from '../run/run-result.ts';
-import { stateOf, tellThread, threadRowOf } from './thread-story.ts';
+import { tellPlanned } from './planned-causes.ts';
+import { stateOf, tellBursts, tellThread, threadRowOf } from './thread-story.ts';
 
-export type CausedRun = Pick<RunResult, 'scenario' | 'threads'>;
+export type CausedRun = Pick<RunResult, 'scenario' | 'threads' | 'provisioning' | 'virtqueueFaults'>;
 
 /** Share of a worker's passes, or of polls, that met a lack before the lack is the cause. */
 const LACKING_RATIO = 0.5;
@@ -31,8 +32,13 @@ export interface DropCause {
   readonly kind: string;
 }
 
-/** Null where the drop's own reason says it all. */
+/** What the scenario asked for comes before what threads did. Null where the drop's own reason says it all. */
 export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
+  const planned = tellPlanned(run, phase, drop);
+  return planned === null ? measuredCause(run, phase, drop) : { text: planned, kind: planned };
+}
+
+function measuredCause(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
   switch (drop.counter) {
     case 'tx_dropped':
       return tellVhostReceive(run, phase, drop.actor);
@@ -105,6 +111,8 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0 } = phase.counters[vhost] ?? {};
   const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
   const worker = `${vhost}${on}, which empties ${tap},`;
+  const broken = run.virtqueueFaults.find(({ actor }) => actor === vhost);
+  if (broken !== undefined) return { text: `${worker} stopped serving ${broken.text}`, kind: 'virtqueue broken' };
   const state = stateOf(row);
   const vcpu = receivingVcpu(owner.vm, owner.nic, workers.indexOf(vhost));
   const vcpuRow = threadRowOf(run, phase, vcpu);
@@ -118,7 +126,7 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
     const text = `${worker} ${starved}${lack}: ${vcpu}, which posts them, ${tellThread(phase, vcpuRow)}`;
     return { text, kind: `no buffers, ${state} before ${stateOf(vcpuRow)}` };
   }
-  const told = `${worker} ${tellThread(phase, row)}`;
+  const told = `${worker} ${tellThread(phase, row)}${tellBursts(phase, row)}`;
   return { text: state === 'busy' ? `${told}${tellWork(phase, vhost)}` : told, kind: `vhost ${state}` };
 }
 
@@ -190,7 +198,8 @@ function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const vhost = isPassedDown ? mostDemanding(run, phase, backendNames(nic)) : null;
   if (vhost !== null && seedsLate(run, phase, vhost)) {
     const row = threadRowOf(run, phase, vhost);
-    const text = `${vhost}, which gives the hardware the buffers that ${vm.name} posts, ${tellThread(phase, row)}`;
+    const told = `${tellThread(phase, row)}${tellBursts(phase, row)}`;
+    const text = `${vhost}, which gives the hardware the buffers that ${vm.name} posts, ${told}`;
     return { text, kind: `pool, vhost ${stateOf(row)}` };
   }
   const vcpus = Array.from({ length: nic.queues }, (_, pair) => receivingVcpu(vm, nic, pair));
@@ -217,7 +226,8 @@ function tellSlowest(run: CausedRun, phase: PhaseResult, duty: string, actors: r
   const slowest = mostDemanding(run, phase, actors);
   if (slowest === null) return null;
   const row = threadRowOf(run, phase, slowest);
-  return { text: `${slowest}, ${duty} ${tellThread(phase, row)}`, kind: `${duty} ${stateOf(row)}` };
+  const told = `${tellThread(phase, row)}${tellBursts(phase, row)}`;
+  return { text: `${slowest}, ${duty} ${told}`, kind: `${duty} ${stateOf(row)}` };
 }
 
 function namesOf(components: readonly { readonly name: string }[]): string[] {

@@ -8,17 +8,22 @@ import { formatRate } from '../../scenario/text/quantities.ts';
 import type { HostSpec, PhaseSpec, Scenario } from '../../scenario/scenario.ts';
 import { requestedConnections } from '../run/connection-result.ts';
 import { requestedFps } from '../run/phase-result.ts';
+import { offerOf, warmUpOffers } from '../run/offers.ts';
+import type { Offer } from '../run/offers.ts';
 import { readVnicFeatures } from '../run/vnic-features.ts';
 
 /** Names of the parts of a run that are no phase of the scenario. */
 export const WARM_UP = 'warm-up';
 export const SETTLE = 'settle';
 
-/** What is known when traffic begins, of a host that has started. */
-export function describeHeading(scenario: Scenario, host: Host): RunHeading {
+/**
+ * What is known when traffic begins, of a host that has started.
+ * @param watched what is said of the cores' use by others (describeWatch).
+ */
+export function describeHeading(scenario: Scenario, host: Host, watched: readonly string[] = []): RunHeading {
   const { warmupNs, settleNs, phases } = scenario.run;
   const parts = [
-    { name: WARM_UP, rate: rateText(scenario, phases[0]), durationNs: warmupNs },
+    { name: WARM_UP, rate: warmUpText(scenario, host), durationNs: warmupNs },
     ...phases.map((phase) => ({ name: phase.name, rate: rateText(scenario, phase), durationNs: phase.durationNs })),
     { name: SETTLE, rate: '', durationNs: settleNs },
   ];
@@ -29,6 +34,7 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     lines: [
       ...host.header,
       ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)]),
+      ...watched,
       ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
       ...vnicLines(readVnicFeatures(scenario, host)),
       ...describeCalls(host),
@@ -36,6 +42,23 @@ export function describeHeading(scenario: Scenario, host: Host): RunHeading {
     parts: parts.filter(({ durationNs }) => durationNs > 0),
     threads: host.places,
   };
+}
+
+/** As in the first phase, but for the part of warm-up that is not. */
+function warmUpText(scenario: Scenario, host: Host): string {
+  const first = rateText(scenario, scenario.run.phases[0]);
+  const [, highest] = warmUpOffers(scenario, host.kind).map(comesTo);
+  return highest === undefined || highest === comesTo(offerOf(scenario, scenario.run.phases[0]))
+    ? first
+    : `${first}, its middle third ${highest}`;
+}
+
+/** All streams and all clients together. */
+function comesTo({ framesPerSecond, connectionsPerSecond }: Offer): string {
+  return [
+    ...(framesPerSecond.length > 0 ? [`${formatAmount(sum(framesPerSecond))}/s`] : []),
+    ...(connectionsPerSecond.length > 0 ? [`${formatAmount(sum(connectionsPerSecond))} connections/s`] : []),
+  ].join(' and ');
 }
 
 /** What is offered in a phase: frames/s of all streams together, then connections/s of all clients. */

@@ -206,7 +206,7 @@ function bufferLines({ slots, guestBuffers, inFlight }: Ledger): string[] {
 }
 
 function validityLines(
-  { validity, host: { coreDistance: distance } }: RunResult,
+  { validity, phases, host: { coreDistance: distance } }: RunResult,
   width: number,
   paint: Paint,
 ): string[] {
@@ -219,6 +219,18 @@ function validityLines(
     ...validity.reasons.flatMap((reason) =>
       wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
     ),
+    ...wrapWords(othersText(phases), width),
     ...(distance !== null && coresMoved(distance) ? wrapWords(describeDistance(distance), width) : []),
   ];
+}
+
+/** The most of a core that others took in any phase, and that was excused. */
+function othersText(phases: readonly PhaseResult[]): string {
+  const cores = phases.flatMap((phase) => phase.cores ?? []);
+  if (cores.length === 0) return '';
+  const most = (of: (core: (typeof cores)[number]) => number): string => formatShare(Math.max(...cores.map(of)));
+  return (
+    `of a core, at most: others took ${most(({ foreignRatio }) => foreignRatio)}, the hypervisor ` +
+    `${most(({ stealRatio }) => stealRatio)}; ${most(({ excusedRatio }) => excusedRatio)} was excused for going idle`
+  );
 }

@@ -51,6 +51,20 @@ export function tellThread(phase: PhaseResult, row: ThreadRow | undefined): stri
   }
 }
 
+/** Share of a phase from which on a thread that slept had time enough for all that was lost before it. */
+const SPARE_ASLEEP_RATIO = 0.5;
+
+/**
+ * A queue is not full for want of somebody who slept half of the time: it is in moments that no mean over a phase
+ * shows. Those after a generator's absence are of the generator's making.
+ */
+export function tellBursts({ lateness }: PhaseResult, row: ThreadRow | undefined): string {
+  if (stateOf(row) !== 'idle' || (row?.asleepRatio ?? 0) < SPARE_ASLEEP_RATIO) return '';
+  const absences = lateness.reduce((sum, each) => sum + each.absences, 0);
+  const after = absences === 0 ? '' : `; the generators were away ${absences} times, and faster after that`;
+  return `, so there was time enough, and only bursts or pauses of milliseconds can have filled the queue${after}`;
+}
+
 /** Who ran on a waiting thread's core instead: threads of the run, and whatever is none of its own. */
 function tellTakers(phase: PhaseResult, row: ThreadRow): string {
   const { core } = row;

@@ -3,23 +3,39 @@ import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import type { CausedRun } from './drop-causes.ts';
 import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
 import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';
-import type { DropCount, PhaseResult } from '../run/run-result.ts';
+import { generatorFaults } from '../judge/validity.ts';
+import type { DropCount, PhaseResult, RunResult } from '../run/run-result.ts';
 import { tellThread } from './thread-story.ts';
 
-export type VerdictRun = CausedRun & { readonly phases: readonly PhaseResult[] };
+export type VerdictRun = CausedRun & Pick<RunResult, 'phases' | 'validity'>;
 
 /** Drops of one kind below this share of all are not worth a sentence. */
 const NOTABLE_RATIO = 0.1;
 const SENTENCES_MAX = 3;
 const CAUSES_MAX = 2;
 
-/** Starts from the phase that lost most. */
+/** What must be known before any cause is believed, and then the phase that lost most. */
 export function verdictText(run: VerdictRun): string {
+  return [...caveats(run), ...limits(run)].join(' ');
+}
+
+/** What the judgement of validity says of the run, and what broke on the way. */
+function caveats(run: VerdictRun): string[] {
+  const [fellBehind] = generatorFaults(run.phases);
+  const [invalid] = run.validity.status === 'invalid' ? run.validity.reasons : [];
+  return [
+    ...(fellBehind === undefined ? [] : [`The generator fell behind in phase ${fellBehind}.`]),
+    ...(fellBehind !== undefined || invalid === undefined ? [] : [`This run is invalid, in phase ${invalid}.`]),
+    ...run.virtqueueFaults.map(({ actor, text }) => `${actor} stopped serving ${text}.`),
+  ];
+}
+
+function limits(run: VerdictRun): string[] {
   const passed = run.phases.filter(({ total }) => total.sentFrames > 0);
-  if (passed.length === 0) return 'No traffic was sent, so nothing limited this run.';
+  if (passed.length === 0) return ['No traffic was sent, so nothing limited this run.'];
   const lossOf = ({ total }: PhaseResult): number => total.lossRatio ?? 0;
   const worst = passed.reduce((most, phase) => (lossOf(phase) > lossOf(most) ? phase : most));
-  if (lostFrames(worst) === 0) return nothingLost(run, passed);
+  if (lostFrames(worst) === 0) return [nothingLost(run, passed)];
   const sentences = [
     `In phase ${worst.name} ${formatShare(worst.total.lossRatio)} of ${formatAmount(worst.total.sentFrames)} frames ` +
       `were lost.`,
@@ -30,7 +46,7 @@ export function verdictText(run: VerdictRun): string {
   ];
   const clean = passed.filter((phase) => lostFrames(phase) === 0).map(({ name }) => name);
   if (clean.length > 0) sentences.push(`Phase${clean.length > 1 ? 's' : ''} ${listWords(clean)} lost nothing.`);
-  return sentences.join(' ');
+  return sentences;
 }
 
 /** What was sent to an address that is not on its wire was lost without a drop. */
@@ -54,10 +70,12 @@ function nothingLost(run: VerdictRun, phases: readonly PhaseResult[]): string {
     const names = listWords(full.map(({ name }) => name));
     return `Nothing was lost: the wire was the limit. ${names} sent at line rate in phase ${busiest.name}, ${rate} frames/s in all.`;
   }
-  const host = busiest.threads.filter(({ name }) => !/^(hardware|main)/.test(name));
+  const ofHost = run.threads.filter(({ kind }) => kind !== 'hardware' && kind !== 'main').map(({ name }) => name);
+  const host = busiest.threads.filter(({ name }) => ofHost.includes(name));
   const most = host.reduce((a, b) => (b.runningRatio > a.runningRatio ? b : a), host[0]);
   const who = most === undefined ? '' : ` The busiest thread of the host, ${most.name}, ${tellThread(busiest, most)}.`;
-  return `Nothing was lost and nothing limited this run: ${rate} frames/s arrived in phase ${busiest.name}.${who}`;
+  const limit = generatorFaults(run.phases).length > 0 ? 'the generator was the limit' : 'nothing limited this run';
+  return `Nothing was lost and ${limit}: ${rate} frames/s arrived in phase ${busiest.name}.${who}`;
 }
 
 /** Drops of one kind at components of one kind. */

@@ -14,8 +14,8 @@ const BY_ROLE: Readonly<Record<CounterRole, string>> = {
 /** By component, by counter. The names are those of ethtool -S, /proc/net/softnet_stat and the kernel's functions. */
 const MEANINGS: Readonly<Partial<Record<Place, Readonly<Record<string, string>>>>> = {
   generator: {
-    tx_absences: 'times the generator was not polled for over 200 us, for want of its core',
-    tx_caught_up: 'frames sent late after an absence, at no more than 5/4 of their pace until all had caught up',
+    absences: 'times the generator was not polled for over 200 us, for want of its core',
+    caught_up: 'frames sent late after an absence, at no more than 5/4 of their pace until all had caught up',
     wire_full: 'polls that found the wire full of frames the NIC had not taken: the generator falls behind',
   },
   nic: {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { cpuQuotaCores } from './cgroup.ts';
 import { formatCoreList } from './core-list.ts';
 import { openLibc } from './libc.ts';
 import { INTERRUPT_FIFO_PRIORITY } from '../threads/self-policy.ts';
@@ -122,41 +123,6 @@ function coresAllowed(): number[] {
   } catch {
     return Array.from({ length: availableParallelism() }, (_, core) => core);
   }
-}
-
-/**
- * Tightest CPU quota of this process's cgroup and its ancestors: cpu.max in version 2, cpu.cfs_quota_us in version 1.
- */
-function cpuQuotaCores(): number | null {
-  let tightest: number | null = null;
-  const note = (quota: number, period: number): void => {
-    if (quota > 0 && period > 0) tightest = Math.min(tightest ?? Infinity, quota / period);
-  };
-  for (const line of (readText('/proc/self/cgroup') ?? '').trim().split('\n')) {
-    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    if (path === undefined || (controllers !== '' && !controllers.split(',').includes('cpu'))) continue;
-    for (const folder of withAncestors(path)) {
-      if (controllers === '') {
-        const [quota, period] = (readText(`/sys/fs/cgroup${folder}/cpu.max`) ?? '').split(' ').map(Number);
-        note(quota, period);
-      } else {
-        const quota = Number(readText(`/sys/fs/cgroup/cpu${folder}/cpu.cfs_quota_us`));
-        note(quota, Number(readText(`/sys/fs/cgroup/cpu${folder}/cpu.cfs_period_us`)));
-      }
-    }
-  }
-  return tightest;
-}
-
-/** `/a/b` gives `/a/b`, `/a` and the root. */
-function withAncestors(path: string): string[] {
-  const parts = path.split('/').filter((part) => part !== '');
-  return Array.from({ length: parts.length + 1 }, (_, drop) =>
-    parts
-      .slice(0, parts.length - drop)
-      .map((part) => `/${part}`)
-      .join(''),
-  );
 }
 
 function realTimeShareMax(): number | null {

@@ -32,20 +32,15 @@ export interface CoreUse {
   readonly busyNs: number;
   /** Run time of this process's threads that are pinned to this core. */
   readonly ownNs: number;
-  /** Busy time that is not ours: other processes, kernel threads, interrupts, but for what going idle takes. */
+  /** Busy time that is not ours: other processes, kernel threads, interrupts, but for what is excused. */
   readonly foreignNs: number;
+  /** What going idle took, as it was measured. */
+  readonly excusedNs: number;
   readonly stealNs: number;
 }
 
 const USER_TICK_NS = 1e7; // USER_HZ is 100: include/asm-generic/param.h
 const CPU_FOLDER = '/sys/devices/system/cpu';
-/**
- * Going idle and coming back (tick_nohz_idle_enter and _exit, the interrupt that wakes, the timer that is set anew)
- * belong to no thread and to no idle account. Seen on a virtual machine: 1 us where its cores are near each other, 5 us
- * where they are far, 20,000 times a second. So much is not held to be somebody else's.
- */
-const IDLE_ENTRY_NS = 5000;
-
 /** Reads every core's times now, to stand beside the given thread readings. */
 export function sampleCores(threads: readonly ThreadSchedule[]): CoreSample {
   return { atNs: nowNs(), cores: parseCoreTimes(readFileSync('/proc/stat', 'latin1'), readIdleEntries), threads };
@@ -66,12 +61,18 @@ export function parseCoreTimes(text: string, idleEntriesOf: (core: number) => nu
   return cores;
 }
 
-/** Of one core, over all its idle states (Documentation/ABI/testing/sysfs-devices-system-cpu). */
 function readIdleEntries(core: number): number | null {
+  return readIdleStates(core)?.entries ?? null;
+}
+
+/** Of one core, over all its idle states (Documentation/ABI/testing/sysfs-devices-system-cpu); null without cpuidle. */
+export function readIdleStates(core: number): { readonly entries: number; readonly idleNs: number } | null {
   const folder = `${CPU_FOLDER}/cpu${core}/cpuidle`;
   try {
     const states = readdirSync(folder).filter((name) => name.startsWith('state'));
-    return states.reduce((sum, state) => sum + Number(readFileSync(`${folder}/${state}/usage`, 'latin1')), 0);
+    const sum = (file: string): number =>
+      states.reduce((total, state) => total + Number(readFileSync(`${folder}/${state}/${file}`, 'latin1')), 0);
+    return states.length === 0 ? null : { entries: sum('usage'), idleNs: 1000 * sum('time') };
   } catch {
     return null;
   }
@@ -81,11 +82,13 @@ function readIdleEntries(core: number): number | null {
  * What each core was used for between two samples, so that a run can say when its cores were taken by something else.
  * `coreOf` names the one core a thread of this process is pinned to. A thread that ended in between took its account
  * with it, and its time shows as foreign: compare samples between which no thread ends.
+ * @param idleEntryNs what going idle and coming back takes: see idle-cost.ts.
  */
 export function coreUse(
   before: CoreSample,
   after: CoreSample,
   coreOf: (thread: ThreadSchedule) => number | undefined,
+  idleEntryNs: number,
 ): CoreUse[] {
   const runBefore = new Map(before.threads.map(({ tid, runNs }) => [tid, runNs]));
   const ownByCore = new Map<number, number>();
@@ -103,12 +106,15 @@ export function coreUse(
     const busyNs = Math.max(0, elapsedNs - (end.idleNs - start.idleNs) - stealNs);
     const ownNs = ownByCore.get(end.core) ?? 0;
     const idleEntries = (end.idleEntries ?? 0) - (start.idleEntries ?? 0);
+    const restNs = Math.max(0, busyNs - ownNs);
+    const excusedNs = Math.min(restNs, idleEntries * idleEntryNs);
     return {
       core: end.core,
       elapsedNs,
       busyNs,
       ownNs,
-      foreignNs: Math.max(0, busyNs - ownNs - idleEntries * IDLE_ENTRY_NS),
+      foreignNs: restNs - excusedNs,
+      excusedNs,
       stealNs,
     };
   });

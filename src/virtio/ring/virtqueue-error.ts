@@ -87,10 +87,13 @@ const ERRORS: Readonly<Record<number, VirtqueueErrorInfo>> = {
 /** The codes that break a virtqueue, for counters by reason. */
 export const VIRTQUEUE_ERROR_CODES: readonly number[] = Object.keys(ERRORS).map(Number);
 
+/** What every such sentence has in it. */
+export const VIRTQUEUE_BROKEN = 'virtqueue broken, ';
+
 /** A sentence for people; `detail` is the queue's `brokenDetail`. */
 export function virtqueueErrorText(code: number, detail: number): string {
   const info = ERRORS[code];
   return info === undefined
     ? `virtqueue code ${code}`
-    : `virtqueue broken, ${info.name}: ${info.text}; ${info.detail} ${detail}`;
+    : `${VIRTQUEUE_BROKEN}${info.name}: ${info.text}; ${info.detail} ${detail}`;
 }

@@ -14,7 +14,12 @@ function partsOf(name: string, overrides: readonly string[]): string[] {
 describe('what the heading says is offered', () => {
   it('is what was asked for, and what a share of the line comes to', () => {
     const phases = 'run.phases=[{name: a, rate: 80kpps, duration: 1s}, {name: b, rate: 10%, duration: 1s}]';
-    expect(partsOf('livelock', [phases])).toEqual(['warm-up 80kpps', 'a 80kpps', 'b 10% (298 k/s)', 'settle ']);
+    expect(partsOf('livelock', [phases])).toEqual([
+      'warm-up 80kpps, its middle third 298 k/s',
+      'a 80kpps',
+      'b 10% (298 k/s)',
+      'settle ',
+    ]);
   });
 
   it('is all streams together where some have a rate of their own, whatever the phase says', () => {

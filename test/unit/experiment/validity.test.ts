@@ -9,9 +9,13 @@ const lateness = (lateRatio: number): PhaseResult['lateness'] => {
   return [{ generator: 'generator-eth0', p50Ns: 1000, p999Ns: 345_000, ...room, lateRatio, ...absent }];
 };
 
+const takenOf = (core: number, foreignRatio: number, stealRatio = 0) => {
+  return { core, foreignRatio, stealRatio, excusedRatio: 0.02 };
+};
+
 describe('validity', () => {
   it('accepts a generator on time on cores of its own', () => {
-    const cores = [{ core: 1, foreignRatio: 0.02 }];
+    const cores = [takenOf(1, 0.02)];
     const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(0.0059), cores });
     expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [] });
   });
@@ -35,8 +39,18 @@ describe('validity', () => {
     },
     {
       fault: 'a core taken by others',
-      phase: phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }] }),
+      phase: phaseOf({ cores: [takenOf(0, 0.04)] }),
       reason: /flood: something else took 4\.0 % of core 0/,
+    },
+    {
+      fault: 'a core that the hypervisor gave to others',
+      phase: phaseOf({ cores: [takenOf(1, 0, 0.02)] }),
+      reason: /flood: the hypervisor gave 2\.0 % of core 1 to others \(steal\)/,
+    },
+    {
+      fault: 'a quota that was used up',
+      phase: phaseOf({ throttling: { periods: 91, throttledPeriods: 76, throttledNs: 3e9 } }),
+      reason: /flood: the CPU quota of its cgroup stopped this process for 3(\.0)? s, in 76 of 91 periods/,
     },
   ])('refuses $fault', ({ phase, reason }) => {
     const { status, reasons } = judgeValidity([phase], []);
@@ -44,8 +58,13 @@ describe('validity', () => {
     expect(reasons[0]).toMatch(reason);
   });
 
+  it('allows for a period of the quota that was used up for less than a thousandth of a phase', () => {
+    const throttling = { periods: 100, throttledPeriods: 1, throttledNs: 9e6 };
+    expect(judgeValidity([phaseOf({ throttling })], []).status).toBe('valid');
+  });
+
   it('allows for the steps in which /proc/stat counts', () => {
-    const short = phaseOf({ cores: [{ core: 0, foreignRatio: 0.04 }], elapsedNs: 1e9 });
+    const short = phaseOf({ cores: [takenOf(0, 0.04)], elapsedNs: 1e9 });
     expect(judgeValidity([short], []).status).toBe('valid');
   });
 

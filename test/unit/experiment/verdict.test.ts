@@ -197,4 +197,84 @@ describe('what limited a run, in words', () => {
   it('has nothing to say of a run without traffic', () => {
     expect(verdict(phaseOf({ sentFrames: 0 }))).toBe('No traffic was sent, so nothing limited this run.');
   });
+
+  describe('what is known before any cause', () => {
+    const late = phaseOf({ sentFrames: 900_000, offeredFrames: 1_000_000 });
+
+    it('a generator that fell behind comes first, and then it was the limit', () => {
+      expect(verdict(late)).toMatch(
+        /^The generator fell behind in phase flood: the generator of eth0-to-eth1 sent 100 k frames less .* Nothing was lost and the generator was the limit: /,
+      );
+      const drops = [tapFull('tap0', 1000)];
+      expect(verdict({ ...late, drops, total: { ...late.total, droppedFrames: 1000, lossRatio: 0.01 } })).toMatch(
+        /^The generator fell behind .* In phase flood /,
+      );
+    });
+
+    it('a run that is invalid for another reason says so first', () => {
+      const cores = [{ core: 0, foreignRatio: 0.3, stealRatio: 0, excusedRatio: 0 }];
+      expect(verdict(phaseOf({ cores }))).toMatch(/^This run is invalid, in phase flood: something else took 30 %/);
+    });
+
+    it('a virtqueue that broke is the cause of what its tap lost, by the name of the error', () => {
+      const broken = 'vring 0: virtqueue broken, chainLoop: the chain loops; head 3';
+      const run = resultOf([phaseOf({ drops: [tapFull('tap0', 500_000)], threads: { 'vhost-vnic0': [0.01, 0] } })]);
+      const text = verdictText({ ...run, virtqueueFaults: [{ actor: 'vhost-vnic0', text: broken }] });
+      expect(text).toMatch(/^vhost-vnic0 stopped serving vring 0: virtqueue broken, chainLoop: /);
+      expect(text).toContain('(tap queue full): vhost-vnic0, which empties tap0, stopped serving vring 0');
+    });
+  });
+
+  it('a queue is not explained by an emptier that slept', () => {
+    const [generator] = ['generator-eth0'];
+    const away = { generator, p50Ns: 1, p999Ns: 1, meets: '', limitNs: 1e6, lateRatio: 0, caughtUpFrames: 10 };
+    const threads = { 'vhost-vnic0': [0.1, 0] } as const;
+    expect(lossy(tapFull('tap0', 500), { threads, lateness: [{ ...away, absences: 3 }] })).toContain(
+      'ran 10 % and slept 90 % of the time, so there was time enough, and only bursts or pauses of milliseconds can have ' +
+        'filled the queue; the generators were away 3 times, and faster after that',
+    );
+  });
+
+  it('knows hardware by the plan, whatever its threads are called', () => {
+    const threads = { 'generator-eth0': [1, 0], softirq0: [0.34, 0] } as const;
+    const actors = { 'generator-eth0': ['generator-eth0'], softirq0: ['softirq0'] };
+    const run = resultOf([phaseOf({ threads })], loadScenario('kvm-forum-2014'), actors);
+    expect(verdictText(run)).toContain('The busiest thread of the host, softirq0,');
+  });
+
+  describe('what the scenario asked for', () => {
+    const MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct', 'qemu'];
+    const placeOf = (mode: string): DropCount => {
+      if (mode === 'accelerated' || mode === 'direct') {
+        return { place: 'pool', actor: 'eth0', counter: 'rx_pool_depleted', reason: 'no buffer', frames: 1e6 };
+      }
+      return tapFull('tap0', 1e6);
+    };
+    const scenarioOf = (mode: string, ...more: string[]) => {
+      const modes = [`vms.vm0.nics.vnic0.mode=${mode}`, `vms.vm0.nics.vnic1.mode=${mode}`];
+      return loadScenario('kvm-forum-2014', { overrides: ['expect=[]', ...modes, ...more] });
+    };
+
+    it.each(MODES)('a VM that it stopped: %s', (mode) => {
+      const scenario = scenarioOf(mode, 'run.phases=[{name: flood, duration: 10s, stopped: [vm0]}]');
+      const text = verdictText(resultOf([phaseOf({ drops: [placeOf(mode)] })], scenario));
+      expect(text).toContain(': vm0 was stopped by the scenario.');
+    });
+
+    it.each(MODES.slice(0, 4))('a VM that was not there: %s', (mode) => {
+      const orders = 'run.timeline=[{at: 300ms, remove: vm0}]';
+      const run = resultOf([phaseOf({ drops: [placeOf(mode)], beganAtNs: 5e9 })], scenarioOf(mode, orders));
+      const removal = { vm: 'vm0', order: 'remove', cause: 'timeline', orderedNs: 1e9, tookNs: 1e6 } as const;
+      const gone = { ...removal, doneAtNs: 5.3e9, vnics: [], drain: null, droppedFrames: 0 };
+      expect(verdictText({ ...run, provisioning: [gone] })).toContain(': vm0 was not there from 0.3 s.');
+      const back = { ...gone, order: 'add', doneAtNs: 7e9 } as const;
+      expect(verdictText({ ...run, provisioning: [gone, back] })).toContain('vm0 was not there from 0.3 s to 2.0 s.');
+    });
+
+    it('and behind a bridge with no other port: the VM that was not there', () => {
+      const drop = { place: 'bridge', actor: 'br0', counter: 'drop_no_port', reason: 'no port', frames: 1e6 } as const;
+      const scenario = scenarioOf('direct', 'vms.vm0.present=false', 'run.timeline=[{at: 9s, add: vm0}]');
+      expect(verdictText(resultOf([phaseOf({ drops: [drop] })], scenario))).toContain('(no port): vm0 was not there.');
+    });
+  });
 });
