@@ -11,18 +11,42 @@
  */
 export type CounterRole = 'in' | 'out' | 'drop' | 'consume' | 'clone' | 'event';
 
-/** One counter, named as `ethtool -S` would. For drops `reason` says in words what happened. */
-export interface CounterSpec {
-  readonly name: string;
-  readonly role: CounterRole;
-  readonly reason?: string;
-}
+/**
+ * One counter, named as `ethtool -S` would. What frames do is counted by lane, a way through the component; `place` is
+ * where a drop is lost, if that is not the component itself. `meaning` and `reason` say in words what happened.
+ */
+export type CounterSpec =
+  | {
+      readonly name: string;
+      readonly role: 'in' | 'out' | 'consume' | 'clone';
+      readonly lane: string;
+      readonly meaning: string;
+    }
+  | {
+      readonly name: string;
+      readonly role: 'drop';
+      readonly lane: string;
+      readonly reason: string;
+      readonly place?: 'pool';
+    }
+  | { readonly name: string; readonly role: 'event'; readonly meaning: string };
 
 /** Index of each counter in its actor's page, by name. */
 export function indexCounters<S extends readonly CounterSpec[]>(
   specs: S,
 ): { readonly [K in S[number]['name']]: number } {
   return Object.fromEntries(specs.map((spec, i) => [spec.name, i])) as { [K in S[number]['name']]: number };
+}
+
+/** One of an actor's sockets: a port by its name, and which of its links where a port takes several. */
+export interface Socket<Name extends string = string> {
+  readonly port: Name;
+  readonly index: number;
+}
+
+/** A link in its socket. */
+export interface Joint<Name extends string = string, Link extends object = object> extends Socket<Name> {
+  readonly link: Link;
 }
 
 /** What an actor holds privately when the threads are parked at batch boundaries. */
@@ -48,11 +72,11 @@ export interface Actor {
   /** Turns notifications on and looks once more; false when there is work after all. */
   arm(): boolean;
   /** Connects a port, before the run or while frames flow. */
-  attach(port: number, link: object): void;
+  attach(joint: Joint): void;
   /**
    * Lets go of a port. Frames already handed to its rings belong to the other side; later ones are dropped and counted.
    */
-  detach(port: number): void;
+  detach(socket: Socket): void;
   /** Publishes the counters. Once a poll. */
   commit(): void;
   /** Adds what is held privately. Called while every thread is parked. */

@@ -4,9 +4,11 @@ import { Ringer } from '../../src/memory/doorbell.ts';
 import { TimerWord } from '../../src/kernel/timer-word.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component, port, portsOf } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
 
 export const GUEST_TIMER_COUNTERS = [
-  { name: 'timer_interrupts', role: 'event' },
+  { name: 'timer_interrupts', role: 'event', meaning: 'times a timer woke a vCPU that had halted, or the main loop' },
 ] as const satisfies readonly CounterSpec[];
 const { timer_interrupts: TIMER_INTERRUPTS } = indexCounters(GUEST_TIMER_COUNTERS);
 
@@ -20,6 +22,8 @@ export interface GuestTimerLink {
   readonly deadline: Region;
   readonly doorbell: Region;
 }
+
+export const GUEST_TIMER_PORTS = portsOf('guest-timer', { sleeper: port<GuestTimerLink>() });
 
 interface Sleeper {
   readonly deadline: TimerWord;
@@ -44,16 +48,16 @@ export class GuestTimer implements Actor {
     this.counters = new CounterPage(memory, config.counters);
   }
 
-  attach(port: number, link: GuestTimerLink): void {
-    while (this.sleepers.length <= port) this.sleepers.push(null);
-    this.sleepers[port] = {
+  attach({ index, link }: JointOf<typeof GUEST_TIMER_PORTS>): void {
+    while (this.sleepers.length <= index) this.sleepers.push(null);
+    this.sleepers[index] = {
       deadline: new TimerWord(this.memory, link.deadline),
       ringer: new Ringer(this.memory, link.doorbell),
     };
   }
 
-  detach(port: number): void {
-    this.sleepers[port] = null;
+  detach({ index }: SocketOf<typeof GUEST_TIMER_PORTS>): void {
+    this.sleepers[index] = null;
   }
 
   /** Moves no frames. A deadline stays due until the sleeper sets another, so that no wake-up is lost. */
@@ -75,3 +79,15 @@ export class GuestTimer implements Actor {
 
   census(_out: Census): void {}
 }
+
+export const GUEST_TIMER = component({
+  kind: 'guest-timer',
+  place: 'vmm',
+  thread: 'hardware',
+  drawn: { label: 'VMM', colour: 'violet' },
+  lanes: {},
+  counters: GUEST_TIMER_COUNTERS,
+  ports: GUEST_TIMER_PORTS,
+  measuredCost: { pollNs: 15, frameNs: 0 },
+  create: (memory, config: GuestTimerConfig) => new GuestTimer(memory, config),
+});

@@ -1,4 +1,4 @@
-import type { Memory, Region } from '../../src/memory/arena.ts';
+import type { Memory } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Magazine } from '../../src/memory/magazine.ts';
 import { TimerWord } from '../../src/kernel/timer-word.ts';
@@ -6,39 +6,20 @@ import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
 import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net/net-header.ts';
 import { ARP_FRAME_BYTES, writeAnnouncement } from '../../src/net/wire/arp.ts';
-import type { Actor, Census, CounterSpec } from '../actor.ts';
+import type { Actor, Census } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
+import { VCPU_COUNTERS, VCPU_PORTS } from './vcpu-links.ts';
+import type { GuestVcpuConfig } from './vcpu-links.ts';
+import { functionFrameNs } from './network-functions/function-config.ts';
 import { E1000Driver } from './drivers/e1000.ts';
-import type { E1000NicLink } from './drivers/e1000.ts';
 import type { NicDriver, NicIdentity } from './drivers/nic-driver.ts';
 import { VirtioNetDriver } from './drivers/virtio-net.ts';
-import type { VirtioNicLink } from './drivers/virtio-net.ts';
-import type {
-  FunctionContext,
-  FunctionCounters,
-  FunctionTimers,
-  NetworkFunction,
-} from './network-functions/network-function.ts';
+import type { FunctionContext, FunctionTimers, NetworkFunction } from './network-functions/network-function.ts';
 import { CONSUMED } from './network-functions/network-function.ts';
 import { OwnFrames } from './network-functions/own-frames.ts';
 
-const DRIVER_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_bytes', role: 'event' },
-  { name: 'tx_packets', role: 'out' },
-  { name: 'tx_qdisc_dropped', role: 'drop', reason: 'guest transmit queue discipline full' },
-  { name: 'rx_length_errors', role: 'drop', reason: 'device returned an impossible length' },
-  { name: 'announcements', role: 'clone' },
-  { name: 'rx_kicks', role: 'event' },
-  { name: 'tx_kicks', role: 'event' },
-  { name: 'tx_lock_contended', role: 'event' },
-  { name: 'register_exits', role: 'event' },
-  { name: 'interrupts', role: 'event' },
-  { name: 'nf_errors', role: 'drop', reason: 'network function answered with a port that is not there' },
-  { name: 'nf_consumed', role: 'consume' },
-  { name: 'nf_frames', role: 'clone' },
-  { name: 'removed', role: 'drop', reason: 'virtual machine removed with the frame inside' },
-] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
   rx_bytes: RX_BYTES,
@@ -55,40 +36,8 @@ const {
   nf_consumed: NF_CONSUMED,
   nf_frames: NF_FRAMES,
   removed: REMOVED,
-} = indexCounters(DRIVER_COUNTERS);
-const NF_FIRST = DRIVER_COUNTERS.length;
-
-/** The driver's counters, then one for each reason the network function drops for, then what else it counts. */
-export function vcpuCounters({ drops, events = [] }: FunctionCounters): readonly CounterSpec[] {
-  return [
-    ...DRIVER_COUNTERS,
-    ...drops.map((drop) => ({ ...drop, role: 'drop' as const })),
-    ...events.map((name) => ({ name, role: 'event' as const })),
-  ];
-}
-
-export interface GuestVcpuConfig {
-  readonly name: string;
-  readonly counters: Region;
-  readonly guestMemory: string;
-  /** The guest's free buffers, shared by its vCPUs. */
-  readonly depot: Region;
-  /** The longest frame a buffer holds behind its header, without FCS. */
-  readonly frameBytesMax: number;
-  /** Where it tells its timer when to wake it. */
-  readonly timer: Region;
-  readonly costs: {
-    readonly guestRxNs: number;
-    /** What the network function stands for, each frame. */
-    readonly functionNs: number;
-    readonly guestTxNs: number;
-    readonly irqNs: number;
-    readonly hltNs: number;
-  };
-}
-
-/** A vNIC, with what the driver of its device needs. */
-export type GuestVcpuNicLink = VirtioNicLink | E1000NicLink;
+} = indexCounters(VCPU_COUNTERS);
+const NF_FIRST = VCPU_COUNTERS.length;
 
 /** Well within the bridges' ageing time of 300 s: about the pace at which neighbours confirm each other. */
 const ANNOUNCE_PERIOD_NS = 60e9;
@@ -161,19 +110,19 @@ export class GuestVcpu implements Actor {
     this.timers = this.nf.timers ?? null;
   }
 
-  attach(port: number, link: GuestVcpuNicLink): void {
-    while (this.nics.length <= port) this.nics.push(null);
+  attach({ index, link }: JointOf<typeof VCPU_PORTS>): void {
+    while (this.nics.length <= index) this.nics.push(null);
     const { memory, guest, buffers } = this;
     const driver =
       link.kind === 'virtio'
         ? new VirtioNetDriver(memory, guest, buffers, link)
         : new E1000Driver(memory, guest, buffers, link);
-    this.nics[port] = new VcpuNic(driver, link);
+    this.nics[index] = new VcpuNic(driver, link);
   }
 
-  detach(port: number): void {
-    if (this.stalled === this.nics[port]?.driver) this.stalled = null;
-    this.nics[port] = null;
+  detach({ index }: SocketOf<typeof VCPU_PORTS>): void {
+    if (this.stalled === this.nics[index]?.driver) this.stalled = null;
+    this.nics[index] = null;
   }
 
   poll(budget: number, nowNs: number): number {
@@ -376,3 +325,17 @@ export class GuestVcpu implements Actor {
     for (const port of this.nics) port?.driver.census(out);
   }
 }
+
+export const VCPU = component({
+  kind: 'vcpu',
+  place: 'guest',
+  thread: 'vcpu',
+  drawn: { label: 'guest', colour: 'purple' },
+  lanes: { rx: 6 },
+  counters: VCPU_COUNTERS,
+  ports: VCPU_PORTS,
+  measuredCost: { pollNs: 106, frameNs: 105 },
+  moreFrameNs: ({ nf }: GuestVcpuConfig) => functionFrameNs(nf),
+  create: (memory, config: GuestVcpuConfig, createFunction) =>
+    new GuestVcpu(memory, config, (context) => createFunction(memory, config.nf, context)),
+});

@@ -18,19 +18,24 @@ import { ETH_DST_BYTE, ETH_SRC_BYTE, isMulticast, macHigh, macLow } from '../../
 import { Fdb } from '../../src/net/tables/fdb.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component, port, portsOf } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
+
+/** FDB slots looked at for expired entries after each poll that moved frames. */
+const AGE_SLOTS_PER_POLL = 2;
 
 export const BRIDGE_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'tx_packets', role: 'out' },
-  { name: 'flooded', role: 'event' },
-  { name: 'flood_copies', role: 'clone' },
-  { name: 'flood_no_buffer', role: 'event' },
-  { name: 'drop_bad_source', role: 'drop', reason: 'source address multicast or zero' },
-  { name: 'drop_link_local', role: 'drop', reason: 'link-local group address, never forwarded' },
-  { name: 'drop_same_port', role: 'drop', reason: 'destination is behind the port it came from' },
-  { name: 'drop_no_port', role: 'drop', reason: 'no other port to forward to' },
-  { name: 'drop_mtu', role: 'drop', reason: 'longer than the MTU of the destination port' },
-  { name: 'drop_tx_queue_full', role: 'drop', reason: 'transmit queue of the destination port full' },
+  { name: 'rx_packets', lane: 'forward', role: 'in', meaning: 'frames that came in by a port' },
+  { name: 'tx_packets', lane: 'forward', role: 'out', meaning: 'frames handed to ports, copies among them' },
+  { name: 'flooded', role: 'event', meaning: 'frames for a group or an unknown address, sent to every other port' },
+  { name: 'flood_copies', lane: 'forward', role: 'clone', meaning: 'copies made by flooding' },
+  { name: 'flood_no_buffer', role: 'event', meaning: 'copies that flooding could not make for want of a buffer' },
+  { name: 'drop_bad_source', lane: 'forward', role: 'drop', reason: 'source address multicast or zero' },
+  { name: 'drop_link_local', lane: 'forward', role: 'drop', reason: 'link-local group address, never forwarded' },
+  { name: 'drop_same_port', lane: 'forward', role: 'drop', reason: 'destination is behind the port it came from' },
+  { name: 'drop_no_port', lane: 'forward', role: 'drop', reason: 'no other port to forward to' },
+  { name: 'drop_mtu', lane: 'forward', role: 'drop', reason: 'longer than the MTU of the destination port' },
+  { name: 'drop_tx_queue_full', lane: 'forward', role: 'drop', reason: 'transmit queue of the destination port full' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -74,6 +79,9 @@ export interface BridgePortLink {
   /** Rung after sending where the receiver has a thread of its own and may sleep. */
   readonly txDoorbell: Region | null;
 }
+
+/** Its ports are numbered through. */
+export const BRIDGE_PORTS = portsOf('bridge', { port: port<BridgePortLink>({ forward: ({ rx }) => rx }) });
 
 class BridgePort {
   readonly rx: readonly IdRingConsumer[];
@@ -152,17 +160,17 @@ export class Bridge implements Actor {
     this.costs = config.costs;
   }
 
-  attach(port: number, link: BridgePortLink): void {
-    while (this.ports.length <= port) this.ports.push(null);
+  attach({ index, link }: JointOf<typeof BRIDGE_PORTS>): void {
+    while (this.ports.length <= index) this.ports.push(null);
     const opened = new BridgePort(this.memory, link);
-    this.ports[port] = opened;
-    if (opened.rx.some((ring) => ring.readable(1) > 0)) this.pending.push(port);
+    this.ports[index] = opened;
+    if (opened.rx.some((ring) => ring.readable(1) > 0)) this.pending.push(index);
   }
 
   /** The port is gone: its addresses are forgotten (br_fdb_delete_by_port), frames for it find no port. */
-  detach(port: number): void {
-    this.ports[port] = null;
-    this.fdb.forgetPort(port);
+  detach({ index }: SocketOf<typeof BRIDGE_PORTS>): void {
+    this.ports[index] = null;
+    this.fdb.forgetPort(index);
   }
 
   poll(budget: number, nowNs: number): number {
@@ -288,5 +296,14 @@ export class Bridge implements Actor {
   }
 }
 
-/** FDB slots looked at for expired entries after each poll that moved frames. */
-const AGE_SLOTS_PER_POLL = 2;
+export const BRIDGE = component({
+  kind: 'bridge',
+  place: 'bridge',
+  thread: 'vhost',
+  drawn: { label: 'bridge', colour: 'grey' },
+  lanes: { forward: 3 },
+  counters: BRIDGE_COUNTERS,
+  ports: BRIDGE_PORTS,
+  measuredCost: { pollNs: 60, frameNs: 35 },
+  create: (memory, config: BridgeConfig) => new Bridge(memory, config),
+});

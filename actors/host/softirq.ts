@@ -1,43 +1,25 @@
-import type { Memory, Region } from '../../src/memory/arena.ts';
+import type { Memory } from '../../src/memory/arena.ts';
 import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import { BridgeInput } from '../../src/kernel/bridge-input.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
-import type { PoolRef, SlotMemoryRef } from '../../src/memory/frame-pool.ts';
 import { FramePool, FrameReturns, SLAB_SHIFT, SlotMemory } from '../../src/memory/frame-pool.ts';
 import { IdRingConsumer, IdRingProducer } from '../../src/memory/id-ring.ts';
 import { InterruptHandler } from '../../src/kernel/interrupt-line.ts';
 import { PendingQueue } from '../../src/memory/pending-queue.ts';
 import { PortMask } from '../../src/kernel/port-mask.ts';
-import type { Actor, Census, CounterSpec } from '../actor.ts';
+import type { Actor, Census } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
-import type { SoftirqBacklogLink, SoftirqNicLink } from './softirq-links.ts';
+import { component } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
+import { SOFTIRQ_COUNTERS, SOFTIRQ_PORTS } from './softirq-links.ts';
+import type {
+  ContextUse,
+  SoftirqBacklogLink,
+  SoftirqConfig,
+  SoftirqContexts,
+  SoftirqNicLink,
+} from './softirq-links.ts';
 
-export const SOFTIRQ_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_to_bridge', role: 'out' },
-  { name: 'rx_bridge_queue_full', role: 'drop', reason: 'bridge on a thread of its own did not keep up' },
-  { name: 'rx_backlog_dropped', role: 'drop', reason: "backlog of the bridge's CPU full (softnet_stat dropped)" },
-  { name: 'backlog_packets', role: 'in' },
-  { name: 'backlog_to_bridge', role: 'out' },
-  { name: 'tx_cleaned', role: 'event' },
-  { name: 'interrupts', role: 'event' },
-  { name: 'napi_polls', role: 'event' },
-  { name: 'napi_completions', role: 'event' },
-  { name: 'rx_no_buffer', role: 'event' },
-  { name: 'masked_completions', role: 'event' },
-  { name: 'time_squeeze', role: 'event' },
-  { name: 'ksoftirqd_wakeups', role: 'event' },
-  { name: 'ksoftirqd_guard_refusals', role: 'event' },
-  { name: 'interrupt_visits', role: 'event' },
-  { name: 'interrupt_packets', role: 'event' },
-  { name: 'interrupt_ns', role: 'event' },
-  { name: 'bh_enable_visits', role: 'event' },
-  { name: 'bh_enable_packets', role: 'event' },
-  { name: 'bh_enable_ns', role: 'event' },
-  { name: 'ksoftirqd_visits', role: 'event' },
-  { name: 'ksoftirqd_packets', role: 'event' },
-  { name: 'ksoftirqd_ns', role: 'event' },
-] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
   rx_to_bridge: RX_TO_BRIDGE,
@@ -58,36 +40,6 @@ const {
   bh_enable_visits: BH_ENABLE_VISITS,
   ksoftirqd_visits: KSOFTIRQD_VISITS,
 } = indexCounters(SOFTIRQ_COUNTERS);
-
-/** What one context of softirq processing was used for: three counters, in this order. */
-interface ContextUse {
-  readonly visits: number;
-  readonly frames: number;
-  readonly ns: number;
-}
-
-/** What the host's policy has counted: see src/runtime/softirq-policy.ts. */
-export interface SoftirqContexts {
-  readonly timeSqueeze: number;
-  readonly handovers: number;
-  readonly refusals: number;
-  readonly use: Readonly<Record<'interrupt' | 'bh-enable' | 'ksoftirqd', ContextUse>>;
-}
-
-export interface SoftirqConfig {
-  readonly name: string;
-  readonly counters: Region;
-  readonly slots: SlotMemoryRef;
-  /** Receive buffers of this CPU's drivers. */
-  readonly pool: PoolRef;
-  /** Where the sources of the backlog announce themselves. */
-  readonly backlogPending: Region;
-  /** And how many frames lie in them. */
-  readonly backlogLength: Region;
-  /** Frames per NAPI poll (NAPI_POLL_WEIGHT, include/linux/netdevice.h). */
-  readonly weight: number;
-  readonly costs: { readonly nicRxNs: number; readonly backlogNs: number; readonly irqNs: number };
-}
 
 /** One receive queue of a NIC as its driver sees it: a NAPI instance. */
 class NicInstance {
@@ -179,33 +131,33 @@ export class Softirq implements Actor {
     this.costs = config.costs;
   }
 
-  attach(port: number, link: SoftirqNicLink | SoftirqBacklogLink): void {
-    while (this.nics.length <= port) {
+  attach({ port, index, link }: JointOf<typeof SOFTIRQ_PORTS>): void {
+    while (this.nics.length <= index) {
       this.nics.push(null);
       this.backlog.push(null);
     }
-    if (link.kind === 'backlog') return this.attachSource(port, new BacklogSource(this.memory, link));
+    if (port === 'source') return this.attachSource(index, new BacklogSource(this.memory, link));
     const nic = new NicInstance(this.memory, link);
     this.refill(nic);
-    this.nics[port] = nic;
-    this.nicPorts.push(port);
+    this.nics[index] = nic;
+    this.nicPorts.push(index);
     nic.interrupt.unmask();
   }
 
-  private attachSource(port: number, source: BacklogSource): void {
-    this.backlog[port] = source;
+  private attachSource(index: number, source: BacklogSource): void {
+    this.backlog[index] = source;
     while (this.sources.length <= source.number) this.sources.push(null);
     this.sources[source.number] = source;
     if (source.from.readable(1) > 0) this.backlogPending.push(source.number);
   }
 
-  detach(port: number): void {
-    const source = this.backlog[port];
+  detach({ index }: SocketOf<typeof SOFTIRQ_PORTS>): void {
+    const source = this.backlog[index];
     if (source !== null) this.sources[source.number] = null;
-    if (this.nics[port] !== null) this.nicPorts.splice(this.nicPorts.indexOf(port), 1);
-    this.nics[port] = null;
-    this.backlog[port] = null;
-    const at = this.pollList.indexOf(port);
+    if (this.nics[index] !== null) this.nicPorts.splice(this.nicPorts.indexOf(index), 1);
+    this.nics[index] = null;
+    this.backlog[index] = null;
+    const at = this.pollList.indexOf(index);
     if (at >= 0) this.pollList.splice(at, 1);
   }
 
@@ -393,3 +345,15 @@ export class Softirq implements Actor {
 
 /** The backlog's place in the poll list. */
 const BACKLOG = -1;
+
+export const SOFTIRQ = component({
+  kind: 'softirq',
+  place: 'softirq',
+  thread: 'softirq',
+  drawn: { label: 'softirq, backlog', colour: 'yellow' },
+  lanes: { rx: 2, backlog: 8 },
+  counters: SOFTIRQ_COUNTERS,
+  ports: SOFTIRQ_PORTS,
+  measuredCost: { pollNs: 121, frameNs: 19 },
+  create: (memory, config: SoftirqConfig) => new Softirq(memory, config),
+});

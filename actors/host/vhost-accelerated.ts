@@ -9,24 +9,38 @@ import type { AcceleratedQueuesRef } from './acceleration/queues.ts';
 import { clearQueues, createProvider } from './acceleration/queues.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component, port, portsOf } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
 import type { VhostGuestLink } from './vhost-links.ts';
 
 export const VHOST_ACCELERATED_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_to_guest', role: 'out' },
-  { name: 'rx_errors', role: 'drop', reason: 'receive virtqueue broken with frames on their way into it' },
-  { name: 'rx_purged', role: 'drop', reason: 'vNIC removed with frames in its hardware queues' },
-  { name: 'tx_packets', role: 'in' },
-  { name: 'tx_to_hardware', role: 'out' },
-  { name: 'tx_errors', role: 'drop', reason: 'guest sent a chain the hardware cannot' },
-  { name: 'tx_abandoned', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
-  { name: 'buffers_seeded', role: 'event' },
-  { name: 'depletion_entries', role: 'event' },
-  { name: 'depletion_exits', role: 'event' },
-  { name: 'congestion_calls', role: 'event' },
-  { name: 'calls', role: 'event' },
-  { name: 'calls_suppressed', role: 'event' },
-  { name: 'virtqueue_errors', role: 'event' },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that the hardware delivered' },
+  { name: 'rx_to_guest', lane: 'rx', role: 'out', meaning: 'frames completed in the receive virtqueue' },
+  { name: 'rx_errors', lane: 'rx', role: 'drop', reason: 'receive virtqueue broken with frames on their way into it' },
+  { name: 'rx_purged', lane: 'rx', role: 'drop', reason: 'vNIC removed with frames in its hardware queues' },
+  { name: 'tx_packets', lane: 'tx', role: 'in', meaning: 'frames of the guest taken from its transmit queue' },
+  { name: 'tx_to_hardware', lane: 'tx', role: 'out', meaning: 'frames handed to the hardware' },
+  { name: 'tx_errors', lane: 'tx', role: 'drop', reason: 'guest sent a chain the hardware cannot' },
+  { name: 'tx_abandoned', lane: 'tx', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
+  { name: 'buffers_seeded', role: 'event', meaning: 'guest buffers handed to the hardware' },
+  {
+    name: 'depletion_entries',
+    role: 'event',
+    meaning: 'times the hardware reported its pool of guest buffers nearly empty',
+  },
+  { name: 'depletion_exits', role: 'event', meaning: 'times it reported the pool refilled' },
+  { name: 'congestion_calls', role: 'event', meaning: 'interrupts injected so that the guest refills' },
+  { name: 'calls', role: 'event', meaning: 'interrupts injected into the guest' },
+  {
+    name: 'calls_suppressed',
+    role: 'event',
+    meaning: 'completions that the guest had asked not to be interrupted for',
+  },
+  {
+    name: 'virtqueue_errors',
+    role: 'event',
+    meaning: 'virtqueues stopped because the guest put something impossible into them',
+  },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -46,9 +60,6 @@ const {
   virtqueue_errors: VIRTQUEUE_ERRORS,
 } = indexCounters(VHOST_ACCELERATED_COUNTERS);
 
-export const VHOST_HARDWARE_PORT = 0;
-export const VHOST_ACCELERATED_GUEST_PORT = 1;
-
 export interface VhostAcceleratedConfig {
   readonly name: string;
   readonly counters: Region;
@@ -65,6 +76,11 @@ export interface VhostHardwareLink {
   readonly queues: AcceleratedQueuesRef;
   readonly event: Region;
 }
+
+export const VHOST_ACCELERATED_PORTS = portsOf('vhost-accelerated', {
+  hardware: port<VhostHardwareLink>(),
+  guest: port<VhostGuestLink>(),
+});
 
 const RX = 0;
 const TX = 1;
@@ -103,25 +119,28 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     this.costs = config.costs;
   }
 
-  attach(port: number, link: VhostHardwareLink | VhostGuestLink): void {
-    if (port === VHOST_ACCELERATED_GUEST_PORT) {
-      const guest = link as VhostGuestLink;
-      const memory = new GuestMemory(this.memory.buffer(guest.guestMemory));
-      this.backend = new VhostBackend(this.memory, guest.mailbox, memory);
-      this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
-      this.calls = guest.callDoorbells.map((each) => ringersOf(this.memory, each));
-      this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
-      return;
-    }
-    const hardware = link as VhostHardwareLink;
+  attach({ port, link }: JointOf<typeof VHOST_ACCELERATED_PORTS>): void {
+    if (port === 'guest') this.attachGuest(link);
+    else this.attachHardware(link);
+  }
+
+  private attachGuest(guest: VhostGuestLink): void {
+    const memory = new GuestMemory(this.memory.buffer(guest.guestMemory));
+    this.backend = new VhostBackend(this.memory, guest.mailbox, memory);
+    this.kicks = guest.kicks.map((region) => new EventWord(this.memory, region));
+    this.calls = guest.callDoorbells.map((each) => ringersOf(this.memory, each));
+    this.vmm = new Ringer(this.memory, guest.vmmDoorbell);
+  }
+
+  private attachHardware(hardware: VhostHardwareLink): void {
     this.queues = hardware.queues;
     this.provider = createProvider(this.memory, hardware.queues);
     this.provider.register(this);
     this.hardwareEvent = new EventWord(this.memory, hardware.event);
   }
 
-  detach(port: number): void {
-    if (port === VHOST_ACCELERATED_GUEST_PORT) this.backend = null;
+  detach({ port }: SocketOf<typeof VHOST_ACCELERATED_PORTS>): void {
+    if (port === 'guest') this.backend = null;
     else this.provider = null;
   }
 
@@ -279,3 +298,15 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
     if (this.backend !== null) out.frames += this.backend.chainsWaiting(TX);
   }
 }
+
+export const VHOST_ACCELERATED = component({
+  kind: 'vhost-accelerated',
+  place: 'vhost',
+  thread: 'vhost',
+  drawn: { label: 'vhost', colour: 'orange' },
+  lanes: { rx: 5, tx: 7 },
+  counters: VHOST_ACCELERATED_COUNTERS,
+  ports: VHOST_ACCELERATED_PORTS,
+  measuredCost: { pollNs: 200, frameNs: 21 },
+  create: (memory, config: VhostAcceleratedConfig) => new VhostAccelerated(memory, config),
+});

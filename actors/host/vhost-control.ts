@@ -5,12 +5,14 @@ import type { VhostVring } from '../../src/virtio/vhost/vhost-device.ts';
 import { VhostMailboxServer } from '../../src/virtio/vhost/vhost-mailbox.ts';
 import { DirectConfig } from './acceleration/direct-vring.ts';
 import type { Actor, Census } from '../actor.ts';
+import { component, port, portsOf } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
 
 export interface VhostControlConfig {
   readonly name: string;
 }
 
-/** One queue pair. Ports are numbered as pairs are. */
+/** One queue pair; links are numbered as pairs are. */
 export interface VhostControlLink {
   readonly guestMemoryBytes: number;
   readonly mailbox: Region;
@@ -18,6 +20,8 @@ export interface VhostControlLink {
   /** Where the hardware is told which rings to serve. */
   readonly direct: Region;
 }
+
+export const VHOST_CONTROL_PORTS = portsOf('vhost-control', { pair: port<VhostControlLink>() });
 
 const VRINGS = 2;
 
@@ -90,14 +94,14 @@ export class VhostControl implements Actor {
     this.name = config.name;
   }
 
-  attach(port: number, link: VhostControlLink): void {
-    while (this.pairs.length <= port) this.pairs.push(null);
-    this.pairs[port] = new ControlledPair(this.memory, link);
+  attach({ index, link }: JointOf<typeof VHOST_CONTROL_PORTS>): void {
+    while (this.pairs.length <= index) this.pairs.push(null);
+    this.pairs[index] = new ControlledPair(this.memory, link);
   }
 
-  detach(port: number): void {
-    this.pairs[port]?.release();
-    this.pairs[port] = null;
+  detach({ index }: SocketOf<typeof VHOST_CONTROL_PORTS>): void {
+    this.pairs[index]?.release();
+    this.pairs[index] = null;
   }
 
   poll(_budget: number, _nowNs: number): number {
@@ -119,3 +123,15 @@ export class VhostControl implements Actor {
 
   census(_out: Census): void {}
 }
+
+export const VHOST_CONTROL = component({
+  kind: 'vhost-control',
+  place: 'vhost',
+  thread: 'vhost',
+  drawn: { label: 'vhost', colour: 'orange' },
+  lanes: {},
+  counters: [],
+  ports: VHOST_CONTROL_PORTS,
+  measuredCost: { pollNs: 60, frameNs: 1000 },
+  create: (memory, config: VhostControlConfig) => new VhostControl(memory, config),
+});

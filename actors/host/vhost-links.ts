@@ -3,33 +3,55 @@ import type { Region } from '../../src/memory/arena.ts';
 import type { PoolRef, SlotMemoryRef } from '../../src/memory/frame-pool.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import type { CounterSpec } from '../actor.ts';
+import { port, portsOf } from '../component.ts';
 import type { StackEntryLink } from './stack-entry.ts';
 import type { TapFeedbackConfig } from './tap.ts';
 
 export const VHOST_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_to_guest', role: 'out' },
-  { name: 'rx_truncated', role: 'drop', reason: 'frame longer than the buffer the guest posted' },
-  { name: 'rx_purged', role: 'drop', reason: 'tap closed with frames in its queue' },
-  { name: 'tx_packets', role: 'in' },
-  { name: 'tx_to_stack', role: 'out' },
-  { name: 'tx_errors', role: 'drop', reason: 'guest sent a frame of impossible length' },
-  { name: 'tx_no_buffer', role: 'drop', reason: 'no host buffer for a frame from the guest' },
-  { name: 'backlog_dropped', role: 'drop', reason: 'per-CPU backlog full (softnet_stat dropped)' },
-  { name: 'tx_abandoned', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
-  { name: 'rx_passes', role: 'event' },
-  { name: 'rx_no_buffer_passes', role: 'event' },
-  { name: 'rx_requeues', role: 'event' },
-  { name: 'tx_passes', role: 'event' },
-  { name: 'tx_requeues', role: 'event' },
-  { name: 'calls', role: 'event' },
-  { name: 'calls_suppressed', role: 'event' },
-  { name: 'virtqueue_errors', role: 'event' },
-  { name: 'feedback_unmasks', role: 'event' },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: "frames taken from the tap's queue" },
+  { name: 'rx_to_guest', lane: 'rx', role: 'out', meaning: 'frames put into the receive virtqueue' },
+  { name: 'rx_truncated', lane: 'rx', role: 'drop', reason: 'frame longer than the buffer the guest posted' },
+  { name: 'rx_purged', lane: 'rx', role: 'drop', reason: 'tap closed with frames in its queue' },
+  { name: 'tx_packets', lane: 'tx', role: 'in', meaning: 'frames of the guest taken from its transmit queue' },
+  { name: 'tx_to_stack', lane: 'tx', role: 'out', meaning: "frames put into the CPU's backlog" },
+  { name: 'tx_errors', lane: 'tx', role: 'drop', reason: 'guest sent a frame of impossible length' },
+  { name: 'tx_no_buffer', lane: 'tx', role: 'drop', reason: 'no host buffer for a frame from the guest' },
+  { name: 'backlog_dropped', lane: 'tx', role: 'drop', reason: 'per-CPU backlog full (softnet_stat dropped)' },
+  { name: 'tx_abandoned', lane: 'tx', role: 'drop', reason: 'virtual machine removed before its frame was taken' },
+  { name: 'rx_passes', role: 'event', meaning: 'passes of handle_rx: tap queue to receive virtqueue' },
+  {
+    name: 'rx_no_buffer_passes',
+    role: 'event',
+    meaning: 'passes that found no receive buffer posted by the guest: the guest is slow or starved',
+  },
+  {
+    name: 'rx_requeues',
+    role: 'event',
+    meaning: 'receive passes that spent their weight and went to the tail of the work list',
+  },
+  { name: 'tx_passes', role: 'event', meaning: 'passes of handle_tx: transmit virtqueue to the host' },
+  {
+    name: 'tx_requeues',
+    role: 'event',
+    meaning: 'transmit passes that spent their weight and went to the tail of the work list',
+  },
+  { name: 'calls', role: 'event', meaning: 'interrupts injected into the guest' },
+  {
+    name: 'calls_suppressed',
+    role: 'event',
+    meaning: 'completions that the guest had asked not to be interrupted for',
+  },
+  {
+    name: 'virtqueue_errors',
+    role: 'event',
+    meaning: 'virtqueues stopped because the guest put something impossible into them',
+  },
+  {
+    name: 'feedback_unmasks',
+    role: 'event',
+    meaning: 'times the queue fell to its low mark and the port was unmasked',
+  },
 ] as const satisfies readonly CounterSpec[];
-
-export const VHOST_TAP_PORT = 0;
-export const VHOST_GUEST_PORT = 1;
 
 export interface VhostWorkerConfig {
   readonly name: string;
@@ -77,3 +99,8 @@ export interface VhostGuestLink {
   /** Rung when an ioctl is answered. */
   readonly vmmDoorbell: Region;
 }
+
+export const VHOST_PORTS = portsOf('vhost', {
+  tap: port<VhostTapLink>({ rx: ({ queue }) => [queue] }),
+  guest: port<VhostGuestLink>(),
+});

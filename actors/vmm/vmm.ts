@@ -19,6 +19,8 @@ import { Transcript } from '../../src/virtio/pci/transcript.ts';
 import { VhostMailboxClient } from '../../src/virtio/vhost/vhost-mailbox.ts';
 import { VhostSetup } from '../../src/virtio/pci/vmm-setup.ts';
 import type { Actor, Census } from '../actor.ts';
+import { component, port, portsOf } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
 
 export interface VmmConfig {
   readonly name: string;
@@ -53,6 +55,8 @@ export interface VmmNicLink {
   /** What NET_SET_BACKEND names: the number of the tap. */
   readonly tapFd: number;
 }
+
+export const VMM_PORTS = portsOf('vmm', { nic: port<VmmNicLink>() });
 
 const QUEUES_OF_PAIR = 2;
 
@@ -230,13 +234,13 @@ export class Vmm implements Actor {
     this.guestMemoryBytes = config.guestMemoryBytes;
   }
 
-  attach(port: number, link: VmmNicLink): void {
-    while (this.nics.length <= port) this.nics.push(null);
-    this.nics[port] = new VmmNic(this.memory, link, this.guestMemoryBytes, this.transcript);
+  attach({ index, link }: JointOf<typeof VMM_PORTS>): void {
+    while (this.nics.length <= index) this.nics.push(null);
+    this.nics[index] = new VmmNic(this.memory, link, this.guestMemoryBytes, this.transcript);
   }
 
-  detach(port: number): void {
-    this.nics[port] = null;
+  detach({ index }: SocketOf<typeof VMM_PORTS>): void {
+    this.nics[index] = null;
   }
 
   poll(_budget: number, _nowNs: number): number {
@@ -259,3 +263,15 @@ export class Vmm implements Actor {
     return this.transcript.lines();
   }
 }
+
+export const VMM = component({
+  kind: 'vmm',
+  place: 'vmm',
+  thread: 'vmm',
+  drawn: { label: 'VMM', colour: 'violet' },
+  lanes: {},
+  counters: [],
+  ports: VMM_PORTS,
+  measuredCost: { pollNs: 100, frameNs: 1000 },
+  create: (memory, config: VmmConfig) => new Vmm(memory, config),
+});

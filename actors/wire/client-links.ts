@@ -2,29 +2,34 @@
 import type { Region } from '../../src/memory/arena.ts';
 import type { WireRef } from '../../src/memory/wire-ring.ts';
 import type { CounterSpec } from '../actor.ts';
+import { port, portsOf } from '../component.ts';
 
 export const CLIENT_COUNTERS = [
-  { name: 'tx_packets', role: 'out' },
-  { name: 'tx_bytes', role: 'event' },
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_bytes', role: 'event' },
-  { name: 'rx_arp', role: 'event' },
-  { name: 'rx_foreign', role: 'event' },
-  { name: 'rx_corrupt', role: 'event' },
-  { name: 'rx_out_of_order', role: 'event' },
-  { name: 'rx_repeated', role: 'event' },
-  { name: 'rx_no_socket', role: 'event' },
-  { name: 'rx_unacceptable', role: 'event' },
-  { name: 'connections_offered', role: 'event' },
-  { name: 'connections_started', role: 'event' },
-  { name: 'connections_established', role: 'event' },
-  { name: 'connections_completed', role: 'event' },
-  { name: 'failed_limit', role: 'event' },
-  { name: 'failed_reset', role: 'event' },
-  { name: 'failed_timeout', role: 'event' },
-  { name: 'failed_response', role: 'event' },
-  { name: 'retransmissions', role: 'event' },
-  { name: 'wire_full', role: 'event' },
+  { name: 'tx_packets', lane: 'tx', role: 'out', meaning: 'frames sent on the wire' },
+  { name: 'tx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that came by the wire' },
+  { name: 'rx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  { name: 'rx_arp', role: 'event', meaning: 'ARP frames, such as guests announce themselves with' },
+  { name: 'rx_foreign', role: 'event', meaning: 'frames for somebody else, or that are not TCP' },
+  { name: 'rx_corrupt', role: 'event', meaning: 'segments whose checksum is wrong' },
+  { name: 'rx_out_of_order', role: 'event', meaning: 'segments that came before an earlier one of their connection' },
+  { name: 'rx_repeated', role: 'event', meaning: 'segments that had arrived before' },
+  { name: 'rx_no_socket', role: 'event', meaning: 'segments of no connection that is open' },
+  { name: 'rx_unacceptable', role: 'event', meaning: 'segments outside the window of their connection' },
+  { name: 'connections_offered', role: 'event', meaning: 'connections that were due by now' },
+  { name: 'connections_started', role: 'event', meaning: 'connections whose first segment was sent or is about to be' },
+  { name: 'connections_established', role: 'event', meaning: 'connections whose handshake is done' },
+  {
+    name: 'connections_completed',
+    role: 'event',
+    meaning: 'connections that both sides closed after a response that was right',
+  },
+  { name: 'failed_limit', role: 'event', meaning: 'connections that were not begun: as many were open as may be' },
+  { name: 'failed_reset', role: 'event', meaning: 'connections that the server reset' },
+  { name: 'failed_timeout', role: 'event', meaning: 'connections that were not finished in time' },
+  { name: 'failed_response', role: 'event', meaning: 'connections whose response was wrong' },
+  { name: 'retransmissions', role: 'event', meaning: 'times a timer had segments sent again' },
+  { name: 'wire_full', role: 'event', meaning: 'segments that found the wire full of frames the NIC had not taken' },
 ] as const satisfies readonly CounterSpec[];
 
 /** Why a connection failed, by counter; for reports. */
@@ -34,8 +39,6 @@ export const CLIENT_FAILURES = [
   { counter: 'failed_timeout', reason: 'not finished in time' },
   { counter: 'failed_response', reason: 'the response was wrong' },
 ] as const;
-
-export const CLIENT_WIRE_PORT = 0;
 
 /** Words of the throttle: changes, and from byte 8 the rate, connections/s, a 64-bit float. */
 export const CLIENT_CHANGES_WORD = 0;
@@ -74,3 +77,5 @@ export interface ClientWireLink {
   readonly tx: WireRef;
   readonly rx: WireRef;
 }
+
+export const CLIENT_PORTS = portsOf('client', { wire: port<ClientWireLink>({ rx: ({ rx }) => [rx] }) });

@@ -23,9 +23,12 @@ import {
 } from '../../src/net/tcp/tcp-user.ts';
 import type { Actor, Census } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component } from '../component.ts';
+import type { JointOf, SocketOf } from '../component.ts';
+import { TLS_FRAME_NS } from '../guest/network-functions/function-config.ts';
+import type { TrafficClientConfig } from './client-links.ts';
+import { CLIENT_CHANGES_WORD, CLIENT_COUNTERS, CLIENT_PORTS, CLIENT_RATE_DOUBLE } from './client-links.ts';
 import { CATCH_UP_NS } from './catch-up.ts';
-import type { ClientWireLink, TrafficClientConfig } from './client-links.ts';
-import { CLIENT_CHANGES_WORD, CLIENT_COUNTERS, CLIENT_RATE_DOUBLE } from './client-links.ts';
 import { IPV4_ACCEPTED, acceptIpv4 } from '../guest/network-functions/ipv4-input.ts';
 
 const {
@@ -136,12 +139,12 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
     );
   }
 
-  attach(_port: number, link: ClientWireLink): void {
+  attach({ link }: JointOf<typeof CLIENT_PORTS>): void {
     this.rx = new WireReceiver(this.memory, link.rx);
     this.tx = new WireSender(this.memory, link.tx);
   }
 
-  detach(_port: number): void {
+  detach(_socket: SocketOf<typeof CLIENT_PORTS>): void {
     this.rx = null;
     this.tx = null;
   }
@@ -336,3 +339,16 @@ export class TrafficClient implements Actor, TcpUser, TcpOutput {
 
 const ANSWER_RIGHT = 1;
 const ANSWER_WRONG = 2;
+
+export const CLIENT = component({
+  kind: 'client',
+  place: 'client',
+  thread: 'hardware',
+  drawn: { label: 'client', colour: 'dark grey' },
+  lanes: { tx: 0, rx: 10 },
+  counters: CLIENT_COUNTERS,
+  ports: CLIENT_PORTS,
+  measuredCost: { pollNs: 70, frameNs: 2300 },
+  moreFrameNs: ({ tlsSecret }: TrafficClientConfig) => (tlsSecret === null ? 0 : TLS_FRAME_NS),
+  create: (memory, config: TrafficClientConfig) => new TrafficClient(memory, config),
+});

@@ -4,17 +4,33 @@ import { Histogram } from '../../src/memory/histogram.ts';
 import type { WireRef } from '../../src/memory/wire-ring.ts';
 import { WireSender } from '../../src/memory/wire-ring.ts';
 import { wireBytes } from '../../src/net/wire/ethernet.ts';
+import { createSource } from '../../src/net/traffic/traffic-plan.ts';
+import type { SourcePlan } from '../../src/net/traffic/traffic-plan.ts';
 import type { TrafficSource } from '../../src/net/traffic/traffic-source.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component, ownCounter, port, portsOf } from '../component.ts';
+import type { JointOf, OwnCounter, SocketOf } from '../component.ts';
 import { CATCH_UP_NS } from './catch-up.ts';
 
 const PORT_COUNTERS = [
-  { name: 'tx_packets', role: 'out' },
-  { name: 'tx_bytes', role: 'event' },
-  { name: 'wire_full', role: 'event' },
-  { name: 'absences', role: 'event' },
-  { name: 'caught_up', role: 'event' },
+  { name: 'tx_packets', lane: 'tx', role: 'out', meaning: 'frames sent on the wire' },
+  { name: 'tx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  {
+    name: 'wire_full',
+    role: 'event',
+    meaning: 'polls that found the wire full of frames the NIC had not taken: the generator falls behind',
+  },
+  {
+    name: 'absences',
+    role: 'event',
+    meaning: 'times the generator was not polled for over 200 us, for want of its core',
+  },
+  {
+    name: 'caught_up',
+    role: 'event',
+    meaning: 'frames sent late after an absence, at no more than 5/4 of their pace until all had caught up',
+  },
 ] as const satisfies readonly CounterSpec[];
 const {
   tx_packets: TX_PACKETS,
@@ -25,20 +41,20 @@ const {
 } = indexCounters(PORT_COUNTERS);
 const STREAMS_FIRST = PORT_COUNTERS.length;
 
-/**
- * The port's counters, then for each of its streams the frames due so far and those sent: `offered_NAME`, `tx_NAME`.
- */
+/** Of one stream: the frames that were due so far, and those that were sent. */
+export const offeredCounter = (stream: string): OwnCounter<'generator'> => ownCounter(`offered_${stream}`);
+export const sentCounter = (stream: string): OwnCounter<'generator'> => ownCounter(`tx_${stream}`);
+
+/** The port's counters, then two for each of its streams. */
 export function generatorCounters(streams: readonly string[]): readonly CounterSpec[] {
   return [
     ...PORT_COUNTERS,
     ...streams.flatMap((name): CounterSpec[] => [
-      { name: `offered_${name}`, role: 'event' },
-      { name: `tx_${name}`, role: 'event' },
+      { name: offeredCounter(name), role: 'event', meaning: 'frames of this stream that were due by now' },
+      { name: sentCounter(name), role: 'event', meaning: 'frames of this stream that were sent' },
     ]),
   ];
 }
-
-export const GENERATOR_WIRE_PORT = 0;
 
 /** Word of the throttle that counts changes; the rates, one 64-bit float a stream in frames/s, begin at byte 8. */
 export const THROTTLE_CHANGES_WORD = 0;
@@ -61,11 +77,15 @@ export interface TrafficGeneratorConfig {
   readonly throttle: Region;
   readonly speedBps: number;
   readonly streams: readonly StreamPacing[];
+  /** Where each stream's frames come from. */
+  readonly sources: readonly SourcePlan[];
 }
 
 export interface GeneratorWireLink {
   readonly tx: WireRef;
 }
+
+export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
 
 /** One stream's place in time. */
 class Stream {
@@ -164,11 +184,11 @@ export class TrafficGenerator implements Actor {
     this.streams = config.streams.map((pacing, i) => new Stream(sources[i], pacing));
   }
 
-  attach(_port: number, link: GeneratorWireLink): void {
+  attach({ link }: JointOf<typeof GENERATOR_PORTS>): void {
     this.wire = new WireSender(this.memory, link.tx);
   }
 
-  detach(_port: number): void {
+  detach(_socket: SocketOf<typeof GENERATOR_PORTS>): void {
     this.wire = null;
   }
 
@@ -263,3 +283,18 @@ export class TrafficGenerator implements Actor {
 const AWAY_NS = 200_000;
 /** How fast the schedule of a generator that was away goes until it has caught up. */
 export const CATCH_UP_PACE = 1.25;
+
+export const GENERATOR = component({
+  kind: 'generator',
+  place: 'generator',
+  thread: 'hardware',
+  drawn: { label: 'generator', colour: 'ink' },
+  lanes: { tx: 0 },
+  counters: PORT_COUNTERS,
+  ports: GENERATOR_PORTS,
+  measuredCost: { pollNs: 57, frameNs: 40 },
+  create: (memory, config: TrafficGeneratorConfig) => {
+    const sources = config.sources.map((source) => createSource(source, memory));
+    return new TrafficGenerator(memory, config, sources);
+  },
+});

@@ -5,20 +5,28 @@ import type { WireRef } from '../../src/memory/wire-ring.ts';
 import { WireReceiver } from '../../src/memory/wire-ring.ts';
 import { ETHERTYPE_ARP, ETH_DST_BYTE, writeMac } from '../../src/net/wire/ethernet.ts';
 import type { MacAddress } from '../../src/net/wire/ethernet.ts';
+import { createCheck } from '../../src/net/traffic/traffic-plan.ts';
+import type { CheckPlan } from '../../src/net/traffic/traffic-plan.ts';
 import type { TrafficCheck } from '../../src/net/traffic/traffic-check.ts';
 import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../../src/net/traffic/traffic-check.ts';
 import { carriedType } from '../../src/net/wire/vlan.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
+import { component, ownCounter, port, portsOf } from '../component.ts';
+import type { JointOf, OwnCounter, SocketOf } from '../component.ts';
 
 const PORT_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_bytes', role: 'event' },
-  { name: 'rx_arp', role: 'event' },
-  { name: 'rx_foreign', role: 'event' },
-  { name: 'rx_corrupt', role: 'event' },
-  { name: 'rx_duplicate', role: 'event' },
-  { name: 'rx_reordered', role: 'event' },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that came by the wire' },
+  { name: 'rx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  { name: 'rx_arp', role: 'event', meaning: 'ARP frames, such as guests announce themselves with' },
+  {
+    name: 'rx_foreign',
+    role: 'event',
+    meaning: 'frames for somebody else, by their MAC address or their stream, and frames that no generator sent',
+  },
+  { name: 'rx_corrupt', role: 'event', meaning: 'frames whose checksum or content is wrong' },
+  { name: 'rx_duplicate', role: 'event', meaning: 'frames that had arrived before' },
+  { name: 'rx_reordered', role: 'event', meaning: 'frames that arrived after a later one of their flow' },
 ] as const satisfies readonly CounterSpec[];
 const {
   rx_packets: RX_PACKETS,
@@ -31,12 +39,17 @@ const {
 } = indexCounters(PORT_COUNTERS);
 const STREAMS_FIRST = PORT_COUNTERS.length;
 
-/** The port's counters, then for each stream that ends here the frames that arrived intact and new: `rx_NAME`. */
-export function sinkCounters(streams: readonly string[]): readonly CounterSpec[] {
-  return [...PORT_COUNTERS, ...streams.map((name): CounterSpec => ({ name: `rx_${name}`, role: 'event' }))];
-}
+/** Frames of one stream that arrived, intact and for the first time. */
+export const arrivedCounter = (stream: string): OwnCounter<'sink'> => ownCounter(`rx_${stream}`);
 
-export const SINK_WIRE_PORT = 0;
+/** The port's counters, then one for each stream that ends here. */
+export function sinkCounters(streams: readonly string[]): readonly CounterSpec[] {
+  const meaning = 'frames of this stream that arrived, intact and for the first time';
+  return [
+    ...PORT_COUNTERS,
+    ...streams.map((stream): CounterSpec => ({ name: arrivedCounter(stream), role: 'event', meaning })),
+  ];
+}
 
 export interface TrafficSinkConfig {
   readonly name: string;
@@ -45,11 +58,15 @@ export interface TrafficSinkConfig {
   readonly station: MacAddress;
   /** A histogram for each stream that ends here. */
   readonly latencies: readonly Region[];
+  /** What it expects, stream by stream. */
+  readonly check: CheckPlan;
 }
 
 export interface SinkWireLink {
   readonly rx: WireRef;
 }
+
+export const SINK_PORTS = portsOf('sink', { wire: port<SinkWireLink>({ rx: ({ rx }) => [rx] }) });
 
 /**
  * The far end of one wire, a station with an address of its own: identifies each frame that is addressed to it,
@@ -79,11 +96,11 @@ export class TrafficSink implements Actor {
     [this.macFirstWord, this.macLastHalf] = mac;
   }
 
-  attach(_port: number, link: SinkWireLink): void {
+  attach({ link }: JointOf<typeof SINK_PORTS>): void {
     this.wire = new WireReceiver(this.memory, link.rx);
   }
 
-  detach(_port: number): void {
+  detach(_socket: SocketOf<typeof SINK_PORTS>): void {
     this.wire = null;
   }
 
@@ -131,3 +148,15 @@ export class TrafficSink implements Actor {
 
   census(_out: Census): void {}
 }
+
+export const SINK = component({
+  kind: 'sink',
+  place: 'sink',
+  thread: 'hardware',
+  drawn: { label: 'sink', colour: 'light grey' },
+  lanes: { rx: 10 },
+  counters: PORT_COUNTERS,
+  ports: SINK_PORTS,
+  measuredCost: { pollNs: 56, frameNs: 57 },
+  create: (memory, config: TrafficSinkConfig) => new TrafficSink(memory, config, createCheck(config.check, memory)),
+});

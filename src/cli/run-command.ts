@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import { hdrBase64 } from '../metrics/sinks/hdr-export.ts';
 import { createLog } from '../metrics/sinks/logger.ts';
 import { runScenario } from '../experiment/run/run.ts';
-import type { GuestVcpuNicLink } from '../../actors/guest/vcpu.ts';
+import { VCPU_PORTS } from '../../actors/guest/vcpu-links.ts';
 import { threadsThere } from '../runtime/host.ts';
 import type { Host } from '../runtime/host.ts';
-import type { Attachment } from '../runtime/plan.ts';
+import { jointsAt } from '../runtime/plan.ts';
+import type { ActorPlan } from '../runtime/plan.ts';
 import { GuestMemory } from '../virtio/guest/guest-memory.ts';
 import { dumpPackedRing } from '../virtio/ring/dump-packed.ts';
 import { dumpVring } from '../virtio/ring/dump-vring.ts';
@@ -84,10 +85,9 @@ function flagDurationNs(duration: string): number {
 }
 
 /** The virtqueues of the vNICs that a vCPU owns, as they lie in guest memory now. */
-function dumpRings(host: Host, vcpu: string, memory: string, attachments: readonly Attachment[]): SetupReport[] {
+function dumpRings(host: Host, vcpu: ActorPlan, memory: string): SetupReport[] {
   const guest = new GuestMemory(host.memory.buffer(memory));
-  return attachments.flatMap(({ port, link }) => {
-    const vnic = link as GuestVcpuNicLink;
+  return jointsAt(vcpu, VCPU_PORTS.nic).flatMap(({ index, link: vnic }) => {
     if (!vnic.owner || vnic.kind !== 'virtio') return [];
     const { nic } = vnic;
     const features = publishedFeatures(host.memory.words(nic.published));
@@ -96,7 +96,7 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
     const all = nic.control === null ? queues : [...queues, nic.control];
     const lines = all.flatMap(({ layout }) => dump(guest, layout, 2).split('\n'));
     const which = nic.control === null ? '' : ' of each pair, control virtqueue last';
-    return [{ actor: `${vcpu}, vNIC ${port}: receive and transmit virtqueue${which}`, lines }];
+    return [{ actor: `${vcpu.name}, vNIC ${index}: receive and transmit virtqueue${which}`, lines }];
   });
 }
 
@@ -104,9 +104,10 @@ function dumpRings(host: Host, vcpu: string, memory: string, attachments: readon
 async function readSetup(host: Host): Promise<SetupReport[]> {
   const actors = threadsThere(host).flatMap((thread) => thread.actors);
   const reports: SetupReport[] = [];
-  for (const { name, spec, attachments } of actors) {
+  for (const actor of actors) {
+    const { name, spec } = actor;
     if (spec.kind === 'vmm') reports.push({ actor: name, lines: await host.report(name) });
-    if (spec.kind === 'vcpu') reports.push(...dumpRings(host, name, spec.config.guestMemory, attachments));
+    if (spec.kind === 'vcpu') reports.push(...dumpRings(host, actor, spec.config.guestMemory));
   }
   return reports;
 }

@@ -1,5 +1,7 @@
 /** A plan under construction: the arenas, the threads and the actors placed on them so far. */
 import type { CounterSpec } from '../../actors/actor.ts';
+import type { Port } from '../../actors/component.ts';
+import type { ActorSpec } from '../../actors/registry.ts';
 import type { Region } from '../memory/arena.ts';
 import { Arena } from '../memory/arena.ts';
 import { reserveCounters } from '../memory/counter-page.ts';
@@ -17,7 +19,6 @@ import type { ThreadKind } from '../runtime/os/core-plan.ts';
 import type { ThreadPolicy } from '../runtime/os/os-threads.ts';
 import type {
   ActorPlan,
-  ActorSpec,
   Attachment,
   ClientPlan,
   GuestBuffersPlan,
@@ -229,6 +230,16 @@ export class PlanDraft {
       bounce,
     };
   }
+}
+
+/** Connects an actor's port to what it takes; with several links each has its index. `vm` is whose the link is. */
+export function connect<Link extends object>(
+  actor: DraftActor,
+  port: Port<string, Link>,
+  link: NoInfer<Link>,
+  { index = 0, vm = null }: { readonly index?: number; readonly vm?: string | null } = {},
+): void {
+  actor.attachments.push({ port: port.name, index, link, ...(vm === null ? {} : { vm }) });
 }
 
 function finishThread({ seat, ...thread }: DraftThread): ThreadPlan {

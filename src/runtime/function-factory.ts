@@ -1,47 +1,25 @@
-/** Every network function a guest can run: its configuration by kind, what it counts, and how it is built. */
-import type { FirewallConfig } from '../../actors/guest/network-functions/firewall.ts';
+/** Every network function a guest can run: what it counts, and how it is built. */
 import { Firewall, firewallDrops } from '../../actors/guest/network-functions/firewall.ts';
-import type { IpForwardConfig } from '../../actors/guest/network-functions/ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from '../../actors/guest/network-functions/ip-forward.ts';
-import type { LoadBalancerConfig } from '../../actors/guest/network-functions/load-balancer.ts';
 import {
   LOAD_BALANCER_DROPS,
   LoadBalancer,
   loadBalancerEvents,
 } from '../../actors/guest/network-functions/load-balancer.ts';
-import type { Nat44Config } from '../../actors/guest/network-functions/nat44.ts';
 import { NAT44_DROPS, NAT44_EVENTS, Nat44 } from '../../actors/guest/network-functions/nat44.ts';
+import type { NetworkFunctionConfig } from '../../actors/guest/network-functions/function-config.ts';
 import type {
+  EventCounter,
   FunctionContext,
   FunctionCounters,
   NetworkFunction,
 } from '../../actors/guest/network-functions/network-function.ts';
-import type { ServerConfig } from '../../actors/guest/network-functions/server.ts';
 import { SERVER_DROPS, Server } from '../../actors/guest/network-functions/server.ts';
 import { TCP_INPUT_DROPS } from '../../actors/guest/network-functions/tcp-input.ts';
-import type { TcpProxyConfig } from '../../actors/guest/network-functions/tcp-proxy.ts';
 import { TcpProxy, tcpProxyEvents } from '../../actors/guest/network-functions/tcp-proxy.ts';
-import type { TcpTerminateConfig } from '../../actors/guest/network-functions/tcp-terminate.ts';
 import { TCP_TERMINATE_EVENTS, TcpTerminate } from '../../actors/guest/network-functions/tcp-terminate.ts';
-import type { UserFunctionConfig } from '../../actors/guest/network-functions/user-function.ts';
 import type { Memory } from '../memory/arena.ts';
 import { createUserFunction } from './function-module.ts';
-
-/** What the plan says of the function one vCPU runs. */
-export type NetworkFunctionConfig =
-  | IpForwardConfig
-  | FirewallConfig
-  | ServerConfig
-  | Nat44Config
-  | LoadBalancerConfig
-  | TcpTerminateConfig
-  | TcpProxyConfig
-  | UserFunctionConfig;
-
-/** Whether TCP connections end at this function. It keeps time, then, and its frames cost what a host's stack does. */
-export function endsTcp(config: NetworkFunctionConfig): config is TcpTerminateConfig | TcpProxyConfig {
-  return config.kind === 'tcp-terminate' || config.kind === 'tcp-proxy';
-}
 
 /** What a function of this configuration counts: what `drops` and `events` of the one built from it will be. */
 export function networkFunctionCounters(config: NetworkFunctionConfig): FunctionCounters {
@@ -61,7 +39,7 @@ export function networkFunctionCounters(config: NetworkFunctionConfig): Function
     case 'tcp-proxy':
       return { drops: TCP_INPUT_DROPS, events: tcpProxyEvents(config) };
     case 'module':
-      return config.counters;
+      return { ...config.counters, events: config.counters.events?.map(ofModule) ?? [] };
   }
 }
 
@@ -89,4 +67,9 @@ export function createNetworkFunction(
     case 'module':
       return createUserFunction(config, context);
   }
+}
+
+/** What is said of an event that a module names. */
+function ofModule(name: string): EventCounter {
+  return { name, meaning: 'counted by the module' };
 }

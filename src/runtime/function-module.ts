@@ -9,7 +9,6 @@ import { compileFunction } from 'node:vm';
 import type {
   DropReason,
   FunctionContext,
-  FunctionCounters,
   FunctionTimers,
   NetworkFunction,
 } from '../../actors/guest/network-functions/network-function.ts';
@@ -52,7 +51,7 @@ export function createUserFunction(
 ): UserFunction {
   const frames = new UserFrames(context);
   const built = new UserFunction(build(module, guest, frames), frames, (error) => describeException(error, module));
-  const names = ({ drops, events = [] }: FunctionCounters): string =>
+  const names = ({ drops, events = [] }: Pick<NetworkFunction, 'drops' | 'events'>): string =>
     [...drops.map(({ name }) => name), ...events].join(', ');
   if (names(built) !== names(counters)) {
     throw new FunctionModuleError(`it counts ${names(built)} now, and counted ${names(counters)} when it was planned`);

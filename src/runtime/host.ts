@@ -1,3 +1,4 @@
+import type { Joint, Socket } from '../../actors/actor.ts';
 import type { Memory } from '../memory/arena.ts';
 import type { CoreDistance } from './os/core-distance.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
@@ -63,8 +64,8 @@ export interface Host {
    * Connects or disconnects one port of an actor while the rest of the run goes on. A link into a VM's memory opens the
    * thread's window on it, and closes it again.
    */
-  attach(actor: string, port: number, link: object): Promise<void>;
-  detach(actor: string, port: number): Promise<void>;
+  attach(actor: string, joint: Joint): Promise<void>;
+  detach(actor: string, socket: Socket): Promise<void>;
   /** Stops a VM's vCPUs between two polls, or lets them go on: `stop` and `cont` of the QEMU monitor. */
   setStopped(vm: string, stopped: boolean): Promise<void>;
   /** VMs that are not there: none of their threads runs. */

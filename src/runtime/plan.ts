@@ -3,79 +3,19 @@
  * actors each runs and what each actor's ports are connected to. Plain data, so that it can cross to worker threads and
  * be printed. Built from a scenario by src/plan; executed by either host.
  */
-import type { CounterSpec } from '../../actors/actor.ts';
-import type { BridgeConfig } from '../../actors/host/bridge.ts';
-import type { GuestTimerConfig } from '../../actors/guest/timer.ts';
-import type { GuestVcpuConfig } from '../../actors/guest/vcpu.ts';
-import type { NicConfig } from '../../actors/wire/nic/nic-links.ts';
-import type { E1000Config } from '../../actors/vmm/e1000.ts';
-import type { QemuBackendConfig } from '../../actors/vmm/qemu-backend.ts';
-import type { SoftirqConfig } from '../../actors/host/softirq.ts';
-import type { TapConfig } from '../../actors/host/tap.ts';
-import type { TrafficClientConfig } from '../../actors/wire/client-links.ts';
-import type { TrafficGeneratorConfig } from '../../actors/wire/generator.ts';
-import type { TrafficSinkConfig } from '../../actors/wire/sink.ts';
-import type { VhostAcceleratedConfig } from '../../actors/host/vhost-accelerated.ts';
-import type { VhostControlConfig } from '../../actors/host/vhost-control.ts';
-import type { VhostWorkerConfig } from '../../actors/host/vhost-links.ts';
-import type { VmmConfig } from '../../actors/vmm/vmm.ts';
+import type { CounterSpec, Joint, Socket } from '../../actors/actor.ts';
+import type { Port } from '../../actors/component.ts';
+import type { ActorSpec } from '../../actors/registry.ts';
 import type { Region } from '../memory/arena.ts';
 import type { PoolHome, PoolRef, SlotMemoryRef } from '../memory/frame-pool.ts';
 import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
-import type { FlowSpec } from '../net/traffic/flow-templates.ts';
-import type { ExpectedStream } from '../net/traffic/generated-check.ts';
-import type { ReplayStream } from '../net/capture/replay-tag.ts';
 import type { ThreadKind, ThreadNeed } from './os/core-plan.ts';
-import type { NetworkFunctionConfig } from './function-factory.ts';
 import type { ThreadPolicy } from './os/os-threads.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
 
-/** Where one stream's frames come from. */
-export type SourcePlan = (
-  | {
-      readonly kind: 'generated';
-      readonly flows: FlowSpec;
-      /** Frame sizes with FCS, sent in turn. */
-      readonly sizesBytes: readonly number[];
-    }
-  | { readonly kind: 'capture'; readonly path: string; readonly stream: ReplayStream }
-) & {
-  /** VLAN that the frames are sent in; VLAN_NONE for without a tag. */
-  readonly vlan: number;
-};
-
-/** What a sink expects, stream by stream. */
-export type CheckPlan = (
-  | { readonly kind: 'generated'; readonly streams: readonly ExpectedStream[] }
-  | { readonly kind: 'capture'; readonly path: string; readonly streams: readonly ReplayStream[] }
-) & {
-  /** For each stream the VLANs it may arrive in; VLAN_NONE for without a tag. */
-  readonly vlans: readonly (readonly number[])[];
-};
-
-/** What is built on the thread: an actor's kind and its configuration. */
-export type ActorSpec =
-  | { readonly kind: 'generator'; readonly config: TrafficGeneratorConfig; readonly sources: readonly SourcePlan[] }
-  | { readonly kind: 'client'; readonly config: TrafficClientConfig }
-  | { readonly kind: 'sink'; readonly config: TrafficSinkConfig; readonly check: CheckPlan }
-  | { readonly kind: 'nic'; readonly config: NicConfig }
-  | { readonly kind: 'softirq'; readonly config: SoftirqConfig }
-  | { readonly kind: 'bridge'; readonly config: BridgeConfig }
-  | { readonly kind: 'tap'; readonly config: TapConfig }
-  | { readonly kind: 'vhost'; readonly config: VhostWorkerConfig }
-  | { readonly kind: 'vhost-accelerated'; readonly config: VhostAcceleratedConfig }
-  | { readonly kind: 'vhost-control'; readonly config: VhostControlConfig }
-  | { readonly kind: 'qemu'; readonly config: QemuBackendConfig }
-  | { readonly kind: 'e1000'; readonly config: E1000Config }
-  | { readonly kind: 'vcpu'; readonly config: GuestVcpuConfig; readonly nf: NetworkFunctionConfig }
-  | { readonly kind: 'guest-timer'; readonly config: GuestTimerConfig }
-  | { readonly kind: 'vmm'; readonly config: VmmConfig };
-
 /** One connection of an actor. */
-export interface Attachment {
-  readonly port: number;
-  readonly link: object;
+export interface Attachment extends Joint {
   /** The VM whose coming and going this connection follows, on a thread that is not the VM's own. */
   readonly vm?: string;
 }
@@ -220,6 +160,23 @@ export function buffersSeen({ vm, buffers }: ThreadPlan, absent: (vm: string) =>
 /** The window that a link opens on a VM's memory, if it does. */
 export function windowOf(link: object): string | null {
   return 'guestMemory' in link && typeof link.guestMemory === 'string' ? link.guestMemory : null;
+}
+
+/** What an actor has in one kind of port; nothing for an actor of another kind. */
+export function jointsAt<Name extends string, Link extends object>(
+  { spec, attachments }: Pick<ActorPlan, 'spec' | 'attachments'>,
+  port: Port<Name, Link>,
+): Joint<Name, Link>[] {
+  // The one place that believes what the compiler checked where the plan was made: see `connect`, src/plan/draft.ts.
+  return spec.kind === port.component
+    ? (attachments.filter((each) => each.port === port.name) as unknown[] as Joint<Name, Link>[])
+    : [];
+}
+
+/** The window on a VM's memory that what stands in a socket opens. */
+export function windowIn({ attachments }: Pick<ActorPlan, 'attachments'>, { port, index }: Socket): string | null {
+  const there = attachments.find((each) => each.port === port && each.index === index);
+  return there === undefined ? null : windowOf(there.link);
 }
 
 /** The thread that runs an actor. */

@@ -6,10 +6,8 @@ import type { DpaaPort } from '../../actors/host/acceleration/dpaa.ts';
 import type { AcceleratedQueuesRef } from '../../actors/host/acceleration/queues.ts';
 import { createPort } from '../../actors/host/acceleration/queues.ts';
 import type { SriovPort } from '../../actors/host/acceleration/sriov.ts';
-import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
-import type { VhostAccelerated, VhostHardwareLink } from '../../actors/host/vhost-accelerated.ts';
-import { VHOST_ACCELERATED_GUEST_PORT, VHOST_HARDWARE_PORT } from '../../actors/host/vhost-accelerated.ts';
-import type { VhostGuestLink } from '../../actors/host/vhost-links.ts';
+import type { VhostAccelerated } from '../../actors/host/vhost-accelerated.ts';
+import { VHOST_ACCELERATED_PORTS } from '../../actors/host/vhost-accelerated.ts';
 import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
 import { NET_HEADER_BYTES } from '../../src/virtio/net/net-header.ts';
 import type { GuestQueueRef } from '../../src/virtio/net/net-queues.ts';
@@ -42,11 +40,11 @@ export class AcceleratedBed {
     ]);
     const { memory, plan } = this.bed;
     this.worker = this.bed.create<VhostAccelerated>(VHOST);
-    const link = this.bed.link<VhostGuestLink>(VHOST, VHOST_ACCELERATED_GUEST_PORT);
+    const link = this.bed.link(VHOST, VHOST_ACCELERATED_PORTS.guest);
     const guest = new GuestMemory(memory.buffer(link.guestMemory));
-    const { queues } = this.bed.link<VhostHardwareLink>(VHOST, VHOST_HARDWARE_PORT);
+    const { queues } = this.bed.link(VHOST, VHOST_ACCELERATED_PORTS.hardware);
     this.hardware = createPort(memory, queues, guest) as DpaaPort | SriovPort;
-    const [pair] = this.bed.link<VirtioNicLink>('vm0/vcpu0', 0).nic.pairs;
+    const [pair] = this.bed.virtioLink('vm0/vcpu0', 0).nic.pairs;
     const bind = ({ layout, tokens }: GuestQueueRef) =>
       new SplitDriverQueue({ memory: guest, layout, features: NO_EVENT_IDX, tokens: memory.words(tokens) });
     this.rx = bind(pair.rx);

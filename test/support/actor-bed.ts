@@ -3,7 +3,12 @@
  * and lets the test play its neighbours at the other ends of the actor's rings.
  */
 import type { Actor, Census } from '../../actors/actor.ts';
-import type { NicHostLink, NicWireLink } from '../../actors/wire/nic/nic-links.ts';
+import type { Port } from '../../actors/component.ts';
+import type { E1000NicLink } from '../../actors/guest/drivers/e1000.ts';
+import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
+import { VCPU_PORTS } from '../../actors/guest/vcpu-links.ts';
+import { NIC_PORTS } from '../../actors/wire/nic/nic-links.ts';
+import type { NicWireLink } from '../../actors/wire/nic/nic-links.ts';
 import { Memory } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
 import { returnedIds, SLAB_SHIFT, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';
@@ -12,6 +17,7 @@ import { IdRingConsumer, ringIds } from '../../src/memory/id-ring.ts';
 import type { RingRef } from '../../src/memory/id-ring.ts';
 import { fillDepot } from '../../src/memory/magazine.ts';
 import { createActor } from '../../src/runtime/actor-factory.ts';
+import { jointsAt } from '../../src/runtime/plan.ts';
 import type { ActorPlan, Plan } from '../../src/runtime/plan.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { parseScenario } from '../../src/scenario/file.ts';
@@ -76,15 +82,30 @@ export class ActorBed {
 
   private configured(name: string, config: Config): ActorPlan {
     const plan = this.planOf(name);
-    return { ...plan, spec: { ...plan.spec, config: { ...plan.spec.config, ...config } } as ActorPlan['spec'] };
+    const spec = { ...plan.spec, config: { ...plan.spec.config, ...config } };
+    return { ...plan, spec: spec as unknown as ActorPlan['spec'] };
   }
 
   config<C>(name: string): C {
     return this.planOf(name).spec.config as C;
   }
 
-  link<L>(name: string, port: number): L {
-    return this.planOf(name).attachments.find((attachment) => attachment.port === port)!.link as L;
+  link<Link extends object>(name: string, port: Port<string, Link>, index = 0): Link {
+    return jointsAt(this.planOf(name), port).find((joint) => joint.index === index)!.link;
+  }
+
+  /** What a vCPU's driver of a virtio-net device is given. */
+  virtioLink(vcpu: string, nic: number): VirtioNicLink {
+    const link = this.link(vcpu, VCPU_PORTS.nic, nic);
+    if (link.kind !== 'virtio') throw new Error(`${vcpu} has no virtio-net device at ${nic}`);
+    return link;
+  }
+
+  /** What a vCPU's driver of an e1000 is given. */
+  e1000Link(vcpu: string, nic: number): E1000NicLink {
+    const link = this.link(vcpu, VCPU_PORTS.nic, nic);
+    if (link.kind !== 'e1000') throw new Error(`${vcpu} has no e1000 at ${nic}`);
+    return link;
   }
 
   /** An actor's committed counters by name; zeros left out. */
@@ -105,7 +126,7 @@ export class ActorBed {
   }
 
   slots(): SlotMemory {
-    const { slots } = this.link<NicHostLink>('eth0', 1);
+    const { slots } = this.link('eth0', NIC_PORTS.host);
     return new SlotMemory(this.memory, slots);
   }
 
@@ -152,7 +173,7 @@ export class ActorBed {
   }
 
   get wires(): { in: NicWireLink['rx']; out: NicWireLink['tx'] } {
-    const { rx, tx } = this.link<NicWireLink>('eth0', 0);
+    const { rx, tx } = this.link('eth0', NIC_PORTS.wire);
     return { in: rx, out: tx };
   }
 }

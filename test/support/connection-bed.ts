@@ -1,6 +1,6 @@
 /** The ends of TCP connections through network functions, without the path between them: frames are handed over by hand. */
-import type { ClientWireLink, TrafficClientConfig } from '../../actors/wire/client-links.ts';
-import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE, CLIENT_WIRE_PORT } from '../../actors/wire/client-links.ts';
+import type { TrafficClientConfig } from '../../actors/wire/client-links.ts';
+import { CLIENT_CHANGES_WORD, CLIENT_PORTS, CLIENT_RATE_DOUBLE } from '../../actors/wire/client-links.ts';
 import { CONSUMED } from '../../actors/guest/network-functions/network-function.ts';
 import type { FunctionContext, NetworkFunction } from '../../actors/guest/network-functions/network-function.ts';
 import type { TrafficClient } from '../../actors/wire/client.ts';
@@ -37,7 +37,7 @@ export class ClientEnd {
     this.bed = bed;
     this.client = bed.create<TrafficClient>(name);
     this.config = bed.config<TrafficClientConfig>(name);
-    const { tx, rx } = bed.link<ClientWireLink>(name, CLIENT_WIRE_PORT);
+    const { tx, rx } = bed.link(name, CLIENT_PORTS.wire);
     this.out = new WireReceiver(bed.memory, tx);
     this.into = new WireSender(bed.memory, rx);
   }

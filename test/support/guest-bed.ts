@@ -1,7 +1,9 @@
 /** A guest's vCPUs, brought up through the VMM actor; the test is the vhost device behind each vNIC, byte for byte. */
-import type { GuestVcpu, GuestVcpuConfig } from '../../actors/guest/vcpu.ts';
-import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
-import type { Vmm, VmmNicLink } from '../../actors/vmm/vmm.ts';
+import type { GuestVcpu } from '../../actors/guest/vcpu.ts';
+import type { GuestVcpuConfig } from '../../actors/guest/vcpu-links.ts';
+import { VMM_PORTS } from '../../actors/vmm/vmm.ts';
+import type { Vmm } from '../../actors/vmm/vmm.ts';
+import { jointsAt } from '../../src/runtime/plan.ts';
 import { Doorbell, EventWord } from '../../src/memory/doorbell.ts';
 import { depotEntries } from '../../src/memory/magazine.ts';
 import { buildFrame } from '../../src/net/traffic/frame-template.ts';
@@ -32,10 +34,10 @@ export class GuestBed {
     this.vmm = bed.create<Vmm>('vm0/vmm');
     this.vcpus = [0, 1].map((i) => bed.create<GuestVcpu>(`vm0/vcpu${i}`, { ...config }));
     this.guest = new GuestMemory(bed.memory.buffer('guest:vm0'));
-    const links = bed.planOf('vm0/vmm').attachments.map(({ link }) => link as VmmNicLink);
+    const links = jointsAt(bed.planOf('vm0/vmm'), VMM_PORTS.nic).map(({ link }) => link);
     this.devices = links.map(({ vhosts }) => new VhostBackend(bed.memory, vhosts[0].mailbox, this.guest));
     this.kicks = links.map((_, v) =>
-      bed.link<VirtioNicLink>('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
+      bed.virtioLink('vm0/vcpu0', v).kicks.map((region) => new EventWord(bed.memory, region)),
     );
     this.bells = [0, 1].map((i) => {
       const thread = bed.plan.threads.find(({ name }) => name === `vm0/vcpu${i}`)!;
@@ -73,9 +75,7 @@ export class GuestBed {
 
   private get isUp(): boolean {
     const served = this.devices.every((device) => device.queue(RX) !== null && device.queue(TX) !== null);
-    return (
-      served && [0, 1].every((v) => this.bed.word(this.bed.link<VirtioNicLink>('vm0/vcpu0', v).nic.published)[0] === 1)
-    );
+    return served && [0, 1].every((v) => this.bed.word(this.bed.virtioLink('vm0/vcpu0', v).nic.published)[0] === 1);
   }
 
   queue(vnic: number, index: number): DeviceQueue {
@@ -85,8 +85,9 @@ export class GuestBed {
   /** A frame that the router forwards from `vnic` out of the other one. */
   frame(vnic: number, seq = 0, ttl = 64): Uint8Array {
     const { spec } = this.bed.planOf(`generator-eth${vnic}`);
-    if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
-    return buildFrame({ ...spec.sources[0].flows, ttl }, 64, seq, 0);
+    if (spec.kind !== 'generator' || spec.config.sources[0].kind !== 'generated')
+      throw new Error('generated traffic only');
+    return buildFrame({ ...spec.config.sources[0].flows, ttl }, 64, seq, 0);
   }
 
   /** The device receives frames for the guest; how many found a buffer. */

@@ -2,7 +2,7 @@ import type { HopRow } from '../../src/metrics/derive/hops.ts';
 import type { IntervalRecord } from '../../src/metrics/derive/interval-record.ts';
 import type { LatencySummary } from '../../src/metrics/derive/latency.ts';
 import type { RunHeading } from '../../src/metrics/derive/live-run.ts';
-import type { Place } from '../../src/metrics/derive/lanes.ts';
+import type { Place } from '../../actors/registry.ts';
 import type { ThreadRow } from '../../src/metrics/derive/thread-shares.ts';
 
 /** An interval of the talk's flood as a run could have measured it, for whatever shows intervals. */

@@ -63,13 +63,14 @@ export class ProxyBed {
     const bed = new ActorBed(overrides, SCENARIO);
     this.client = new ClientEnd(bed);
     const { spec } = bed.planOf('adc/vcpu0');
-    if (spec.kind !== 'vcpu' || spec.nf.kind !== 'tcp-proxy') throw new Error('a proxying vCPU only');
-    const config = { ...spec.nf, ...proxy };
+    if (spec.kind !== 'vcpu' || spec.config.nf.kind !== 'tcp-proxy') throw new Error('a proxying vCPU only');
+    const config = { ...spec.config.nf, ...proxy };
     this.proxy = new FunctionEnd((context) => new TcpProxy(bed.memory, config, context));
     this.servers = ['web0/vcpu0', 'web1/vcpu0'].map((name) => {
       const server = bed.planOf(name).spec;
-      if (server.kind !== 'vcpu' || server.nf.kind !== 'tcp-terminate') throw new Error('terminating servers only');
-      const serverConfig = { ...server.nf, ...servers };
+      if (server.kind !== 'vcpu' || server.config.nf.kind !== 'tcp-terminate')
+        throw new Error('terminating servers only');
+      const serverConfig = { ...server.config.nf, ...servers };
       return new FunctionEnd((context) => new TcpTerminate(serverConfig, context));
     });
   }

@@ -1,8 +1,7 @@
 /** A virtio-net device that the VMM serves, alone: the test is the guest's driver, the tap and the CPU. */
-import type { QemuBackend, QemuBackendConfig, QemuGuestLink } from '../../actors/vmm/qemu-backend.ts';
-import { QEMU_GUEST_PORT, QEMU_TAP_PORT } from '../../actors/vmm/qemu-backend.ts';
+import type { QemuBackend, QemuBackendConfig } from '../../actors/vmm/qemu-backend.ts';
+import { QEMU_PORTS } from '../../actors/vmm/qemu-backend.ts';
 import type { TapFileLink } from '../../actors/vmm/tap-file.ts';
-import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { FeatureSet } from '../../src/virtio/net/features.ts';
@@ -44,8 +43,8 @@ export class QemuBed {
     if (realCalls) bed.memory.enterKernel = () => void this.enteredKernel++;
     this.backend = bed.create<QemuBackend>(QEMU, { ...config });
     this.config = { ...bed.config<QemuBackendConfig>(QEMU), ...config };
-    this.tap = bed.link<TapFileLink>(QEMU, QEMU_TAP_PORT);
-    const link = bed.link<QemuGuestLink>(QEMU, QEMU_GUEST_PORT);
+    this.tap = bed.link(QEMU, QEMU_PORTS.tap);
+    const link = bed.link(QEMU, QEMU_PORTS.guest);
     this.guest = new GuestMemory(bed.memory.buffer(link.guestMemory));
     this.buffers = [...bed.plan.guests[0].addresses];
     this.queue = new IdRingProducer(bed.memory, this.tap.queue);
@@ -54,7 +53,7 @@ export class QemuBed {
   }
 
   private probe(trap: PciTrapGuest, wanted: FeatureSet): void {
-    const { nic } = this.bed.link<VirtioNicLink>('vm0/vcpu0', 0);
+    const { nic } = this.bed.virtioLink('vm0/vcpu0', 0);
     const [{ rx, tx }] = nic.pairs;
     const refs = [rx, tx];
     const probe = new GuestProbe(trap, {

@@ -2,10 +2,9 @@
  * A vhost worker alone, set up through its ioctls as a VMM does it; the test is the guest's driver, the tap and the
  * CPU.
  */
-import type { VirtioNicLink } from '../../actors/guest/drivers/virtio-net.ts';
 import type { VhostWorker } from '../../actors/host/vhost-worker.ts';
 import type { VhostGuestLink, VhostTapLink, VhostWorkerConfig } from '../../actors/host/vhost-links.ts';
-import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../actors/host/vhost-links.ts';
+import { VHOST_PORTS } from '../../actors/host/vhost-links.ts';
 import { EventWord } from '../../src/memory/doorbell.ts';
 import { IdRingProducer } from '../../src/memory/id-ring.ts';
 import type { FeatureSet } from '../../src/virtio/net/features.ts';
@@ -53,10 +52,10 @@ export class VhostBed {
     const { bed } = this;
     this.worker = bed.create<VhostWorker>(VHOST, { ...config });
     this.config = { ...bed.config<VhostWorkerConfig>(VHOST), ...config };
-    this.tap = bed.link<VhostTapLink>(VHOST, VHOST_TAP_PORT);
-    this.link = bed.link<VhostGuestLink>(VHOST, VHOST_GUEST_PORT);
+    this.tap = bed.link(VHOST, VHOST_PORTS.tap);
+    this.link = bed.link(VHOST, VHOST_PORTS.guest);
     this.guest = new GuestMemory(bed.memory.buffer(this.link.guestMemory));
-    const { nic } = bed.link<VirtioNicLink>('vm0/vcpu0', 0);
+    const { nic } = bed.virtioLink('vm0/vcpu0', 0);
     const [pair] = nic.pairs;
     const bind = ({ layout, tokens }: GuestQueueRef) =>
       new SplitDriverQueue({ memory: this.guest, layout, features, tokens: bed.memory.words(tokens) });

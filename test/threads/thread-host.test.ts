@@ -24,12 +24,12 @@ it('detaches and attaches a tap while frames flow on real threads, and accounts 
     await host.advance(200 * MS);
     const tapPort = actors.find(({ name }) => name === 'br0')!.attachments[1];
 
-    await host.detach('br0', tapPort.port);
+    await host.detach('br0', tapPort);
     await host.advance(200 * MS);
     const lostWhileAbsent = counter('br0', 'drop_no_port');
     expect(lostWhileAbsent).toBeGreaterThan(0);
 
-    await host.attach('br0', tapPort.port, tapPort.link);
+    await host.attach('br0', tapPort);
     await host.advance(100 * MS);
     const lostInAll = counter('br0', 'drop_no_port');
     const receivedBefore = counter('sink-eth1', 'rx_packets');

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../actors/host/softirq-links.ts';
+import { SOFTIRQ_PORTS } from '../../actors/host/softirq-links.ts';
 import { runScenario } from '../../src/experiment/run/run.ts';
 import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
 import { setRates } from '../../src/experiment/run/throttle.ts';
 import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import { ringDepth } from '../../src/memory/id-ring.ts';
-import type { RingRef } from '../../src/memory/id-ring.ts';
+import { jointsAt } from '../../src/runtime/plan.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario, parseScenario } from '../../src/scenario/file.ts';
@@ -60,14 +60,15 @@ it('and it still is when VMs have come and gone', async () => {
 /** By softirq CPU: what its word says, and what lies in its rings. */
 function backlogs({ plan, memory }: VirtualHost): { readonly length: number; readonly frames: number }[] {
   const actors = plan.threads.flatMap((thread) => thread.actors);
-  return actors.flatMap(({ spec, attachments }) => {
+  return actors.flatMap((actor) => {
+    const { spec } = actor;
     if (spec.kind !== 'softirq') return [];
     const { frames: length } = new BacklogLength(memory, spec.config.backlogLength);
-    return [{ length, frames: backlogsIn(attachments).reduce((sum, ring) => sum + ringDepth(memory, ring), 0) }];
+    return [
+      {
+        length,
+        frames: jointsAt(actor, SOFTIRQ_PORTS.source).reduce((sum, { link }) => sum + ringDepth(memory, link.from), 0),
+      },
+    ];
   });
-}
-
-function backlogsIn(attachments: readonly { readonly link: object }[]): RingRef[] {
-  const links = attachments.map(({ link }) => link as SoftirqNicLink | SoftirqBacklogLink);
-  return links.flatMap((link) => (link.kind === 'backlog' ? [link.from] : []));
 }

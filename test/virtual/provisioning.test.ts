@@ -113,14 +113,14 @@ describe('memory of a VM', () => {
   it('is open to the NIC while the VM is there, and only then', async () => {
     const host = await readyHost('accelerated');
     // A link into that memory, on the thread of the NIC, which no attachment of the plan justifies.
-    const stray = { rx: { region: host.plan.guests[1].depot, cells: 1 } };
+    const stray = { port: 'wire', index: 0, link: { rx: { region: host.plan.guests[1].depot, cells: 1 } } };
     const refused = /hardware0 was given no access to memory "guest:vm1"/;
-    await expect(host.attach('sink-eth0', 0, stray)).rejects.toThrow(refused);
+    await expect(host.attach('sink-eth0', stray)).rejects.toThrow(refused);
     await carryOut(host, addVm(host, 'vm1', new BackendRotation(host)));
     await host.advance(50 * MS);
     expect(counter(host, 'eth0', 'rx_to_guest')).toBeGreaterThan(0);
     await carryOut(host, removeVm(host, 'vm1', new BackendRotation(host), 0));
-    await expect(host.attach('sink-eth0', 0, stray)).rejects.toThrow(refused);
+    await expect(host.attach('sink-eth0', stray)).rejects.toThrow(refused);
   });
 
   it('is as new when the VM comes again', async () => {

@@ -189,14 +189,14 @@ describe('links that come and go while frames flow', () => {
     await host.advance(50 * MS);
     const tapPort = plan.threads.flatMap(({ actors }) => actors).find(({ name }) => name === 'br0')!.attachments[1];
 
-    await host.detach('br0', tapPort.port);
+    await host.detach('br0', tapPort);
     expect((await takeLedger(host)).faults).toEqual([]);
     await host.advance(50 * MS);
     const lost = counter(host, 'br0', 'drop_no_port');
     expect(lost).toBeGreaterThan(1400);
     expect(lost).toBeLessThan(1600);
 
-    await host.attach('br0', tapPort.port, tapPort.link);
+    await host.attach('br0', tapPort);
     await host.advance(50 * MS);
     stopTraffic(host);
     await host.advance(50 * MS);
@@ -211,10 +211,11 @@ describe('links that come and go while frames flow', () => {
     const plan = defaultPlan();
     const host = await readyHost({}, plan);
     const bridgePort = plan.threads.flatMap(({ actors }) => actors).find(({ name }) => name === 'br0')!.attachments[0];
-    await expect(host.attach('sink-eth0', 0, { rx: { region: plan.guests[0].depot, cells: 1 } })).rejects.toThrow(
+    const stray = { port: 'wire', index: 0, link: { rx: { region: plan.guests[0].depot, cells: 1 } } };
+    await expect(host.attach('sink-eth0', stray)).rejects.toThrow(
       /hardware0 was given no access to memory "guest:vm0"/,
     );
-    await expect(host.attach('br7', 0, bridgePort.link)).rejects.toThrow('no actor "br7" in this run');
+    await expect(host.attach('br7', bridgePort)).rejects.toThrow('no actor "br7" in this run');
   });
 });
 

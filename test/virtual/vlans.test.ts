@@ -29,7 +29,7 @@ function sendIn(vlans: Record<string, number>) {
               ...actor,
               spec: {
                 ...actor.spec,
-                sources: actor.spec.sources.map((source, i) => ({ ...source, vlan: vlans[['red', 'blue'][i]] })),
+                sources: actor.spec.config.sources.map((source, i) => ({ ...source, vlan: vlans[['red', 'blue'][i]] })),
               },
             },
       ),

@@ -23,7 +23,7 @@ import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
 import { IPV4_ACCEPTED } from './ipv4-input.ts';
 import { MaglevTable } from './maglev.ts';
 import type { WeightedBackend } from './maglev.ts';
-import type { NetworkFunction } from './network-function.ts';
+import type { EventCounter, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
@@ -54,15 +54,29 @@ const EXPIRED = 1;
 const UNTRACKED = 2;
 const MOVED = 3;
 const TO_FIRST_BACKEND = 4;
+const EVENTS = [
+  { name: 'nf_connections_created', meaning: 'connections that a load balancer chose a backend for and remembered' },
+  {
+    name: 'nf_connections_expired',
+    meaning: 'connections that a load balancer forgot, idle for longer than idleTimeout',
+  },
+  {
+    name: 'nf_connections_untracked',
+    meaning: 'packets that found no room in its table, and went by consistent hashing alone',
+  },
+  {
+    name: 'nf_connections_moved',
+    meaning: 'connections whose backend was taken out of rotation, so that another was chosen',
+  },
+] as const;
 
 /**
  * What it counts: connections, new packets that found no room in the table, connections whose backend was taken out,
  * and packets to each backend.
  */
-export function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly string[] {
-  const toBackends = backends.map((_, i) => `nf_to_backend${i}`);
-  const of = ['created', 'expired', 'untracked', 'moved'].map((what) => `nf_connections_${what}`);
-  return [...of, ...toBackends];
+export function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly EventCounter[] {
+  const meaning = 'packets that were sent on to this backend';
+  return [...EVENTS, ...backends.map((_, i) => ({ name: `nf_to_backend${i}`, meaning }))];
 }
 
 /**
@@ -99,7 +113,7 @@ export class LoadBalancer implements NetworkFunction {
     this.maglev = new MaglevTable(backends);
     this.connections = new ConnectionTable(config.connections, config.idleMs, backends.length);
     this.states = new BackendStates(memory, config, backends.length);
-    this.events = loadBalancerEvents(config);
+    this.events = loadBalancerEvents(config).map(({ name }) => name);
     this.counts = new Float64Array(this.events.length);
   }
 

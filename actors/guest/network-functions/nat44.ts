@@ -61,7 +61,10 @@ const PORTS_EXHAUSTED = dropped(FIRST + 3);
 const NO_MAPPING = dropped(FIRST + 4);
 const ACCEPTED = IPV4_ACCEPTED;
 
-export const NAT44_EVENTS = ['nf_mappings_created', 'nf_mappings_expired'] as const;
+export const NAT44_EVENTS = [
+  { name: 'nf_mappings_created', meaning: 'mappings that the NAT made for a new endpoint inside' },
+  { name: 'nf_mappings_expired', meaning: 'mappings that the NAT forgot, unused for too long' },
+] as const;
 const CREATED = 0;
 const EXPIRED = 1;
 
@@ -84,7 +87,7 @@ const FIN = TCP_FIN;
 export class Nat44 implements NetworkFunction {
   readonly name = 'nat44';
   readonly drops = NAT44_DROPS;
-  readonly events = NAT44_EVENTS;
+  readonly events = NAT44_EVENTS.map(({ name }) => name);
   readonly counts = new Float64Array(NAT44_EVENTS.length);
   private readonly router: IpForward;
   private readonly outside: number;

@@ -30,8 +30,18 @@ export interface NetworkFunction {
   report?(): readonly string[];
 }
 
-/** What a function counts, known before it is built. */
-export type FunctionCounters = Pick<NetworkFunction, 'drops' | 'events'>;
+/** Something a function counts besides drops: the name of its counter, and in words. */
+export interface EventCounter {
+  readonly name: string;
+  readonly meaning: string;
+}
+
+/** What a function counts, known before it is built: what `drops` and `events` of it will be. */
+export interface FunctionCounters {
+  readonly drops: readonly DropReason[];
+  readonly events?: readonly EventCounter[];
+}
+
 /** Work that is due at a time and not when a frame comes. */
 export interface FunctionTimers {
   /** When `expire` is to be called next, ns; Infinity for never. */

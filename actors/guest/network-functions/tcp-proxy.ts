@@ -23,7 +23,7 @@ import type { ProxyBackend, ResponseTaker } from './backend-connections.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { MaglevTable } from './maglev.ts';
 import type { WeightedBackend } from './maglev.ts';
-import type { FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
+import type { EventCounter, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
 import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf } from './tcp-input.ts';
 
 export interface TcpProxyConfig extends BackendStatesConfig {
@@ -43,21 +43,39 @@ export interface TcpProxyConfig extends BackendStatesConfig {
 }
 
 const EVENTS = [
-  'tcp_accepted',
-  'tcp_proxied',
-  'tcp_bad_requests',
-  'tcp_abandoned',
-  'tcp_closed',
-  'tcp_resets',
-  'tcp_expired',
-  'tcp_retransmissions',
-  'tcp_no_buffer',
-  'tcp_backend_full',
-  'tcp_backend_refused',
-  'tcp_backend_reset',
-  'tcp_backend_expired',
-  'tcp_backend_bad_responses',
-  'tcp_no_backend',
+  { name: 'tcp_accepted', meaning: 'connections of clients that were established' },
+  { name: 'tcp_proxied', meaning: 'responses of backends that were sent on to the clients who wait for them' },
+  {
+    name: 'tcp_bad_requests',
+    meaning: 'requests with a wrong byte, or TLS records that did not open: the client is reset',
+  },
+  {
+    name: 'tcp_abandoned',
+    meaning: 'clients that went while a backend had their request; its connection is reset as well',
+  },
+  { name: 'tcp_closed', meaning: 'connections of clients that both sides closed' },
+  { name: 'tcp_resets', meaning: 'connections of clients that either side reset' },
+  {
+    name: 'tcp_expired',
+    meaning: 'connections of clients that were idle too long, or did not acknowledge what was sent again',
+  },
+  { name: 'tcp_retransmissions', meaning: 'times a timer had TCP segments sent again' },
+  { name: 'tcp_no_buffer', meaning: 'TCP segments that found no free guest buffer; their timer tries again' },
+  { name: 'tcp_backend_full', meaning: 'requests for which the proxy had no connection left: the client is reset' },
+  { name: 'tcp_backend_refused', meaning: 'requests whose backend answered the SYN with RST: the client is reset' },
+  {
+    name: 'tcp_backend_reset',
+    meaning: 'requests whose backend reset or closed before it had answered: the client is reset',
+  },
+  {
+    name: 'tcp_backend_expired',
+    meaning: 'requests whose backend had not answered when backendTimeout was over: the client is reset',
+  },
+  {
+    name: 'tcp_backend_bad_responses',
+    meaning: 'requests whose backend answered more than was agreed: the client is reset',
+  },
+  { name: 'tcp_no_backend', meaning: 'requests reset because every backend is drained or its VM is not there' },
 ] as const;
 const ACCEPTED = 0;
 const PROXIED = 1;
@@ -75,8 +93,9 @@ const NO_BACKEND = 14;
 const TO_FIRST_BACKEND = EVENTS.length;
 
 /** What it counts: above all what became of the requests that it sent on, by backend. */
-export function tcpProxyEvents({ backends }: TcpProxyConfig): readonly string[] {
-  return [...EVENTS, ...backends.map((_, i) => `tcp_to_backend${i}`)];
+export function tcpProxyEvents({ backends }: TcpProxyConfig): readonly EventCounter[] {
+  const meaning = 'requests that were sent on to this backend';
+  return [...EVENTS, ...backends.map((_, i) => ({ name: `tcp_to_backend${i}`, meaning }))];
 }
 
 /** As tcp_synack_retries of Linux. */
@@ -109,7 +128,7 @@ export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, Respo
     const { ports, backends, listenPort, connectionsMax, requestBytes, responseBytes, tlsSecret, idleNs } = config;
     const sizes = { requestBytes, responseBytes };
     this.config = config;
-    this.events = tcpProxyEvents(config);
+    this.events = tcpProxyEvents(config).map(({ name }) => name);
     this.counts = new Float64Array(this.events.length);
     this.asked = new Int32Array(connectionsMax).fill(NO_CONNECTION);
     this.states = new BackendStates(memory, config, backends.length);

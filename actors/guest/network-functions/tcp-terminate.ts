@@ -27,14 +27,20 @@ export interface TcpTerminateConfig {
 }
 
 export const TCP_TERMINATE_EVENTS = [
-  'tcp_accepted',
-  'tcp_served',
-  'tcp_bad_requests',
-  'tcp_closed',
-  'tcp_resets',
-  'tcp_expired',
-  'tcp_retransmissions',
-  'tcp_no_buffer',
+  { name: 'tcp_accepted', meaning: 'connections of clients that were established' },
+  { name: 'tcp_served', meaning: 'requests that were right, and answered here' },
+  {
+    name: 'tcp_bad_requests',
+    meaning: 'requests with a wrong byte, or TLS records that did not open: the client is reset',
+  },
+  { name: 'tcp_closed', meaning: 'connections of clients that both sides closed' },
+  { name: 'tcp_resets', meaning: 'connections of clients that either side reset' },
+  {
+    name: 'tcp_expired',
+    meaning: 'connections of clients that were idle too long, or did not acknowledge what was sent again',
+  },
+  { name: 'tcp_retransmissions', meaning: 'times a timer had TCP segments sent again' },
+  { name: 'tcp_no_buffer', meaning: 'TCP segments that found no free guest buffer; their timer tries again' },
 ] as const;
 const ACCEPTED = 0;
 const SERVED = 1;
@@ -56,7 +62,7 @@ const RETRIES_MAX = 5;
 export class TcpTerminate implements NetworkFunction, FunctionTimers, TcpUser {
   readonly name = 'tcp-terminate';
   readonly drops = TCP_INPUT_DROPS;
-  readonly events = TCP_TERMINATE_EVENTS;
+  readonly events = TCP_TERMINATE_EVENTS.map(({ name }) => name);
   readonly counts = new Float64Array(TCP_TERMINATE_EVENTS.length);
   readonly timers = this;
   private readonly config: TcpTerminateConfig;

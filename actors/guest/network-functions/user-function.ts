@@ -1,11 +1,5 @@
 import type { RoutingConfig } from './ip-forward.ts';
-import type {
-  DropReason,
-  FunctionContext,
-  FunctionCounters,
-  FunctionTimers,
-  NetworkFunction,
-} from './network-function.ts';
+import type { DropReason, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
 import { CONSUMED, dropped } from './network-function.ts';
 import { NO_SUCH_PORT } from './user-frames.ts';
 import type { UserFrames } from './user-frames.ts';
@@ -38,7 +32,7 @@ export interface UserFunctionConfig extends GuestContext {
   readonly kind: 'module';
   readonly module: FunctionModule;
   /** What it counts, and whether it has timers, as it said when the run was planned. */
-  readonly counters: FunctionCounters;
+  readonly counters: Pick<NetworkFunction, 'drops' | 'events'>;
   readonly keepsTime: boolean;
 }
 

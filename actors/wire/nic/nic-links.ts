@@ -6,43 +6,71 @@ import type { MaskedPortRef } from '../../../src/kernel/port-mask.ts';
 import type { WireRef } from '../../../src/memory/wire-ring.ts';
 import type { VnicQueuesRef } from '../../host/acceleration/queues.ts';
 import type { CounterSpec } from '../../actor.ts';
+import { ownCounter, port, portsOf } from '../../component.ts';
+import type { OwnCounter } from '../../component.ts';
 
 export const NIC_COUNTERS = [
-  { name: 'rx_packets', role: 'in' },
-  { name: 'rx_bytes', role: 'event' },
-  { name: 'rx_to_host', role: 'out' },
-  { name: 'rx_to_guest', role: 'out' },
-  { name: 'rx_missed_errors', role: 'drop', reason: 'RX ring has no free descriptor' },
-  { name: 'rx_length_errors', role: 'drop', reason: 'frame longer than the MTU, or the buffer of its vNIC, allows' },
-  { name: 'rx_no_carrier', role: 'drop', reason: 'no driver attached' },
-  { name: 'rx_pool_depleted', role: 'drop', reason: "vNIC's buffer pool empty" },
-  { name: 'tx_from_host', role: 'in' },
-  { name: 'tx_from_guest', role: 'in' },
-  { name: 'tx_errors', role: 'drop', reason: 'guest frame of impossible length, or too long for the vNIC it was for' },
-  { name: 'tx_vnic_removed', role: 'drop', reason: 'vNIC removed before its frame was sent' },
-  { name: 'tx_packets', role: 'out' },
-  { name: 'tx_switched', role: 'out' },
-  { name: 'tx_switched_no_buffer', role: 'drop', reason: 'buffer pool of the vNIC it was for empty' },
-  { name: 'tx_bytes', role: 'event' },
-  { name: 'interrupts', role: 'event' },
-  { name: 'vnic_notifications', role: 'event' },
-  { name: 'feedback_timeouts', role: 'event' },
-  { name: 'feedback_masked', role: 'event' },
-  { name: 'feedback_masked_ns', role: 'event' },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that came by the wire' },
+  { name: 'rx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  { name: 'rx_to_host', lane: 'rx', role: 'out', meaning: "frames put into the host driver's receive rings" },
+  { name: 'rx_to_guest', lane: 'rx', role: 'out', meaning: 'frames put into buffers of a vNIC with queues of its own' },
+  { name: 'rx_missed_errors', lane: 'rx', role: 'drop', reason: 'RX ring has no free descriptor' },
+  {
+    name: 'rx_length_errors',
+    lane: 'rx',
+    role: 'drop',
+    reason: 'frame longer than the MTU, or the buffer of its vNIC, allows',
+  },
+  { name: 'rx_no_carrier', lane: 'rx', role: 'drop', reason: 'no driver attached' },
+  { name: 'rx_pool_depleted', lane: 'rx', role: 'drop', reason: "vNIC's buffer pool empty", place: 'pool' },
+  { name: 'tx_from_host', lane: 'tx', role: 'in', meaning: "frames taken from the host driver's transmit ring" },
+  { name: 'tx_from_guest', lane: 'tx', role: 'in', meaning: 'frames taken from queues of vNICs in the card' },
+  {
+    name: 'tx_errors',
+    lane: 'tx',
+    role: 'drop',
+    reason: 'guest frame of impossible length, or too long for the vNIC it was for',
+  },
+  { name: 'tx_vnic_removed', lane: 'tx', role: 'drop', reason: 'vNIC removed before its frame was sent' },
+  { name: 'tx_packets', lane: 'tx', role: 'out', meaning: 'frames sent on the wire' },
+  { name: 'tx_switched', lane: 'tx', role: 'out', meaning: 'frames switched to another vNIC of the card' },
+  {
+    name: 'tx_switched_no_buffer',
+    lane: 'tx',
+    role: 'drop',
+    reason: 'buffer pool of the vNIC it was for empty',
+    place: 'pool',
+  },
+  { name: 'tx_bytes', role: 'event', meaning: 'bytes of the frames counted beside it, without FCS' },
+  {
+    name: 'interrupts',
+    role: 'event',
+    meaning: 'interrupts raised towards the host, no more than interruptRate allows',
+  },
+  {
+    name: 'vnic_notifications',
+    role: 'event',
+    meaning: 'times vhost or a guest was told of frames in the queues of a vNIC',
+  },
+  {
+    name: 'feedback_timeouts',
+    role: 'event',
+    meaning: 'masks of a tap that the timer ended because nobody else did (feedback.timeout)',
+  },
+  { name: 'feedback_masked', role: 'event', meaning: 'times the port was masked by one tap or several' },
+  { name: 'feedback_masked_ns', role: 'event', meaning: 'time for which it was masked, ns' },
 ] as const satisfies readonly CounterSpec[];
 /** Frames lost for want of a buffer, for each of the vNICs that the card serves, behind all other counters. */
-export const vnicNoBufferName = (vnic: number): string => `vnic${vnic}_no_buffer`;
+export const vnicNoBufferName = (vnic: number): OwnCounter<'nic'> => ownCounter(`vnic${vnic}_no_buffer`);
 
 /** What a card counts that serves so many vNICs. */
 export function nicCounters(vnics: number): CounterSpec[] {
-  const own = Array.from({ length: vnics }, (_, i): CounterSpec => ({ name: vnicNoBufferName(i), role: 'event' }));
+  const meaning = 'frames for this one of its vNICs, numbered from 0, that found no buffer of its guest';
+  const own = Array.from({ length: vnics }, (_, i): CounterSpec => {
+    return { name: vnicNoBufferName(i), role: 'event', meaning };
+  });
   return [...NIC_COUNTERS, ...own];
 }
-
-export const NIC_WIRE_PORT = 0;
-export const NIC_HOST_PORT = 1;
-/** Ports from here on are vNICs with queues of their own in this NIC. */
-export const NIC_VNIC_PORT = 2;
 
 export interface NicConfig {
   readonly name: string;
@@ -117,3 +145,10 @@ export interface NicVnicPairLink {
   readonly rxDoorbells: readonly Region[];
   readonly txDoorbells: readonly Region[];
 }
+
+/** vNICs with queues of their own in the card are numbered in the order in which they were planned. */
+export const NIC_PORTS = portsOf('nic', {
+  wire: port<NicWireLink>({ rx: ({ rx }) => [rx] }),
+  host: port<NicHostLink>({ tx: ({ tx }) => [tx] }),
+  vnic: port<NicVnicLink>(),
+});

@@ -1,7 +1,6 @@
-import type { CounterRole } from '../../../actors/actor.ts';
-import { explainCounter } from '../../metrics/derive/counter-glossary.ts';
-import { placeOf } from '../../metrics/derive/lanes.ts';
-import type { Place } from '../../metrics/derive/lanes.ts';
+import type { CounterRole, CounterSpec } from '../../../actors/actor.ts';
+import { placeOf } from '../../../actors/registry.ts';
+import type { Place } from '../../../actors/registry.ts';
 import { buildPlan } from '../../plan/build-plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 
@@ -20,14 +19,19 @@ export function counterIndex(scenarios: readonly Scenario[]): CounterEntry[] {
     for (const { actors } of buildPlan(scenario).threads) {
       for (const { spec, counters } of actors) {
         const place = placeOf(spec);
-        for (const { name, role, reason } of counters) {
-          const meaning = explainCounter(place, name, role, reason);
+        for (const counter of counters) {
+          const { name, role } = counter;
+          const meaning = explain(counter);
           entries.set(`${place} ${name} ${meaning}`, { place, name, role, meaning });
         }
       }
     }
   }
   return [...entries.values()];
+}
+
+function explain(counter: CounterSpec): string {
+  return counter.role === 'drop' ? `frames that ended here: ${counter.reason}` : counter.meaning;
 }
 
 /** Entries that a word means: a counter's name, with or without a component before it, or part of a drop's reason. */

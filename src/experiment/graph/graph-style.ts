@@ -1,7 +1,9 @@
 /** How the graph looks: sizes in px, and colours that are told apart without red and green, and in print. */
 import { symbolCircle, symbolDiamond, symbolSquare, symbolStar, symbolTriangle, symbolWye } from 'd3-shape';
 import type { SymbolType } from 'd3-shape';
-import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { Colour } from '../../../actors/component.ts';
+import { COMPONENTS } from '../../../actors/registry.ts';
+import type { DropPlace } from '../../../actors/registry.ts';
 import type { ThreadKind } from '../../runtime/os/core-plan.ts';
 
 export const WIDTH_PX = 980;
@@ -48,20 +50,38 @@ export function variantStyle(index: number): VariantStyle {
   return VARIANT_STYLES[index % VARIANT_STYLES.length];
 }
 
-/** In the order of the path, from the wire to the guest and back: the order in which they are stacked. */
-export const PLACE_STYLES: readonly { readonly place: DropPlace; readonly label: string; readonly colour: string }[] = [
-  { place: 'nic', label: 'NIC ring', colour: SKY },
-  { place: 'pool', label: 'buffer pool', colour: BLUE },
-  { place: 'softirq', label: 'softirq, backlog', colour: YELLOW },
-  { place: 'bridge', label: 'bridge', colour: FAINT },
-  { place: 'tap', label: 'tap', colour: VERMILLION },
-  { place: 'vhost', label: 'vhost', colour: ORANGE },
-  { place: 'guest', label: 'guest', colour: PURPLE },
-  { place: 'vmm', label: 'VMM', colour: '#6b4c9a' },
-  { place: 'generator', label: 'generator', colour: INK },
-  { place: 'sink', label: 'sink', colour: '#bbbbbb' },
-  { place: 'client', label: 'client', colour: '#777777' },
-];
+/** The palette of components. */
+const COLOURS: Readonly<Record<Colour, string>> = {
+  orange: ORANGE,
+  sky: SKY,
+  green: GREEN,
+  yellow: YELLOW,
+  blue: BLUE,
+  vermillion: VERMILLION,
+  purple: PURPLE,
+  violet: '#6b4c9a',
+  ink: INK,
+  'dark grey': '#777777',
+  grey: FAINT,
+  'light grey': '#bbbbbb',
+};
+
+interface PlaceStyle {
+  readonly place: DropPlace;
+  readonly label: string;
+  readonly colour: string;
+}
+
+/** A vNIC's pool is looked at by the component in front of it in this list. */
+const POOL: PlaceStyle = { place: 'pool', label: 'buffer pool', colour: BLUE };
+
+/** As they are stacked: in the order of the components. */
+export const PLACE_STYLES: readonly PlaceStyle[] = COMPONENTS.flatMap((each, i): PlaceStyle[] => {
+  const { place, drawn, counters } = each;
+  if (COMPONENTS.findIndex((other) => other.place === place) < i) return [];
+  const own = { place, label: drawn.label, colour: COLOURS[drawn.colour] };
+  return counters.some((counter) => 'place' in counter) ? [own, POOL] : [own];
+});
 
 /** Threads of the modelled host, as they are stacked. */
 export const THREAD_STYLES: readonly { readonly kind: ThreadKind; readonly label: string; readonly colour: string }[] =

@@ -4,7 +4,7 @@
  * host, where there are several, a frame around its cores. Boxes are stacked in their columns from the top, as far up
  * as they go.
  */
-import type { Place } from '../../metrics/derive/lanes.ts';
+import type { Place } from '../../../actors/registry.ts';
 import type { GraphActor, GraphCore, GraphThread, PlanGraph } from '../../plan/graph/graph.ts';
 
 export const NODE_WIDTH_PX = 112;

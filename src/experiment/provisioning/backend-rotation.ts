@@ -8,11 +8,12 @@ import {
   FOLLOWED_WORD,
 } from '../../../actors/guest/network-functions/backend-states.ts';
 import type { BackendStatesConfig } from '../../../actors/guest/network-functions/backend-states.ts';
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import { VCPU_PORTS, receives } from '../../../actors/guest/vcpu-links.ts';
 import { formatEndpoint } from '../../net/wire/address.ts';
 import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
-import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
+import { jointsAt } from '../../runtime/plan.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 
 type Balancer = Extract<NetworkFunctionConfig, BackendStatesConfig>;
@@ -97,9 +98,10 @@ export class BackendRotation {
   private balancers(): Balancer[] {
     return threadsThere(this.host)
       .flatMap(({ actors }) => actors)
-      .flatMap(({ spec, attachments }) => {
-        if (spec.kind !== 'vcpu' || !('states' in spec.nf)) return [];
-        return attachments.some(({ link }) => receives(link as GuestVcpuNicLink)) ? [spec.nf] : [];
+      .flatMap((actor) => {
+        const { spec } = actor;
+        if (spec.kind !== 'vcpu' || !('states' in spec.config.nf)) return [];
+        return jointsAt(actor, VCPU_PORTS.nic).some(({ link }) => receives(link)) ? [spec.config.nf] : [];
       });
   }
 
@@ -117,10 +119,6 @@ export class BackendRotation {
   }
 }
 
-function receives(link: GuestVcpuNicLink): boolean {
-  return link.kind === 'virtio' ? link.share.receives : link.owner;
-}
-
 function addressesOf({ actors }: ThreadPlan): number[] {
-  return actors.flatMap(({ spec }) => (spec.kind === 'vcpu' ? spec.nf.ports.map(({ address }) => address) : []));
+  return actors.flatMap(({ spec }) => (spec.kind === 'vcpu' ? spec.config.nf.ports.map(({ address }) => address) : []));
 }

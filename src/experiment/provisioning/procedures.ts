@@ -2,14 +2,17 @@
  * How a VM comes and how it goes while frames flow. A procedure does what it can at one moment and yields the time that
  * is to pass before it goes on, so that whoever drives the run goes on driving it.
  */
-import type { BridgePortLink } from '../../../actors/host/bridge.ts';
+import type { Port } from '../../../actors/component.ts';
+import { BRIDGE_PORTS } from '../../../actors/host/bridge.ts';
 import { BACKEND_IN } from '../../../actors/guest/network-functions/backend-states.ts';
-import type { SoftirqBacklogLink } from '../../../actors/host/softirq-links.ts';
-import type { TapReaderLink } from '../../../actors/host/tap.ts';
+import { SOFTIRQ_PORTS } from '../../../actors/host/softirq-links.ts';
+import { TAP_PORTS } from '../../../actors/host/tap.ts';
+import type { Kind } from '../../../actors/registry.ts';
 import { ringDepth } from '../../memory/id-ring.ts';
 import type { RingRef } from '../../memory/id-ring.ts';
 import type { Host } from '../../runtime/host.ts';
-import type { ActorSpec, Attachment, Plan } from '../../runtime/plan.ts';
+import { jointsAt } from '../../runtime/plan.ts';
+import type { ActorPlan, Attachment, Plan } from '../../runtime/plan.ts';
 import { READY_NS_MAX, isVmUp } from '../run/readiness.ts';
 import type { BackendRotation } from './backend-rotation.ts';
 import { drainVm } from './drain.ts';
@@ -24,18 +27,21 @@ const LOOK_NS = 1e6;
 const DRAIN_NS_MAX = 20e6;
 
 /** A connection of another thread's actor that leads to the VM. */
-interface Joint extends Attachment {
-  readonly actor: string;
-  readonly kind: ActorSpec['kind'];
+interface Lead {
+  readonly actor: ActorPlan;
+  readonly joint: Attachment;
 }
 
-function jointsOf(plan: Plan, vm: string): Joint[] {
+function leadsTo(plan: Plan, vm: string): Lead[] {
   return plan.threads.flatMap(({ actors }) =>
-    actors.flatMap(({ name, spec, attachments }) =>
-      attachments
-        .filter((attachment) => attachment.vm === vm)
-        .map((attachment) => ({ ...attachment, actor: name, kind: spec.kind })),
-    ),
+    actors.flatMap((actor) => actor.attachments.filter((joint) => joint.vm === vm).map((joint) => ({ actor, joint }))),
+  );
+}
+
+/** The links of these connections in one kind of port. */
+function linksAt<Link extends object>(leads: readonly Lead[], port: Port<string, Link>): Link[] {
+  return leads.flatMap(({ actor, joint }) =>
+    jointsAt({ ...actor, attachments: [joint] }, port).map(({ link }) => link),
   );
 }
 
@@ -49,12 +55,12 @@ export async function* addVm(host: Host, vm: string, rotation: BackendRotation):
   await host.startVm(vm);
   // The VM may be a load balancer itself, and knows nothing yet.
   rotation.publish();
-  const joints = jointsOf(host.plan, vm);
+  const leads = leadsTo(host.plan, vm);
   const inOrder = [
-    ...joints.filter(({ kind }) => kind !== 'bridge'),
-    ...joints.filter(({ kind }) => kind === 'bridge'),
+    ...leads.filter(({ actor }) => actor.spec.kind !== 'bridge'),
+    ...leads.filter(({ actor }) => actor.spec.kind === 'bridge'),
   ];
-  for (const { actor, port, link } of inOrder) await host.attach(actor, port, link);
+  for (const { actor, joint } of inOrder) await host.attach(actor.name, joint);
   const startNs = host.nowNs();
   while (host.nowNs() - startNs < READY_NS_MAX && !isVmUp(host, vm)) yield LOOK_NS;
   if (isVmUp(host, vm)) rotation.setVm(vm, BACKEND_IN);
@@ -70,19 +76,19 @@ export async function* addVm(host: Host, vm: string, rotation: BackendRotation):
  */
 export async function* removeVm(host: Host, vm: string, rotation: BackendRotation, drainNsMax: number): Procedure {
   const drain = rotation.sendsTo(vm) ? yield* drainVm(host, vm, rotation, drainNsMax) : null;
-  const joints = jointsOf(host.plan, vm);
-  const detach = async (...kinds: readonly ActorSpec['kind'][]): Promise<void> => {
-    for (const { actor, kind, port } of joints) if (kinds.includes(kind)) await host.detach(actor, port);
+  const leads = leadsTo(host.plan, vm);
+  const detach = async (...kinds: readonly Kind[]): Promise<void> => {
+    for (const { actor, joint } of leads) if (kinds.includes(actor.spec.kind)) await host.detach(actor.name, joint);
   };
   const holds = (rings: readonly RingRef[]): boolean => rings.some((ring) => ringDepth(host.memory, ring) > 0);
 
   await detach('tap');
-  const queues = joints.flatMap(({ kind, link }) => (kind === 'tap' ? [(link as TapReaderLink).queue] : []));
+  const queues = linksAt(leads, TAP_PORTS.reader).map(({ queue }) => queue);
   for (let passedNs = 0; passedNs < DRAIN_NS_MAX && holds(queues); passedNs += LOOK_NS) yield LOOK_NS;
   await host.setStopped(vm, true);
   await detach('nic');
   await host.endVm(vm);
-  while (holds(waysOut(joints))) yield LOOK_NS;
+  while (holds(waysOut(leads))) yield LOOK_NS;
   await detach('softirq', 'bridge');
   return drain;
 }
@@ -91,9 +97,9 @@ export async function* removeVm(host: Host, vm: string, rotation: BackendRotatio
  * Rings between the VM's vhost and the bridge, in the order in which frames pass them: the backlog, the one of another
  * CPU that frames are steered to, the bridge's input. Looked at in another order a frame could pass behind the look.
  */
-function waysOut(joints: readonly Joint[]): RingRef[] {
-  const backlogs = joints.flatMap(({ kind, link }) => (kind === 'softirq' ? [link as SoftirqBacklogLink] : []));
-  const bridges = joints.flatMap(({ kind, link }) => (kind === 'bridge' ? (link as BridgePortLink).rx : []));
+function waysOut(leads: readonly Lead[]): RingRef[] {
+  const backlogs = linksAt(leads, SOFTIRQ_PORTS.source);
+  const bridges = linksAt(leads, BRIDGE_PORTS.port).flatMap(({ rx }) => rx);
   const inOrder = backlogs.sort((a, b) => Number(a.steering === null) - Number(b.steering === null));
   return [...inOrder.map(({ from }) => from), ...bridges];
 }

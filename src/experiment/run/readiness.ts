@@ -1,8 +1,9 @@
 import { UP_WORD } from '../../virtio/guest/guest-nic.ts';
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import { VCPU_PORTS } from '../../../actors/guest/vcpu-links.ts';
 import type { Region } from '../../memory/arena.ts';
 import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
+import { jointsAt } from '../../runtime/plan.ts';
 import type { ActorPlan } from '../../runtime/plan.ts';
 
 /** Most of the run's time a guest may take to bring its vNICs up: some hundreds of register accesses take far less. */
@@ -49,11 +50,10 @@ export function isVmUp(host: Host, vm: string): boolean {
 }
 
 function guestNics(host: Host): GuestNicState[] {
-  return actorsThere(host, 'vcpu').flatMap(({ name, attachments }) =>
-    attachments.flatMap(({ port, link }) => {
-      const { owner, published } = link as GuestVcpuNicLink;
-      return owner ? [{ vcpu: name, port, published }] : [];
-    }),
+  return actorsThere(host, 'vcpu').flatMap((vcpu) =>
+    jointsAt(vcpu, VCPU_PORTS.nic).flatMap(({ index, link: { owner, published } }) =>
+      owner ? [{ vcpu: vcpu.name, port: index, published }] : [],
+    ),
   );
 }
 

@@ -4,7 +4,7 @@
  * known.
  */
 import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
-import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { DropPlace } from '../../../actors/registry.ts';
 import type { LatencySummary } from '../../metrics/derive/latency.ts';
 import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
 import type { ProvisioningEvent, VnicFeatures } from '../../metrics/derive/live-run.ts';

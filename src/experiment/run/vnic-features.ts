@@ -1,4 +1,6 @@
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import { VCPU_PORTS } from '../../../actors/guest/vcpu-links.ts';
+import type { Region } from '../../memory/arena.ts';
+import { jointsAt } from '../../runtime/plan.ts';
 import type { VnicFeatures } from '../../metrics/derive/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { Plan } from '../../runtime/plan.ts';
@@ -43,11 +45,10 @@ export function latestFeatures(looks: readonly (readonly VnicFeatures[])[]): Vni
 }
 
 /** Where the driver of a VM's vNIC publishes what it settled on; every vCPU of the VM reads the same words. */
-function publishedOf({ threads }: Plan, vm: string, port: number): GuestVcpuNicLink['published'] {
+function publishedOf({ threads }: Plan, vm: string, nic: number): Region {
   const vcpu = threads
     .filter((thread) => thread.vm === vm)
     .flatMap(({ actors }) => actors)
     .find(({ spec }) => spec.kind === 'vcpu');
-  const { link } = vcpu!.attachments.find((attachment) => attachment.port === port)!;
-  return (link as GuestVcpuNicLink).published;
+  return jointsAt(vcpu!, VCPU_PORTS.nic).find(({ index }) => index === nic)!.link.published;
 }

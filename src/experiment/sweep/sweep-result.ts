@@ -2,7 +2,7 @@
  * The document a sweep leaves behind: plain data. Times in ns, rates in frames/s or connections/s as `load` has it,
  * ratios from 0 to 1, null for what is not defined or not known.
  */
-import type { DropPlace } from '../../metrics/derive/lanes.ts';
+import type { DropPlace } from '../../../actors/registry.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';

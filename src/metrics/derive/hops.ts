@@ -1,4 +1,5 @@
-import type { Lane, Place } from './lanes.ts';
+import type { Place } from '../../../actors/registry.ts';
+import type { Lane } from './lanes.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Frames that ended at a hop for one reason. */

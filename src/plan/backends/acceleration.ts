@@ -3,19 +3,17 @@ import { reserveDirectConfig } from '../../../actors/host/acceleration/direct-vr
 import { TABLE_WORDS } from '../../../actors/host/acceleration/dpaa.ts';
 import type { AcceleratedQueuesRef } from '../../../actors/host/acceleration/queues.ts';
 import { reserveDescriptorRing } from '../../../actors/host/acceleration/sriov.ts';
-import { NIC_VNIC_PORT } from '../../../actors/wire/nic/nic-links.ts';
+import { NIC_PORTS } from '../../../actors/wire/nic/nic-links.ts';
 import type { NicVnicLink, NicVnicPairLink } from '../../../actors/wire/nic/nic-links.ts';
-import {
-  VHOST_ACCELERATED_COUNTERS,
-  VHOST_ACCELERATED_GUEST_PORT,
-  VHOST_HARDWARE_PORT,
-} from '../../../actors/host/vhost-accelerated.ts';
+import { VHOST_ACCELERATED_COUNTERS, VHOST_ACCELERATED_PORTS } from '../../../actors/host/vhost-accelerated.ts';
 import type { VhostHardwareLink } from '../../../actors/host/vhost-accelerated.ts';
+import { VHOST_CONTROL_PORTS } from '../../../actors/host/vhost-control.ts';
 import type { VhostControlLink } from '../../../actors/host/vhost-control.ts';
 import { reserveDoorbell } from '../../memory/doorbell.ts';
 import { reserveRing } from '../../memory/id-ring.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { guestNicOf } from '../parts.ts';
 import type { BridgeDomain, HardwareVnic, HostDraft, Parts } from '../parts.ts';
@@ -72,8 +70,8 @@ function connectNic(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic, conn
     pairs: pairs.map((_, pair) => connectPair(parts, vnic, pair)),
   };
   const nicActor = domain.ports[0].nic;
-  const taken = nicActor.attachments.filter(({ port }) => port >= NIC_VNIC_PORT).length;
-  nicActor.attachments.push({ port: NIC_VNIC_PORT + taken, link, vm: vm.name });
+  const index = nicActor.attachments.filter(({ port }) => port === NIC_PORTS.vnic.name).length;
+  connect(nicActor, NIC_PORTS.vnic, link, { index, vm: vm.name });
   nicActor.thread.buffers.add(link.guestMemory);
 }
 
@@ -124,8 +122,8 @@ function connectVhost(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: num
   const queues = reserveQueues(parts, nic);
   const event = reserveDoorbell(parts.draft.signals);
   const hardware: VhostHardwareLink = { queues, event };
-  vhosts[pair].attachments.push({ port: VHOST_HARDWARE_PORT, link: hardware });
-  vhosts[pair].attachments.push({ port: VHOST_ACCELERATED_GUEST_PORT, link: guestLinkOf(parts, { vm, nic }, pair) });
+  connect(vhosts[pair], VHOST_ACCELERATED_PORTS.hardware, hardware);
+  connect(vhosts[pair], VHOST_ACCELERATED_PORTS.guest, guestLinkOf(parts, { vm, nic }, pair));
   const { doorbell } = vhosts[pair].thread;
   return { queues, event, rxDoorbells: [doorbell], txDoorbells: [doorbell] };
 }
@@ -141,7 +139,7 @@ function connectControl(parts: Parts, { vm, nic, vhosts }: HardwareVnic, pair: n
     vmmDoorbell: guest.vmm.thread.doorbell,
     direct,
   };
-  vhosts[pair].attachments.push({ port: pair, link });
+  connect(vhosts[pair], VHOST_CONTROL_PORTS.pair, link, { index: pair });
   return {
     queues: { kind: 'direct', config: direct },
     event: null,

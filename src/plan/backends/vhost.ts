@@ -1,11 +1,12 @@
 /** vNICs that workers of vhost serve in the host's kernel, behind a tap. */
-import { TAP_READER_PORT } from '../../../actors/host/tap.ts';
+import { TAP_PORTS } from '../../../actors/host/tap.ts';
 import type { TapConfig, TapReaderLink } from '../../../actors/host/tap.ts';
-import { VHOST_COUNTERS, VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../../actors/host/vhost-links.ts';
+import { VHOST_COUNTERS, VHOST_PORTS } from '../../../actors/host/vhost-links.ts';
 import type { VhostGuestLink, VhostTapLink } from '../../../actors/host/vhost-links.ts';
 import { reserveDoorbell } from '../../memory/doorbell.ts';
 import { queueName } from '../../scenario/names.ts';
 import type { VnicSpec } from '../../scenario/scenario.ts';
+import { connect } from '../draft.ts';
 import { guestNicOf } from '../parts.ts';
 import type { HardwareVnic, PairKernel, Parts, VnicKernel } from '../parts.ts';
 import type { TapBackend } from './backend.ts';
@@ -30,7 +31,7 @@ function connectWorkers(parts: Parts, vnic: VnicKernel, steering: TapConfig['ste
     const event = reserveDoorbell(draft.signals);
     const { backend: vhost, feedback } = pair;
     const reader: TapReaderLink = { queue, event, doorbell: vhost.thread.doorbell, feedback };
-    tap.attachments.push({ port: TAP_READER_PORT + index, link: reader, vm: vnic.vm.name });
+    connect(tap, TAP_PORTS.reader, reader, { index, vm: vnic.vm.name });
     configureVhost(parts, nic, pair);
     const flows = steering === null ? null : { table: steering.flows, queue: index };
     const tapLink: VhostTapLink = {
@@ -42,8 +43,8 @@ function connectWorkers(parts: Parts, vnic: VnicKernel, steering: TapConfig['ste
       backlogLength: parts.backlogs[pair.cpu].length,
       softirqLine: host.softirqs[pair.cpu].thread.doorbell,
     };
-    vhost.attachments.push({ port: VHOST_TAP_PORT, link: tapLink });
-    vhost.attachments.push({ port: VHOST_GUEST_PORT, link: guestLinkOf(parts, vnic, index) });
+    connect(vhost, VHOST_PORTS.tap, tapLink);
+    connect(vhost, VHOST_PORTS.guest, guestLinkOf(parts, vnic, index));
   });
 }
 

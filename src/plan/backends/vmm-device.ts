@@ -1,10 +1,10 @@
 /** vNICs that the VMM serves itself, on its main loop: modes qemu and emulated. */
-import { E1000_COUNTERS, E1000_GUEST_PORT, E1000_TAP_PORT } from '../../../actors/vmm/e1000.ts';
+import { E1000_COUNTERS, E1000_PORTS } from '../../../actors/vmm/e1000.ts';
 import type { E1000GuestLink } from '../../../actors/vmm/e1000.ts';
-import { QEMU_COUNTERS, QEMU_GUEST_PORT, QEMU_TAP_PORT } from '../../../actors/vmm/qemu-backend.ts';
+import { QEMU_COUNTERS, QEMU_PORTS } from '../../../actors/vmm/qemu-backend.ts';
 import type { QemuBackendConfig, QemuGuestLink } from '../../../actors/vmm/qemu-backend.ts';
 import type { TapFileConfig, TapFileLink } from '../../../actors/vmm/tap-file.ts';
-import { TAP_READER_PORT } from '../../../actors/host/tap.ts';
+import { TAP_PORTS } from '../../../actors/host/tap.ts';
 import type { TapReaderLink } from '../../../actors/host/tap.ts';
 import { reserveDriverRing, reserveDriverTxRing } from '../../e1000/driver/driver-rings.ts';
 import type { Arena } from '../../memory/arena.ts';
@@ -14,6 +14,7 @@ import { reserveTimerWord } from '../../kernel/timer-word.ts';
 import { PCI_TRAP_WORDS } from '../../virtio/pci/pci-trap.ts';
 import { vmmName } from '../../scenario/names.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
 import { allowedFeatures } from '../guest/features.ts';
 import { guestNicOf } from '../parts.ts';
@@ -34,8 +35,8 @@ export const QEMU_DEVICE: TapBackend = {
     const counters = parts.draft.count(device, QEMU_COUNTERS);
     const config = { ...deviceConfig(parts, vnic), counters, txBurst: nic.qemu.txBurst };
     device.spec = { kind: 'qemu', config };
-    device.attachments.push({ port: QEMU_TAP_PORT, link: tapLink(parts, vnic) });
-    device.attachments.push({ port: QEMU_GUEST_PORT, link: qemuGuestLink(parts, vnic) });
+    connect(device, QEMU_PORTS.tap, tapLink(parts, vnic));
+    connect(device, QEMU_PORTS.guest, qemuGuestLink(parts, vnic));
     return [];
   },
 };
@@ -49,8 +50,8 @@ export const E1000_DEVICE: TapBackend = {
     const counters = parts.draft.count(device, E1000_COUNTERS);
     const timer = reserveTimerWord(parts.draft.signals);
     device.spec = { kind: 'e1000', config: { ...deviceConfig(parts, vnic), counters, timer } };
-    device.attachments.push({ port: E1000_TAP_PORT, link: tapLink(parts, vnic) });
-    device.attachments.push({ port: E1000_GUEST_PORT, link: e1000GuestLink(parts, vnic) });
+    connect(device, E1000_PORTS.tap, tapLink(parts, vnic));
+    connect(device, E1000_PORTS.guest, e1000GuestLink(parts, vnic));
     return [{ vm, deadline: timer, thread: device.thread }];
   },
 };
@@ -140,7 +141,7 @@ function tapLink(parts: Parts, { nic, tap, pairs }: VnicKernel): TapFileLink {
   const queue = draft.ring(host.arena, `${tap.name}.queue`, nic.tap.queueFrames, 'frames');
   const event = reserveDoorbell(draft.signals);
   const reader: TapReaderLink = { queue, event, doorbell: device.thread.doorbell, feedback: null };
-  tap.attachments.push({ port: TAP_READER_PORT, link: reader });
+  connect(tap, TAP_PORTS.reader, reader);
   const { length: backlogLength } = backlogs[cpu];
   return { queue, backlog, backlogLength, softirqLine: host.softirqs[cpu].thread.doorbell };
 }

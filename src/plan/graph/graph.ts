@@ -2,14 +2,15 @@
  * A plan as a graph: who hands frames to whom, through what, and on which threads and cores. Derived from the memory
  * that the links of two actors share, so that a picture of it shows what a run would do and nothing else.
  */
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
-import { NIC_VNIC_PORT } from '../../../actors/wire/nic/nic-links.ts';
-import type { NicVnicLink } from '../../../actors/wire/nic/nic-links.ts';
+import { VCPU_PORTS, receives } from '../../../actors/guest/vcpu-links.ts';
+import { NIC_PORTS } from '../../../actors/wire/nic/nic-links.ts';
 import type { Region } from '../../memory/arena.ts';
-import { keyOf, placeOf, planLanes } from '../../metrics/derive/lanes.ts';
-import type { Place } from '../../metrics/derive/lanes.ts';
+import { placeOf } from '../../../actors/registry.ts';
+import { keyOf, planLanes } from '../../metrics/derive/lanes.ts';
+import type { Place } from '../../../actors/registry.ts';
 import type { ThreadKind } from '../../runtime/os/core-plan.ts';
-import type { ActorPlan, Plan } from '../../runtime/plan.ts';
+import { jointsAt } from '../../runtime/plan.ts';
+import type { ActorPlan, Attachment, Plan } from '../../runtime/plan.ts';
 import { VIRTUAL_HOST_DEFAULTS } from '../../runtime/virtual/virtual-options.ts';
 import { placeVirtually } from '../../runtime/virtual/virtual-placement.ts';
 
@@ -52,8 +53,8 @@ interface Named {
   readonly actor: ActorPlan;
   readonly key: string;
   readonly region: Region;
-  /** The link it is part of. */
-  readonly link: object;
+  /** The joint whose link it is part of. */
+  readonly joint: Attachment;
 }
 
 /** Keys by which an actor only looks how full somebody else's ring is. */
@@ -87,10 +88,10 @@ export function planGraph(plan: Plan, cpus: number): PlanGraph {
 function meetingsOf(plan: Plan): Named[][] {
   const byRegion = new Map<string, Named[]>();
   for (const actor of plan.threads.flatMap(({ actors }) => actors)) {
-    for (const { link } of actor.attachments) {
-      for (const { key, region } of regionsIn(link, '')) {
+    for (const joint of actor.attachments) {
+      for (const { key, region } of regionsIn(joint.link, '')) {
         const there = byRegion.get(keyOf(region)) ?? [];
-        there.push({ actor, key, region, link });
+        there.push({ actor, key, region, joint });
         byRegion.set(keyOf(region), there);
       }
     }
@@ -141,7 +142,7 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
   if (there.some(({ key }) => key === 'kicks')) {
     return [...vhosts, ...vmms].flatMap((backend) =>
       vcpus.flatMap((vcpu) => [
-        ...(receives(vcpu.link as GuestVcpuNicLink) ? [frames(backend, vcpu, 'rx virtqueue')] : []),
+        ...(takesFrames(vcpu) ? [frames(backend, vcpu, 'rx virtqueue')] : []),
         frames(vcpu, backend, 'tx virtqueue'),
       ]),
     );
@@ -149,7 +150,7 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
   if (there.some(({ key }) => key === 'traps')) {
     return vmms.flatMap((device) =>
       vcpus.flatMap((vcpu) => [
-        ...(receives(vcpu.link as GuestVcpuNicLink) ? [frames(device, vcpu, 'rx descriptors')] : []),
+        ...(takesFrames(vcpu) ? [frames(device, vcpu, 'rx descriptors')] : []),
         frames(vcpu, device, 'tx descriptors'),
         control(vcpu, device, 'e1000 registers'),
       ]),
@@ -171,29 +172,20 @@ function memoryEdges(there: readonly Named[]): GraphEdge[] {
   );
 }
 
-/** Whether the vCPU takes frames from the vNIC. */
-function receives(link: GuestVcpuNicLink): boolean {
-  return link.kind === 'virtio' ? link.share.receives : link.owner;
+/** Whether a vCPU takes frames from the vNIC at which it meets others. */
+function takesFrames({ actor, joint }: Named): boolean {
+  return jointsAt({ ...actor, attachments: [joint] }, VCPU_PORTS.nic).some(({ link }) => receives(link));
 }
 
 /** A vNIC in mode direct: its NIC serves the vrings themselves, and the two know each other by guest and
  * address only. */
 function vringEdges(plan: Plan): GraphEdge[] {
-  const actors = plan.threads.flatMap((thread) => thread.actors);
-  const vnics = actors
-    .filter(({ spec }) => spec.kind === 'nic')
-    .flatMap((nic) =>
-      nic.attachments.flatMap(({ port, link }) => {
-        const vnic = link as NicVnicLink;
-        return port >= NIC_VNIC_PORT && vnic.pairs.some(({ queues }) => queues.kind === 'direct')
-          ? [{ nic, vnic }]
-          : [];
-      }),
-    );
+  const vnics = plan.threads
+    .flatMap(({ actors }) => actors)
+    .flatMap((nic) => jointsAt(nic, NIC_PORTS.vnic).map(({ link: vnic }) => ({ nic, vnic })))
+    .filter(({ vnic }) => vnic.pairs.some(({ queues }) => queues.kind === 'direct'));
   const guests = plan.threads.flatMap(({ vm, actors }) =>
-    actors
-      .filter(({ spec }) => spec.kind === 'vcpu')
-      .flatMap((vcpu) => vcpu.attachments.map(({ link }) => ({ vm, vcpu, port: link as GuestVcpuNicLink }))),
+    actors.flatMap((vcpu) => jointsAt(vcpu, VCPU_PORTS.nic).map(({ link: port }) => ({ vm, vcpu, port }))),
   );
   return vnics.flatMap(({ nic, vnic }) =>
     guests

@@ -14,7 +14,7 @@ import type { FunctionModule, UserFunctionConfig } from '../../../actors/guest/n
 import type { Arena } from '../../memory/arena.ts';
 import { parseCidr, parseEndpoint } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
-import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
 import { surveyUserFunction } from '../../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../../net/wire/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';

@@ -1,7 +1,8 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
-import { vcpuCounters } from '../../../actors/guest/vcpu.ts';
-import type { E1000NicLink } from '../../../actors/guest/drivers/e1000.ts';
-import type { VirtioNicLink } from '../../../actors/guest/drivers/virtio-net.ts';
+import { endsTcp } from '../../../actors/guest/network-functions/function-config.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
+import { VCPU_PORTS, vcpuCounters } from '../../../actors/guest/vcpu-links.ts';
+import { VMM_PORTS } from '../../../actors/vmm/vmm.ts';
 import type { VmmNicLink } from '../../../actors/vmm/vmm.ts';
 import type { Arena, Region } from '../../memory/arena.ts';
 import { oddStrideBytes } from '../../memory/frame-room.ts';
@@ -10,10 +11,10 @@ import { reserveTimerWord } from '../../kernel/timer-word.ts';
 import { parseCidr } from '../../net/wire/address.ts';
 import { macOctets, parseMac } from '../../net/wire/ethernet.ts';
 import type { GuestNicRef } from '../../virtio/guest/guest-nic.ts';
-import { endsTcp, networkFunctionCounters } from '../../runtime/function-factory.ts';
-import type { NetworkFunctionConfig } from '../../runtime/function-factory.ts';
+import { networkFunctionCounters } from '../../runtime/function-factory.ts';
 import { NET_HEADER_BYTES } from '../../virtio/net/net-header.ts';
 import type { BridgeDomain, GuestNicPlan, GuestPlan, HostDraft, Sleeper } from '../parts.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { MAGAZINE_BUFFERS } from '../../../actors/guest/vcpu.ts';
 import { guestFrameRoomBytes } from '../../scenario/rules/frame-lengths.ts';
@@ -83,7 +84,7 @@ export function planGuest(draft: PlanDraft, host: HostDraft, vm: VmSpec, domains
       tapFd: port,
     };
     if (link.guestMemory !== null) vmm.thread.buffers.add(link.guestMemory);
-    vmm.attachments.push({ port, link });
+    connect(vmm, VMM_PORTS.nic, link, { index: port });
   });
   return { spec: vm, vmm, vcpus, memoryBytes: memory.bytes, nics, sleepers };
 }
@@ -116,7 +117,7 @@ function connectVcpus({ host, vm, vmm, vcpus, workers, plan, ref }: NicParts, po
       const { traps, ...device } = plan.emulated!;
       const vcpuDoorbells = vcpus.map(({ thread }) => thread.doorbell);
       const own = { ...device, trap: traps[i], vcpuDoorbells, qdiscFrames: QDISC_FRAMES };
-      vcpu.attachments.push({ port, link: { kind: 'e1000', ...identity, ...own } satisfies E1000NicLink });
+      connect(vcpu, VCPU_PORTS.nic, { kind: 'e1000', ...identity, ...own }, { index: port });
       return;
     }
     const share = shareOf(nic, i, vcpus.length);
@@ -125,7 +126,7 @@ function connectVcpus({ host, vm, vmm, vcpus, workers, plan, ref }: NicParts, po
     const others = owner ? plan.pairs.map(({ receiver }) => receiver).filter((each) => each !== vcpu) : [];
     const peers = others.map(({ thread }) => thread.doorbell);
     const own = { nic: ref, published: ref.published, share, kicks, backendDoorbell, pci: plan.pci, peers };
-    vcpu.attachments.push({ port, link: { kind: 'virtio', ...identity, ...own } satisfies VirtioNicLink });
+    connect(vcpu, VCPU_PORTS.nic, { kind: 'virtio', ...identity, ...own }, { index: port });
   });
 }
 
@@ -159,8 +160,8 @@ function planVcpu(
         irqNs: table.irq,
         hltNs: table.hlt,
       },
+      nf,
     },
-    nf,
   };
   return { vcpu, timer };
 }

@@ -1,7 +1,7 @@
 /** The timers of a VM that keeps time: its network function, or an e1000 that spaces its interrupts. */
-import { GUEST_TIMER_COUNTERS } from '../../../actors/guest/timer.ts';
-import type { GuestTimerLink } from '../../../actors/guest/timer.ts';
+import { GUEST_TIMER_COUNTERS, GUEST_TIMER_PORTS } from '../../../actors/guest/timer.ts';
 import { guestTimerName } from '../../scenario/names.ts';
+import { connect } from '../draft.ts';
 import type { DraftThread, PlanDraft } from '../draft.ts';
 import type { GuestPlan, Sleeper } from '../parts.ts';
 
@@ -23,7 +23,7 @@ export function planGuestTimer(
     kind: 'guest-timer',
     config: { name: timer.name, counters: draft.count(timer, GUEST_TIMER_COUNTERS) },
   };
-  here.forEach(({ deadline, thread }, port) => {
-    timer.attachments.push({ port, link: { deadline, doorbell: thread.doorbell } satisfies GuestTimerLink });
+  here.forEach(({ deadline, thread }, index) => {
+    connect(timer, GUEST_TIMER_PORTS.sleeper, { deadline, doorbell: thread.doorbell }, { index });
   });
 }

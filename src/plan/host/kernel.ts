@@ -1,11 +1,12 @@
 /** A host kernel's bridges and taps, once memory and guests are laid out. */
-import { BRIDGE_COUNTERS } from '../../../actors/host/bridge.ts';
+import { BRIDGE_COUNTERS, BRIDGE_PORTS } from '../../../actors/host/bridge.ts';
 import type { BridgePortLink } from '../../../actors/host/bridge.ts';
-import { TAP_BRIDGE_PORT, TAP_COUNTERS } from '../../../actors/host/tap.ts';
-import type { TapBridgeLink, TapConfig } from '../../../actors/host/tap.ts';
+import { TAP_COUNTERS, TAP_PORTS } from '../../../actors/host/tap.ts';
+import type { TapConfig } from '../../../actors/host/tap.ts';
 import { reserveTapFlows } from '../../kernel/tap-flows.ts';
 import type { Region } from '../../memory/arena.ts';
 import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor } from '../draft.ts';
 import { guestNicOf } from '../parts.ts';
 import type { BridgeDomain, Parts, VnicKernel } from '../parts.ts';
@@ -42,7 +43,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       nic: true,
       txDoorbell: port.nicDoorbell,
     };
-    bridge.attachments.push({ port: bridge.attachments.length, link });
+    connect(bridge, BRIDGE_PORTS.port, link, { index: bridge.attachments.length });
   }
   for (const { vm, nic, tap, pairs, bridgeToTap } of vnics) {
     const link: BridgePortLink = {
@@ -54,7 +55,7 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
       nic: false,
       txDoorbell: wake(bridge, tap),
     };
-    bridge.attachments.push({ port: bridge.attachments.length, link, vm: vm.name });
+    connect(bridge, BRIDGE_PORTS.port, link, { index: bridge.attachments.length, vm: vm.name });
   }
 }
 
@@ -75,6 +76,6 @@ export function planTap(parts: Parts, { vm, nic, tap, bridgeToTap }: VnicKernel)
       costs: { tapEnqueueNs: table.tapEnqueue, wakeupNs: table.wakeup },
     },
   };
-  tap.attachments.push({ port: TAP_BRIDGE_PORT, link: { rx: bridgeToTap } satisfies TapBridgeLink });
+  connect(tap, TAP_PORTS.bridge, { rx: bridgeToTap });
   return steering;
 }

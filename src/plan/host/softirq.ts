@@ -1,11 +1,11 @@
 /** The softirq CPUs of a host: which NICs each polls, which workers fill its backlog, and what it hands to another. */
-import { SOFTIRQ_COUNTERS } from '../../../actors/host/softirq.ts';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../../actors/host/softirq-links.ts';
+import { SOFTIRQ_COUNTERS, SOFTIRQ_PORTS } from '../../../actors/host/softirq-links.ts';
 import type { Region } from '../../memory/arena.ts';
 import { reserveBacklogLength } from '../../kernel/backlog-length.ts';
 import type { BridgeInputRef, SteeringRef } from '../../kernel/bridge-input.ts';
 import type { RingRef } from '../../memory/id-ring.ts';
 import type { Backlog, BridgeDomain, Crossing, HostDraft, PairKernel, Parts, VnicKernel } from '../parts.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { queueName } from '../../scenario/names.ts';
 
@@ -83,24 +83,23 @@ function planSoftirq(parts: Parts, softirq: DraftActor, cpu: number): void {
         // The first queue's instance also cleans the transmit ring.
         const rings = { rxFree: queue.free, rxDone: queue.done, txDone: q === 0 ? txDone : null, rxRing: spec.rxRing };
         const onward = outputTo(parts, softirq, domain, queue.toBridge);
-        addLink(softirq, { kind: 'nic', ...rings, interrupt: queue.interrupt, mask, ...onward });
+        const link = { ...rings, interrupt: queue.interrupt, mask, ...onward };
+        connect(softirq, SOFTIRQ_PORTS.nic, link, { index: softirq.attachments.length });
       });
     }
     for (const vnic of domain.vnics) {
       for (const { backlog, backlogToBridge } of pairsOn([vnic], cpu)) {
         const onward = outputTo(parts, softirq, domain, backlogToBridge);
-        addLink(softirq, { kind: 'backlog', from: backlog, ...onward }, vnic.vm.name);
+        const at = { index: softirq.attachments.length, vm: vnic.vm.name };
+        connect(softirq, SOFTIRQ_PORTS.source, { from: backlog, ...onward }, at);
       }
     }
   }
   for (const { ring, vm, toBridge, bridge } of parts.crossings.filter(({ to }) => to === cpu)) {
     const bridgeDoorbell = doorbellOf(softirq, bridge);
-    addLink(softirq, { kind: 'backlog', from: ring, toBridge, bridgeDoorbell, steering: null }, vm);
+    const link = { from: ring, toBridge, bridgeDoorbell, steering: null };
+    connect(softirq, SOFTIRQ_PORTS.source, link, { index: softirq.attachments.length, vm });
   }
-}
-
-function addLink(softirq: DraftActor, link: SoftirqNicLink | SoftirqBacklogLink, vm: string | null = null): void {
-  softirq.attachments.push({ port: softirq.attachments.length, link, ...(vm === null ? {} : { vm }) });
 }
 
 /** To the bridge itself, or to the backlog of the CPU that works on it. */

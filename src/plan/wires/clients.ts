@@ -1,10 +1,10 @@
 /** The TCP clients of the plan: what one port's client is told, and how server and client agree. */
 import type { NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
-import { CLIENT_COUNTERS, CLIENT_WIRE_PORT } from '../../../actors/wire/client-links.ts';
-import type { ClientWireLink } from '../../../actors/wire/client-links.ts';
+import { CLIENT_COUNTERS, CLIENT_PORTS } from '../../../actors/wire/client-links.ts';
 import { reserveHistogram } from '../../memory/histogram.ts';
 import { parseCidr } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import type { ConnectionsSpec } from '../../scenario/keys/connections.ts';
 import { servesTcp } from '../../scenario/functions.ts';
@@ -58,7 +58,6 @@ export function planClient(
     },
   };
   // What the NIC receives is what the client sends.
-  const link: ClientWireLink = { tx: wire.rx, rx: wire.tx };
-  client.attachments.push({ port: CLIENT_WIRE_PORT, link });
+  connect(client, CLIENT_PORTS.wire, { tx: wire.rx, rx: wire.tx });
   draft.clients.push({ name: connections.name, client: client.name, throttle, lateness, latency });
 }

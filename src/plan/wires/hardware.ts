@@ -1,8 +1,9 @@
 /** The hardware side of the plan: for each port a NIC, what is at the end of its wire, and the rings its driver sees. */
-import { NIC_HOST_PORT, NIC_WIRE_PORT, nicCounters } from '../../../actors/wire/nic/nic-links.ts';
+import { NIC_PORTS, nicCounters } from '../../../actors/wire/nic/nic-links.ts';
 import type { FeedbackTimer, NicHostLink, NicRxQueueLink, NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
 import { reserveInterruptLine } from '../../kernel/interrupt-line.ts';
 import { reservePortMask } from '../../kernel/port-mask.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
 import { planClient } from './clients.ts';
 import { hardwareVnicsOf } from '../backends/hardware-vnics.ts';
@@ -81,7 +82,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
       interruptGapNs: spec.interruptRate === 'unlimited' ? 0 : 1e9 / spec.interruptRate,
     },
   };
-  nic.attachments.push({ port: NIC_WIRE_PORT, link: wire });
+  connect(nic, NIC_PORTS.wire, wire);
 
   const rings = {
     rxQueues: Array.from({ length: spec.rxQueues }, (_, q) => planRxQueue(draft, host, spec, q)),
@@ -108,7 +109,7 @@ export function connectPort({ slots, domains }: Parts, port: PortHardware): void
   });
   const feedback = domains.filter(({ ports }) => ports.includes(port)).flatMap(({ vnics }) => vnics.flatMap(timerOf));
   const link: NicHostLink = { slots, rxQueues, tx, txDone, mask: level ? mask : null, feedback };
-  nic.attachments.push({ port: NIC_HOST_PORT, link });
+  connect(nic, NIC_PORTS.host, link);
 }
 
 function timerOf({ nic, pairs }: VnicKernel): FeedbackTimer[] {

@@ -1,17 +1,18 @@
 /** The stations on the wires: for each port that no link takes a generator and a sink, and the streams between them. */
-import { GENERATOR_WIRE_PORT, generatorCounters } from '../../../actors/wire/generator.ts';
-import type { GeneratorWireLink, StreamPacing } from '../../../actors/wire/generator.ts';
+import { GENERATOR_PORTS, generatorCounters } from '../../../actors/wire/generator.ts';
+import type { StreamPacing } from '../../../actors/wire/generator.ts';
 import type { NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
-import { SINK_WIRE_PORT, sinkCounters } from '../../../actors/wire/sink.ts';
-import type { SinkWireLink } from '../../../actors/wire/sink.ts';
+import { SINK_PORTS, sinkCounters } from '../../../actors/wire/sink.ts';
 import type { Region } from '../../memory/arena.ts';
 import { reserveHistogram } from '../../memory/histogram.ts';
 import { parseCidr, parseEndpoint } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
 import type { FlowSpec } from '../../net/traffic/flow-templates.ts';
 import type { ReplayStream } from '../../net/capture/replay-tag.ts';
-import type { CheckPlan, PortPlan, SourcePlan } from '../../runtime/plan.ts';
+import type { CheckPlan, SourcePlan } from '../../net/traffic/traffic-plan.ts';
+import type { PortPlan } from '../../runtime/plan.ts';
 import { expectedAddresses } from './addresses.ts';
+import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { planReplays } from './replay.ts';
 import type { PortSpec, Scenario, StreamSpec, VmSpec } from '../../scenario/scenario.ts';
@@ -43,10 +44,10 @@ export function planStations(
   for (const { spec, generator, sink } of stations) {
     const { rx, tx } = wires.get(spec.name)!;
     const controls = planGenerator(draft, scenario, spec, generator, replays);
-    generator.attachments.push({ port: GENERATOR_WIRE_PORT, link: { tx: rx } satisfies GeneratorWireLink });
+    connect(generator, GENERATOR_PORTS.wire, { tx: rx });
     draft.ports.push({ name: spec.name, generator: generator.name, sink: sink.name, ...controls });
     planSink(draft, scenario, spec, sink, latencies, replays);
-    sink.attachments.push({ port: SINK_WIRE_PORT, link: { rx: tx } satisfies SinkWireLink });
+    connect(sink, SINK_PORTS.wire, { rx: tx });
   }
   streams.forEach(({ name, from, to }, i) => {
     const index = streams.filter((stream) => stream.from === from).findIndex((stream) => stream.name === name);
@@ -75,8 +76,8 @@ function planGenerator(
       throttle,
       speedBps: spec.speedBps,
       streams: leaving.map((stream) => pacingOf(scenario, stream)),
+      sources: leaving.map((stream) => sourceOf(scenario, stream, replays)),
     },
-    sources: leaving.map((stream) => sourceOf(scenario, stream, replays)),
   };
   return { throttle, lateness };
 }
@@ -99,8 +100,8 @@ function planSink(
       counters: draft.count(sink, sinkCounters(arriving.map(({ name }) => name))),
       station: parseMac(spec.mac),
       latencies: arriving.map((stream) => latencies[streams.indexOf(stream)]),
+      check: checkOf(scenario, arriving, replays),
     },
-    check: checkOf(scenario, arriving, replays),
   };
 }
 

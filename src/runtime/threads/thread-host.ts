@@ -1,3 +1,4 @@
+import type { Joint, Socket } from '../../../actors/actor.ts';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Remote } from 'comlink';
@@ -24,7 +25,7 @@ import type { ThreadPolicy } from '../os/os-threads.ts';
 import { placeThreads } from '../os/placement.ts';
 import type { Placement, ThreadAssignment } from '../os/placement.ts';
 import type { Plan, ThreadPlan } from '../plan.ts';
-import { buffersSeen, needOf, threadOf, windowOf } from '../plan.ts';
+import { buffersSeen, needOf, threadOf, windowIn, windowOf } from '../plan.ts';
 import { ScheduleReader } from '../os/sched-stats.ts';
 import type { ThreadCalls, ThreadRole } from './thread-protocol.ts';
 import { recycleVm } from '../vm-memory.ts';
@@ -286,22 +287,23 @@ export class ThreadHost implements Host {
     };
   }
 
-  attach(actor: string, port: number, link: object): Promise<void> {
-    const window = windowOf(link);
+  attach(actor: string, joint: Joint): Promise<void> {
+    const window = windowOf(joint.link);
     const mayOpen = window !== null && threadOf(this.plan, actor).buffers.includes(window);
     return this.interrupt(actor, async (calls) => {
       if (mayOpen) await calls.grant(window, this.buffers.get(window)!);
-      await calls.attach(actor, port, link);
+      await calls.attach(actor, joint);
     });
   }
 
-  detach(actor: string, port: number): Promise<void> {
+  detach(actor: string, socket: Socket): Promise<void> {
     const { actors } = threadOf(this.plan, actor);
-    const { attachments } = actors.find(({ name }) => name === actor)!;
-    const link = attachments.find((attachment) => attachment.port === port)?.link;
-    const window = link === undefined ? null : windowOf(link);
+    const window = windowIn(
+      actors.find(({ name }) => name === actor)!,
+      socket,
+    );
     return this.interrupt(actor, async (calls) => {
-      await calls.detach(actor, port);
+      await calls.detach(actor, socket);
       if (window !== null) await calls.revoke(window);
     });
   }

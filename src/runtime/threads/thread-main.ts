@@ -1,7 +1,7 @@
 /** What a worker thread of the run executes: entry of the worker bundle, called by Piscina once a thread. */
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import type { Actor, Census } from '../../../actors/actor.ts';
+import type { Actor, Census, Joint, Socket } from '../../../actors/actor.ts';
 import { Memory } from '../../memory/arena.ts';
 import type { Region } from '../../memory/arena.ts';
 import { Doorbell } from '../../memory/doorbell.ts';
@@ -132,13 +132,13 @@ class RunThread implements ThreadCalls {
     return { slots, frames, guestBuffers: vm === null ? [] : [{ vm, addresses: guestBuffers }] };
   }
 
-  attach(actor: string, port: number, link: object): void {
-    this.named(actor).attach(port, link);
+  attach(actor: string, joint: Joint): void {
+    this.named(actor).attach(joint);
     this.pollList?.addAll();
   }
 
-  detach(actor: string, port: number): void {
-    this.named(actor).detach(port);
+  detach(actor: string, socket: Socket): void {
+    this.named(actor).detach(socket);
   }
 
   grant(name: string, buffer: SharedArrayBuffer): void {

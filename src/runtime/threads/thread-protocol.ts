@@ -1,4 +1,5 @@
 /** What crosses between the main thread and a thread of the run: the task that starts it, and the calls it answers. */
+import type { Joint, Socket } from '../../../actors/actor.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../../memory/arena.ts';
 import type { Stock } from '../host.ts';
@@ -36,8 +37,8 @@ export interface ThreadCalls {
   /** One side of a measurement of the distance to another thread's core: see core-distance.ts. */
   bounce(word: Region, start: number, serves: boolean): number | null;
   takeStock(): Stock;
-  attach(actor: string, port: number, link: object): void;
-  detach(actor: string, port: number): void;
+  attach(actor: string, joint: Joint): void;
+  detach(actor: string, socket: Socket): void;
   /** Opens a window on one more buffer, or closes it. */
   grant(name: string, buffer: SharedArrayBuffer): void;
   revoke(name: string): void;

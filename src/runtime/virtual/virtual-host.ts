@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Actor, Census } from '../../../actors/actor.ts';
+import type { Actor, Census, Joint, Socket } from '../../../actors/actor.ts';
 import { Memory } from '../../memory/arena.ts';
 import { fillHome } from '../../memory/frame-pool.ts';
 import { fillDepot } from '../../memory/magazine.ts';
 import { createActor } from '../actor-factory.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
 import type { ActorPlan, Plan, SoftirqThreadPlan } from '../plan.ts';
-import { buffersSeen, windowOf } from '../plan.ts';
+import { buffersSeen, windowIn, windowOf } from '../plan.ts';
 import { recycleVm } from '../vm-memory.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -149,21 +149,20 @@ export class VirtualHost implements Host {
     });
   }
 
-  attach(actor: string, port: number, link: object): Promise<void> {
+  attach(actor: string, joint: Joint): Promise<void> {
     return this.onActor(actor, ({ actors, index, plan }, at) => {
-      const window = windowOf(link);
+      const window = windowOf(joint.link);
       if (window !== null && plan.buffers.includes(window)) {
         this.memories[index].grant(window, this.buffers.get(window)!);
       }
-      actors[at].attach(port, link);
+      actors[at].attach(joint);
     });
   }
 
-  detach(actor: string, port: number): Promise<void> {
+  detach(actor: string, socket: Socket): Promise<void> {
     return this.onActor(actor, ({ actors, index, plan }, at) => {
-      actors[at].detach(port);
-      const link = plan.actors[at].attachments.find((attachment) => attachment.port === port)?.link;
-      const window = link === undefined ? null : windowOf(link);
+      actors[at].detach(socket);
+      const window = windowIn(plan.actors[at], socket);
       if (window !== null) this.memories[index].revoke(window);
     });
   }

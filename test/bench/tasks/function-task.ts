@@ -7,7 +7,7 @@ import { FlowTemplates } from '../../../src/net/traffic/flow-templates.ts';
 import { createNetworkFunction } from '../../../src/runtime/function-factory.ts';
 import type { NetworkFunction } from '../../../actors/guest/network-functions/network-function.ts';
 import { NO_FRAMES } from '../../../actors/guest/network-functions/user-frames.ts';
-import type { ActorSpec } from '../../../src/runtime/plan.ts';
+import type { ActorSpec } from '../../../actors/registry.ts';
 import type { BenchReport, FunctionTask } from '../bench-task.ts';
 import type { Stopwatch } from '../stopwatch.ts';
 
@@ -23,10 +23,10 @@ export function measureFunction({ plan, frames }: FunctionTask, watch: Stopwatch
   const specs = plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec));
   const isVcpu = (spec: ActorSpec): spec is ActorSpec & { kind: 'vcpu' } => spec.kind === 'vcpu';
   const isGenerator = (spec: ActorSpec): spec is ActorSpec & { kind: 'generator' } => spec.kind === 'generator';
-  const source = specs.find(isGenerator)!.sources[0];
+  const source = specs.find(isGenerator)!.config.sources[0];
   if (source.kind !== 'generated') throw new Error('generated traffic only');
   const lab = new FunctionLab(
-    createNetworkFunction(memory, specs.find(isVcpu)!.nf, NO_FRAMES),
+    createNetworkFunction(memory, specs.find(isVcpu)!.config.nf, NO_FRAMES),
     new FlowTemplates(source.flows, [SIZE_BYTES]),
   );
   // Every flow once, so that tables are as full as they will be; and enough for V8 to have optimised everything.

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Bridge, BridgeConfig, BridgePortLink } from '../../../actors/host/bridge.ts';
+import { BRIDGE_PORTS } from '../../../actors/host/bridge.ts';
+import type { Bridge, BridgeConfig } from '../../../actors/host/bridge.ts';
+import { jointsAt } from '../../../src/runtime/plan.ts';
 import { IdRingProducer } from '../../../src/memory/id-ring.ts';
 import { ActorBed, ethernet, poolIds, sorted } from '../../support/actor-bed.ts';
 
@@ -12,7 +14,7 @@ const THREE_PORTS = ['bridges.0.ports=[eth0, eth1, tap0]', 'bridges.1.ports=[tap
 function bench(config: Partial<BridgeConfig> = {}, overrides: readonly string[] = THREE_PORTS) {
   const bed = new ActorBed(overrides);
   const bridge = bed.create<Bridge>('br0', config);
-  const links = bed.planOf('br0').attachments.map(({ link }) => link as BridgePortLink);
+  const links = jointsAt(bed.planOf('br0'), BRIDGE_PORTS.port).map(({ link }) => link);
   const inputs = links.map(({ rx }) => new IdRingProducer(bed.memory, rx[0]));
   let next = 0;
   return {
@@ -66,9 +68,9 @@ describe('learning', () => {
   test('a detached port takes its addresses with it, gets nothing, and works again when attached', () => {
     const { bridge, links, forward } = bench();
     forward(0, BROADCAST, A);
-    bridge.detach(0);
+    bridge.detach({ port: 'port', index: 0 });
     expect(forward(1, A, B).map((ids) => ids.length)).toEqual([0, 0, 1]);
-    bridge.attach(0, links[0]);
+    bridge.attach({ port: 'port', index: 0, link: links[0] });
     expect(forward(1, A, B).map((ids) => ids.length)).toEqual([1, 0, 1]);
   });
 });
@@ -146,8 +148,8 @@ describe('what is not forwarded', () => {
 
   test('drop_no_port: nowhere else to flood to', () => {
     const { bed, bridge, forward, freed } = bench();
-    bridge.detach(1);
-    bridge.detach(2);
+    bridge.detach({ port: 'port', index: 1 });
+    bridge.detach({ port: 'port', index: 2 });
     expect(forward(0, B, A)).toEqual([[], [], []]);
     expect(bed.counts(bridge)).toEqual({ rx_packets: 1, flooded: 1, drop_no_port: 1 });
     expect(freed()).toEqual([0]);

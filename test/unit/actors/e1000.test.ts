@@ -1,8 +1,7 @@
 /** The emulated e1000 and the guest's driver, each with the real other one, register access by register access. */
 import { describe, expect, test } from 'vitest';
-import type { E1000, E1000Config, E1000GuestLink } from '../../../actors/vmm/e1000.ts';
-import { E1000_GUEST_PORT, E1000_TAP_PORT } from '../../../actors/vmm/e1000.ts';
-import type { E1000NicLink } from '../../../actors/guest/drivers/e1000.ts';
+import type { E1000, E1000Config } from '../../../actors/vmm/e1000.ts';
+import { E1000_PORTS } from '../../../actors/vmm/e1000.ts';
 import type { GuestVcpu } from '../../../actors/guest/vcpu.ts';
 import type { TapFileLink } from '../../../actors/vmm/tap-file.ts';
 import * as regs from '../../../src/e1000/registers.ts';
@@ -34,7 +33,7 @@ class E1000Bed {
     const { bed } = this;
     this.devices = [0, 1].map((nic) => bed.create<E1000>(`e1000-vnic${nic}`, { ...config }));
     this.vcpus = [0, 1].map((i) => bed.create<GuestVcpu>(`vm0/vcpu${i}`));
-    this.taps = [0, 1].map((nic) => bed.link<TapFileLink>(`e1000-vnic${nic}`, E1000_TAP_PORT));
+    this.taps = [0, 1].map((nic) => bed.link(`e1000-vnic${nic}`, E1000_PORTS.tap));
     this.queues = this.taps.map(({ queue }) => new IdRingProducer(bed.memory, queue));
   }
 
@@ -54,8 +53,9 @@ class E1000Bed {
   /** A frame that the guest forwards from `vnic` out of the other one. */
   frame(vnic: number, seq = 0): Uint8Array {
     const { spec } = this.bed.planOf(`generator-eth${vnic}`);
-    if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
-    return buildFrame(spec.sources[0].flows, 64, seq, 0);
+    if (spec.kind !== 'generator' || spec.config.sources[0].kind !== 'generated')
+      throw new Error('generated traffic only');
+    return buildFrame(spec.config.sources[0].flows, 64, seq, 0);
   }
 
   arrive(vnic: number, frames: readonly Uint8Array[]): void {
@@ -82,7 +82,7 @@ class E1000Bed {
 
 /** Answers vCPU 0's accesses to vNIC 0 from the device as it is polled, and names them. */
 function watch(b: E1000Bed): string[] {
-  const { traps } = b.bed.link<E1000GuestLink>('e1000-vnic0', E1000_GUEST_PORT);
+  const { traps } = b.bed.link('e1000-vnic0', E1000_PORTS.guest);
   const trap = new PciTrapHost(b.bed.memory.words(traps[0]), 0);
   const words = b.bed.memory.words(traps[0]);
   const seen: string[] = [];
@@ -98,7 +98,7 @@ test('both vNICs come up, announce themselves, and leave the rings full and inte
   const b = new E1000Bed().settle();
   expect(b.sent(0)).toHaveLength(1);
   expect(b.sent(1)).toHaveLength(1);
-  const { rx } = b.bed.link<E1000NicLink>('vm0/vcpu0', 0);
+  const { rx } = b.bed.e1000Link('vm0/vcpu0', 0);
   expect(b.bed.word(rx.buffers).filter((addr) => addr >= 0)).toHaveLength(255);
   expect(b.buffersFound).toBe(true);
 });
@@ -212,8 +212,9 @@ describe('interrupt mitigation', () => {
   const long = (b: E1000Bed, count: number): Uint8Array[] =>
     Array.from({ length: count }, (_, seq) => {
       const { spec } = b.bed.planOf('generator-eth0');
-      if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
-      return buildFrame(spec.sources[0].flows, 1514, seq, 0);
+      if (spec.kind !== 'generator' || spec.config.sources[0].kind !== 'generated')
+        throw new Error('generated traffic only');
+      return buildFrame(spec.config.sources[0].flows, 1514, seq, 0);
     });
 
   test('the next interrupt waits for 50 us after the last one, and the timer wakes the main loop for it', () => {
@@ -248,7 +249,7 @@ describe('interrupt mitigation', () => {
     b.arrive(0, long(b, 8));
     b.settle();
     expect(seen.slice(-3)).toEqual(['write ITR', 'write IMS', 'read STATUS']);
-    const { traps } = b.bed.link<E1000GuestLink>('e1000-vnic0', E1000_GUEST_PORT);
+    const { traps } = b.bed.link('e1000-vnic0', E1000_PORTS.guest);
     const read = (offset: number): number => {
       const trap = new PciTrapGuest(b.bed.memory.words(traps[0]), 0);
       trap.postRead(offset, regs.REGISTER_BYTES);

@@ -1,7 +1,8 @@
 /** A function that keeps time: the vCPU's deadline, the timer that wakes it for it, and the frames it sends then. */
 import { describe, expect, test } from 'vitest';
-import type { GuestTimer, GuestTimerLink } from '../../../actors/guest/timer.ts';
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import { GUEST_TIMER_PORTS } from '../../../actors/guest/timer.ts';
+import type { GuestTimer } from '../../../actors/guest/timer.ts';
+import { VCPU_PORTS } from '../../../actors/guest/vcpu-links.ts';
 import { Doorbell } from '../../../src/memory/doorbell.ts';
 import { TimerWord } from '../../../src/kernel/timer-word.ts';
 import { parseIpv4 } from '../../../src/net/wire/address.ts';
@@ -20,7 +21,7 @@ describe('the timer', () => {
   const bench = () => {
     const bed = new ActorBed(TERMINATING);
     const timer = bed.create<GuestTimer>('vm0/timer');
-    const { deadline, doorbell } = bed.link<GuestTimerLink>('vm0/timer', 1);
+    const { deadline, doorbell } = bed.link('vm0/timer', GUEST_TIMER_PORTS.sleeper, 1);
     return { bed, timer, word: new TimerWord(bed.memory, deadline), bell: new Doorbell(bed.memory, doorbell) };
   };
 
@@ -58,7 +59,7 @@ describe('the timer', () => {
 describe('the vCPU', () => {
   /** A SYN for the function at vNIC 0. */
   const syn = (g: GuestBed): Uint8Array => {
-    const { macHigh, macLow, address } = g.bed.link<GuestVcpuNicLink>('vm0/vcpu0', 0);
+    const { macHigh, macLow, address } = g.bed.link('vm0/vcpu0', VCPU_PORTS.nic);
     const frames: Uint8Array[] = [];
     const client = new TcpEnd({ macs: [{ macHigh: 0x0200, macLow: 9 }] }, (frame) => frames.push(frame));
     const neighbour = { macHigh, macLow, networkPort: 0 };
@@ -85,7 +86,7 @@ describe('the vCPU', () => {
     g.vcpus[0].poll(64, 0);
     g.collect(0);
     g.vcpus[0].arm();
-    const { deadline } = g.bed.link<GuestTimerLink>('vm0/timer', 0);
+    const { deadline } = g.bed.link('vm0/timer', GUEST_TIMER_PORTS.sleeper, 0);
     const word = new TimerWord(g.bed.memory, deadline);
     expect([word.due(999.9 * MS), word.due(1000.1 * MS)]).toEqual([false, true]);
     expect(g.vcpus[0].poll(64, 1000 * MS)).toBe(0);

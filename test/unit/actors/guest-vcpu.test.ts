@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { VHOST_PORTS } from '../../../actors/host/vhost-links.ts';
 import type { VirtioNicLink } from '../../../actors/guest/drivers/virtio-net.ts';
 import { ETH_HEADER_BYTES } from '../../../src/net/wire/ethernet.ts';
 import { ipv4ChecksumOk } from '../../../src/net/wire/checksum.ts';
@@ -82,7 +83,7 @@ describe('forwarding', () => {
 
   test('nf_errors: the function names a vNIC that is not there', () => {
     const g = new GuestBed().bringUp();
-    g.vcpus[0].detach(1);
+    g.vcpus[0].detach({ port: 'nic', index: 1 });
     g.deliver(0, [g.frame(0)]);
     g.vcpus[0].poll(64, 0);
     expect(g.counts(0)).toMatchObject({ rx_packets: 1, nf_errors: 1 });
@@ -193,7 +194,7 @@ describe('transmission', () => {
     expect(g.vcpus[0].arm()).toBe(true);
     expect(g.collect(1).call).toBe(true);
     // vNIC 1 belongs to vCPU 1; its transmit calls go to everyone who may wait for it.
-    const { callDoorbells } = g.bed.link<{ callDoorbells: { offsetBytes: number }[][] }>('vhost-vnic1', 1);
+    const { callDoorbells } = g.bed.link('vhost-vnic1', VHOST_PORTS.guest);
     const threads = g.bed.plan.threads
       .filter(({ kind }) => kind === 'vcpu')
       .map(({ doorbell }) => doorbell.offsetBytes);
@@ -235,5 +236,5 @@ describe('transmission', () => {
 });
 
 function nicOf(g: GuestBed, vnic: number): VirtioNicLink['nic'] {
-  return g.bed.link<VirtioNicLink>('vm0/vcpu0', vnic).nic;
+  return g.bed.virtioLink('vm0/vcpu0', vnic).nic;
 }

@@ -66,8 +66,9 @@ describe('guest', () => {
 
   function jumbo(g: GuestBed, vnic: number, bytes: number): Uint8Array {
     const { spec } = g.bed.planOf(`generator-eth${vnic}`);
-    if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
-    return buildFrame(spec.sources[0].flows, bytes + 4, 0, 0);
+    if (spec.kind !== 'generator' || spec.config.sources[0].kind !== 'generated')
+      throw new Error('generated traffic only');
+    return buildFrame(spec.config.sources[0].flows, bytes + 4, 0, 0);
   }
 
   /** The device spreads a frame over the guest's buffers. */

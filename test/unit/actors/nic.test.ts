@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Nic } from '../../../actors/wire/nic/nic.ts';
-import type { NicHostLink } from '../../../actors/wire/nic/nic-links.ts';
-import { NIC_HOST_PORT, NIC_WIRE_PORT } from '../../../actors/wire/nic/nic-links.ts';
+import { NIC_PORTS } from '../../../actors/wire/nic/nic-links.ts';
 import { Doorbell } from '../../../src/memory/doorbell.ts';
 import { IdRingProducer, ringDepth } from '../../../src/memory/id-ring.ts';
 import { InterruptHandler } from '../../../src/kernel/interrupt-line.ts';
@@ -16,7 +15,7 @@ const WIRE_NS = 672;
 function bench(interruptGapNs = 0) {
   const bed = new ActorBed();
   const nic = bed.create<Nic>('eth0', { interruptGapNs });
-  const host = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
+  const host = bed.link('eth0', NIC_PORTS.host);
   const wire = new WireSender(bed.memory, bed.wires.in);
   const free = new IdRingProducer(bed.memory, host.rxQueues[0].free);
   const tx = new IdRingProducer(bed.memory, host.tx);
@@ -78,13 +77,13 @@ describe('receive', () => {
 
   test('without a driver the frame is lost and no interrupt comes; with the wire unplugged nothing comes at all', () => {
     const { bed, nic, irq, arrive } = bench();
-    nic.detach(NIC_HOST_PORT);
+    nic.detach({ port: 'host', index: 0 });
     arrive(ethernet(DST, SRC));
     expect(nic.poll(64, 0)).toBe(1);
     expect(bed.counts(nic)).toMatchObject({ rx_packets: 1, rx_no_carrier: 1 });
     expect(bed.held(nic)).toBe(0);
     expect(irq.pending).toBe(false);
-    nic.detach(NIC_WIRE_PORT);
+    nic.detach({ port: 'wire', index: 0 });
     arrive(ethernet(DST, SRC));
     expect(nic.poll(64, 0)).toBe(0);
     expect(wireDepth(bed.memory, bed.wires.in)).toBe(1);
@@ -204,7 +203,7 @@ describe('several receive queues', () => {
   test('a flow stays in its queue, in order; flows spread; each queue interrupts by itself', () => {
     const bed = new ActorBed(['ports.eth0.rxQueues=4']);
     const nic = bed.create<Nic>('eth0', { interruptGapNs: 0 });
-    const { rxQueues } = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
+    const { rxQueues } = bed.link('eth0', NIC_PORTS.host);
     expect(rxQueues.length).toBe(4);
     rxQueues.forEach(({ free }, q) => {
       const ring = new IdRingProducer(bed.memory, free);
@@ -247,7 +246,7 @@ describe('several receive queues', () => {
   test('a queue without descriptors loses its flows alone', () => {
     const bed = new ActorBed(['ports.eth0.rxQueues=2']);
     const nic = bed.create<Nic>('eth0');
-    const { rxQueues } = bed.link<NicHostLink>('eth0', NIC_HOST_PORT);
+    const { rxQueues } = bed.link('eth0', NIC_PORTS.host);
     const ring = new IdRingProducer(bed.memory, rxQueues[1].free);
     for (let i = 0; i < 64; i++) ring.put(i);
     ring.publish();
@@ -272,7 +271,7 @@ test('a level-triggered vector interrupts for frames that the driver left in the
   ] as const) {
     const bed = new ActorBed([`vms.0.nics.0.mode=${mode}`]);
     const nic = bed.create<Nic>('eth0', { interruptGapNs: 0 });
-    const [{ free, interrupt }] = bed.link<NicHostLink>('eth0', NIC_HOST_PORT).rxQueues;
+    const [{ free, interrupt }] = bed.link('eth0', NIC_PORTS.host).rxQueues;
     const irq = new InterruptHandler(bed.memory, interrupt);
     const ring = new IdRingProducer(bed.memory, free);
     ring.put(1);

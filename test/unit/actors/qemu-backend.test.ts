@@ -190,7 +190,7 @@ describe('system calls', () => {
 test('detached from its tap it moves nothing, and everything is still found', () => {
   const q = new QemuBed();
   q.transmit(frames(2));
-  q.backend.detach(0);
+  q.backend.detach({ port: 'tap', index: 0 });
   expect(q.backend.poll(64, 0)).toBe(0);
   expect(q.backend.arm()).toBe(true);
 });

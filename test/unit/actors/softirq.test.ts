@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { SoftirqBacklogLink, SoftirqNicLink } from '../../../actors/host/softirq-links.ts';
-import type { Softirq, SoftirqConfig } from '../../../actors/host/softirq.ts';
+import { SOFTIRQ_PORTS } from '../../../actors/host/softirq-links.ts';
+import type { SoftirqConfig, SoftirqNicLink } from '../../../actors/host/softirq-links.ts';
+import type { Softirq } from '../../../actors/host/softirq.ts';
+import { jointsAt } from '../../../src/runtime/plan.ts';
 import { IdRingConsumer, IdRingProducer, ringDepth } from '../../../src/memory/id-ring.ts';
 import { FrameReturns, SLAB_SHIFT } from '../../../src/memory/frame-pool.ts';
 import { InterruptSource } from '../../../src/kernel/interrupt-line.ts';
@@ -18,7 +20,7 @@ class Card {
 
   constructor(bed: ActorBed, port: number) {
     this.bed = bed;
-    this.link = bed.planOf('softirq0').attachments[port].link as SoftirqNicLink;
+    this.link = bed.link('softirq0', SOFTIRQ_PORTS.nic, port);
     this.free = new IdRingConsumer(bed.memory, this.link.rxFree);
     this.done = new IdRingProducer(bed.memory, this.link.rxDone);
     const { txDone } = this.link;
@@ -57,12 +59,9 @@ class Card {
 function bench(config: Partial<SoftirqConfig> = {}, overrides: readonly string[] = []) {
   const bed = new ActorBed(overrides);
   const softirq = bed.create<Softirq>('softirq0', config);
-  const { attachments } = bed.planOf('softirq0');
-  const ports = (kind: string) =>
-    attachments.flatMap(({ link }, p) => ((link as SoftirqNicLink).kind === kind ? [p] : []));
-  const cards = ports('nic').map((port) => new Card(bed, port));
-  const backlogs = ports('backlog').map((port) => {
-    const link = attachments[port].link as SoftirqBacklogLink;
+  const plan = bed.planOf('softirq0');
+  const cards = jointsAt(plan, SOFTIRQ_PORTS.nic).map(({ index }) => new Card(bed, index));
+  const backlogs = jointsAt(plan, SOFTIRQ_PORTS.source).map(({ index: port, link }) => {
     const ring = new IdRingProducer(bed.memory, link.from);
     return {
       link,
@@ -293,9 +292,9 @@ test('a detached card is polled no more; attached again it gets its buffers back
   card.receive(200);
   card.raise();
   softirq.poll(64, 0);
-  softirq.detach(0);
+  softirq.detach({ port: 'nic', index: 0 });
   expect([softirq.poll(64, 0), softirq.arm()]).toEqual([0, true]);
-  softirq.attach(0, card.link);
+  softirq.attach({ port: 'nic', index: 0, link: card.link });
   card.raise();
   while (softirq.poll(64, 0) > 0);
   expect(bed.counts(softirq)['rx_packets']).toBe(200);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Tap, TapBridgeLink, TapConfig, TapReaderLink } from '../../../actors/host/tap.ts';
-import { TAP_BRIDGE_PORT, TAP_READER_PORT } from '../../../actors/host/tap.ts';
+import type { Tap, TapConfig } from '../../../actors/host/tap.ts';
+import { TAP_PORTS } from '../../../actors/host/tap.ts';
 import { Doorbell, EventWord } from '../../../src/memory/doorbell.ts';
 import { IdRingProducer, ringDepth } from '../../../src/memory/id-ring.ts';
 import { flowHash } from '../../../src/net/wire/flow-hash.ts';
@@ -11,8 +11,8 @@ import { ActorBed } from '../../support/actor-bed.ts';
 function bench(queueFrames: number) {
   const bed = new ActorBed([`vms.0.nics.0.tap.queue=${queueFrames}`]);
   const tap = bed.create<Tap>('tap0');
-  const { rx } = bed.link<TapBridgeLink>('tap0', TAP_BRIDGE_PORT);
-  const reader = bed.link<TapReaderLink>('tap0', TAP_READER_PORT);
+  const { rx } = bed.link('tap0', TAP_PORTS.bridge);
+  const reader = bed.link('tap0', TAP_PORTS.reader);
   const input = new IdRingProducer(bed.memory, rx);
   const bell = new Doorbell(bed.memory, reader.doorbell);
   const event = new EventWord(bed.memory, reader.event);
@@ -70,21 +70,21 @@ test('room that the reader makes is used at once', () => {
 
 test('without a reader every frame is dropped for that reason; attached again, frames flow', () => {
   const { bed, tap, reader, offer } = bench(500);
-  tap.detach(TAP_READER_PORT);
+  tap.detach({ port: 'reader', index: 0 });
   offer(2);
   expect(bed.counts(tap)).toEqual({ tx_packets: 2, tx_no_reader: 2 });
   expect(bed.returned(0)).toEqual([0, 1]);
-  tap.attach(TAP_READER_PORT, reader);
+  tap.attach({ port: 'reader', index: 0, link: reader });
   offer(1);
   expect(bed.ids(reader.queue)).toEqual([2]);
-  tap.detach(TAP_BRIDGE_PORT);
+  tap.detach({ port: 'bridge', index: 0 });
   expect([offer(1), tap.arm()]).toEqual([0, true]);
 });
 
 test('may sleep only when nothing waits', () => {
   const { bed, tap } = bench(500);
   expect(tap.arm()).toBe(true);
-  const input = new IdRingProducer(bed.memory, bed.link<TapBridgeLink>('tap0', TAP_BRIDGE_PORT).rx);
+  const input = new IdRingProducer(bed.memory, bed.link('tap0', TAP_PORTS.bridge).rx);
   input.put(1);
   input.publish();
   expect(tap.arm()).toBe(false);
@@ -105,8 +105,8 @@ describe('a tap of several queues', () => {
     const tap = bed.create<Tap>('tap0');
     const config = bed.config<TapConfig>('tap0');
     const { activePairs, flows } = config.steering!;
-    const readers = [0, 1, 2, 3].map((q) => bed.link<TapReaderLink>('tap0', TAP_READER_PORT + q));
-    const input = new IdRingProducer(bed.memory, bed.link<TapBridgeLink>('tap0', TAP_BRIDGE_PORT).rx);
+    const readers = [0, 1, 2, 3].map((q) => bed.link('tap0', TAP_PORTS.reader, q));
+    const input = new IdRingProducer(bed.memory, bed.link('tap0', TAP_PORTS.bridge).rx);
     let next = 0;
     const offer = (count: number, flowCount: number): void => {
       for (let i = 0; i < count; i++) input.put(bed.fill(next++, frameOf(i % flowCount, i / flowCount)));
@@ -180,7 +180,7 @@ describe('a tap of several queues', () => {
   test('a queue without a reader loses its flows for that reason', () => {
     const { bed, tap, offer, active } = several();
     active.set(4);
-    tap.detach(TAP_READER_PORT + 2);
+    tap.detach({ port: 'reader', index: 2 });
     offer(40, 40);
     const { tx_no_reader: lost, tx_queued: queued } = bed.counts(tap);
     expect(lost).toBeGreaterThan(2);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { StreamPacing, TrafficGenerator, TrafficGeneratorConfig } from '../../../actors/wire/generator.ts';
-import { GENERATOR_WIRE_PORT, THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
+import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
 import { bucketOf } from '../../../src/memory/histogram.ts';
 import { WireReceiver } from '../../../src/memory/wire-ring.ts';
 import { testFrameSendNs, testFrameSeq } from '../../../src/net/traffic/test-frame-check.ts';
@@ -168,7 +168,7 @@ describe('behind its schedule', () => {
     for (let i = 1; i <= 10; i++) g.generator.poll(64, i * 100_000);
     expect(g.counts()).toMatchObject({ tx_packets: bedCells(g.bed) });
     expect(g.counts()['wire_full']).toBeGreaterThan(0);
-    g.generator.detach(GENERATOR_WIRE_PORT);
+    g.generator.detach({ port: 'wire', index: 0 });
     expect(g.generator.poll(64, 2_000_000)).toBe(0);
     expect(g.counts()['offered_stream']).toBe(20_000);
   });

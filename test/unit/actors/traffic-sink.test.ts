@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { SinkWireLink, TrafficSink, TrafficSinkConfig } from '../../../actors/wire/sink.ts';
-import { SINK_WIRE_PORT } from '../../../actors/wire/sink.ts';
+import type { TrafficSink, TrafficSinkConfig } from '../../../actors/wire/sink.ts';
+import { SINK_PORTS } from '../../../actors/wire/sink.ts';
 import { bucketOf } from '../../../src/memory/histogram.ts';
 import { WireSender } from '../../../src/memory/wire-ring.ts';
 import { parseMac } from '../../../src/net/wire/ethernet.ts';
@@ -15,10 +15,11 @@ const STATION = parseMac('02:00:00:00:00:02');
 function bench(overrides: readonly string[] = []) {
   const bed = new ActorBed(overrides);
   const sink = bed.create<TrafficSink>(NAME);
-  const wire = new WireSender(bed.memory, bed.link<SinkWireLink>(NAME, SINK_WIRE_PORT).rx);
+  const wire = new WireSender(bed.memory, bed.link(NAME, SINK_PORTS.wire).rx);
   const { spec } = bed.planOf('generator-eth0');
-  if (spec.kind !== 'generator' || spec.sources[0].kind !== 'generated') throw new Error('generated traffic only');
-  const flows: FrameSpec = spec.sources[0].flows;
+  if (spec.kind !== 'generator' || spec.config.sources[0].kind !== 'generated')
+    throw new Error('generated traffic only');
+  const flows: FrameSpec = spec.config.sources[0].flows;
   const put = (frame: Uint8Array, leftNs = 0): void => {
     wire.bytes.set(frame, wire.frameByte());
     wire.send(frame.length, leftNs, 0);
@@ -123,7 +124,7 @@ test('latency is of each stream by itself', () => {
 
 test('unplugged it takes nothing and may sleep', () => {
   const s = bench();
-  s.sink.detach(SINK_WIRE_PORT);
+  s.sink.detach({ port: 'wire', index: 0 });
   s.put(s.frame(0));
   expect(s.counts()).toEqual({});
   expect(s.sink.arm()).toBe(true);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { VHOST_GUEST_PORT, VHOST_TAP_PORT } from '../../../actors/host/vhost-links.ts';
 import { Doorbell } from '../../../src/memory/doorbell.ts';
 import { FRAME_BYTES_STANDARD } from '../../../src/memory/frame-room.ts';
 import { BacklogLength } from '../../../src/kernel/backlog-length.ts';
@@ -282,14 +281,14 @@ describe('a broken virtqueue', () => {
 describe('attach and detach', () => {
   test('without its tap the worker serves neither direction; frames wait where they are', () => {
     const v = new VhostBed();
-    v.worker.detach(VHOST_TAP_PORT);
+    v.worker.detach({ port: 'tap', index: 0 });
     v.post(2);
     v.arrive(frames(1));
     v.transmit(frames(2));
     expect(v.drain()).toEqual([]);
     expect(ringDepth(v.bed.memory, v.tap.backlog)).toBe(0);
     expect(v.bed.census(v.worker).frames).toBe(2);
-    v.worker.attach(VHOST_TAP_PORT, v.tap);
+    v.worker.attach({ port: 'tap', index: 0, link: v.tap });
     expect(v.drain()).toEqual([1, 2]);
   });
 
@@ -298,7 +297,7 @@ describe('attach and detach', () => {
     v.post(8);
     v.arrive(frames(8));
     v.worker.poll(2, 0);
-    v.worker.detach(VHOST_GUEST_PORT);
+    v.worker.detach({ port: 'guest', index: 0 });
     expect([v.worker.poll(64, 0), v.worker.arm()]).toEqual([0, true]);
     expect(ringDepth(v.bed.memory, v.tap.queue)).toBe(6);
     expect(v.worker.name).toBe(VHOST);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu.ts';
+import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu-links.ts';
 import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
 import { waitUntilReady } from '../../../src/experiment/run/readiness.ts';
 import { setRates, stopTraffic } from '../../../src/experiment/run/throttle.ts';

@@ -107,7 +107,9 @@ describe('nat44', () => {
     const vm = `{ name: vm0, vcpus: 3, nics: [${nics}], nf: { kind: nat44, outside: b, external: 198.18.1.64/28 } }`;
     const plan = buildPlan(parse(`ports: [{ name: eth0 }]\nvms: [${vm}]\n${stream}`));
     const specs = plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec));
-    const functions = specs.flatMap((spec) => (spec.kind === 'vcpu' && spec.nf.kind === 'nat44' ? [spec.nf] : []));
+    const functions = specs.flatMap((spec) =>
+      spec.kind === 'vcpu' && spec.config.nf.kind === 'nat44' ? [spec.config.nf] : [],
+    );
     expect(functions.map(({ share }) => share)).toEqual([null, { index: 0, of: 2 }, { index: 1, of: 2 }]);
     expect(new Set(functions.map(({ mappings }) => mappings)).size).toBe(1);
     const { pool, mappings, outside } = functions[0];
@@ -133,7 +135,9 @@ traffic: { connections: [{ port: eth0, to: a }] }
     const plan = buildPlan(parse(scenario(REACHED)));
     const specs = plan.threads.flatMap(({ actors }) => actors.map(({ spec }) => spec));
     expect(specs.find(({ kind }) => kind === 'client')).toMatchObject({ config: { server: { port: 443 } } });
-    const functions = specs.flatMap((spec) => (spec.kind === 'vcpu' && spec.nf.kind === 'tcp-proxy' ? [spec.nf] : []));
+    const functions = specs.flatMap((spec) =>
+      spec.kind === 'vcpu' && spec.config.nf.kind === 'tcp-proxy' ? [spec.config.nf] : [],
+    );
     expect(functions).toHaveLength(1);
     expect(functions[0]).toMatchObject({
       listenPort: 443,
@@ -201,8 +205,8 @@ describe('where a stream is sent', () => {
   it('is the address and port given, and what comes back must come from there', () => {
     const plan = buildPlan(parse(stream('198.18.1.2:7')));
     const actors = plan.threads.flatMap(({ actors }) => actors);
-    const generator = actors.find(({ name }) => name === 'generator-eth0')!.spec;
-    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec;
+    const generator = actors.find(({ name }) => name === 'generator-eth0')!.spec.config;
+    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec.config;
     const server = 0xc6120102;
     expect(generator).toMatchObject({ sources: [{ flows: { dstAddress: server, dstPort: 7 } }] });
     expect(sink).toMatchObject({
@@ -221,7 +225,7 @@ describe('where a stream is sent', () => {
 
   it('is anywhere when a function of the user’s own is behind the balancer it is sent to', () => {
     const actors = buildPlan(loadScenario('autoscale')).threads.flatMap((thread) => thread.actors);
-    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec;
+    const sink = actors.find(({ name }) => name === 'sink-eth0')!.spec.config;
     expect(sink).toMatchObject({
       check: { streams: [{ addresses: { source: ANY_ENDPOINT, destination: ANY_ENDPOINT } }] },
     });

@@ -32,8 +32,8 @@ class Bench {
     const bed = new ActorBed(overrides, SCENARIO);
     this.client = new ClientEnd(bed);
     const { spec } = bed.planOf('adc/vcpu0');
-    if (spec.kind !== 'vcpu' || spec.nf.kind !== 'tcp-terminate') throw new Error('a terminating vCPU only');
-    const config = { ...spec.nf, ...nf };
+    if (spec.kind !== 'vcpu' || spec.config.nf.kind !== 'tcp-terminate') throw new Error('a terminating vCPU only');
+    const config = { ...spec.config.nf, ...nf };
     this.server = new FunctionEnd((context) => new TcpTerminate(config, context));
   }
 

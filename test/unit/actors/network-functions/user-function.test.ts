@@ -316,8 +316,8 @@ describe('a scenario', () => {
     const counters = actors.filter(({ spec }) => spec.kind === 'vcpu').map((actor) => actor.counters.slice(-2));
     expect(counters).toEqual(
       [0, 1].map(() => [
-        { name: 'nf_odd', reason: 'odd', role: 'drop' },
-        { name: 'nf_exceptions', reason: 'exception in the network function', role: 'drop' },
+        { name: 'nf_odd', lane: 'rx', reason: 'odd', role: 'drop' },
+        { name: 'nf_exceptions', lane: 'rx', reason: 'exception in the network function', role: 'drop' },
       ]),
     );
   });
