@@ -32,7 +32,7 @@ import type {
   WirePlan,
 } from '../runtime/plan.ts';
 import { reserveThreadControl } from '../runtime/threads/thread-control.ts';
-import type { PlacementSpec, ThreadKind as NamedKind, ThreadSpec } from '../scenario/scenario.ts';
+import type { PlacementSpec, PlacementKind, ThreadSpec } from '../scenario/scenario.ts';
 import { threadSettings } from '../scenario/names.ts';
 
 /**
@@ -113,12 +113,12 @@ export class PlanDraft {
   }
 
   /** The scenario's settings for a thread or an actor; `vm` is the one it works for. */
-  settings(kind: NamedKind, name: string, vm: string | null): Omit<ThreadSpec, 'match'> {
+  settings(kind: PlacementKind, name: string, vm: string | null): Omit<ThreadSpec, 'match'> {
     return threadSettings(this.placement, kind, name, vm);
   }
 
   /** A thread; `named` is what the scenario calls its kind. */
-  thread(name: string, kind: ThreadKind, named: NamedKind, seat: CpuSeat, vm: string | null = null): DraftThread {
+  thread(name: string, kind: ThreadKind, named: PlacementKind, seat: CpuSeat, vm: string | null = null): DraftThread {
     const settings = this.settings(named, name, vm);
     const thread: DraftThread = {
       name,
@@ -147,7 +147,7 @@ export class PlanDraft {
   /** Places an actor on `shared`, or on a thread of its own where the scenario says so. */
   actor(
     name: string,
-    named: NamedKind,
+    named: PlacementKind,
     shared: DraftThread,
     ownKind: ThreadKind,
     buffers: readonly string[],

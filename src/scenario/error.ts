@@ -1,5 +1,5 @@
 /** What a problem is about: a place in the file, an override as the command line gave it (`--set traffic.rate`), or the file. */
-export type Place =
+export type FaultPlace =
   | { readonly kind: 'file'; readonly line: number; readonly column: number }
   | { readonly kind: 'override'; readonly told: string }
   | { readonly kind: 'whole' };
@@ -7,7 +7,7 @@ export type Place =
 /** One fault: what was found and what is allowed, as a sentence without its place. */
 export interface ScenarioProblem {
   readonly file: string;
-  readonly place: Place;
+  readonly place: FaultPlace;
   readonly sentence: string;
 }
 
@@ -29,7 +29,7 @@ function formatProblem({ file, place, sentence }: ScenarioProblem): string {
 }
 
 /** In the order of the file; overrides, which come after it, last and in their own order. */
-function comparePlaces(a: Place, b: Place): number {
+function comparePlaces(a: FaultPlace, b: FaultPlace): number {
   if (a.kind !== 'file' || b.kind !== 'file') return Number(a.kind !== 'file') - Number(b.kind !== 'file');
   return a.line - b.line || a.column - b.column;
 }

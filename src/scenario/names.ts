@@ -1,6 +1,6 @@
 /** How the threads and actors of a run are called, wherever a scenario or a result names one. */
 import { MODES } from './modes.ts';
-import type { PlacementSpec, ThreadKind, ThreadSpec, VnicSpec } from './scenario.ts';
+import type { PlacementSpec, PlacementKind, ThreadSpec, VnicSpec } from './scenario.ts';
 
 export const generatorName = (port: string): string => `generator-${port}`;
 export const clientName = (port: string): string => `client-${port}`;
@@ -71,7 +71,7 @@ export function isHardwareThread(name: string): boolean {
  */
 export function threadSettings(
   placement: PlacementSpec,
-  kind: ThreadKind,
+  kind: PlacementKind,
   name: string,
   vm: string | null,
 ): Omit<ThreadSpec, 'match'> {

@@ -9,14 +9,14 @@ import type { ConnectionsSpec } from './keys/connections.ts';
 import type { DROP_PLACES, Expectation } from './keys/expectations.ts';
 import type { ScalingMetric } from './keys/provisioning.ts';
 import type { NfSpec } from './functions.ts';
-import type { THREAD_KINDS } from './keys/schema.ts';
+import type { PLACEMENT_KINDS } from './keys/schema.ts';
 import type { SweepSpec } from './keys/sweep.ts';
 import type { VnicMode } from './modes.ts';
 import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './keys/vnic.ts';
 
 export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];
 export type VnicFeature = (typeof VNIC_FEATURES)[number];
-export type ThreadKind = (typeof THREAD_KINDS)[number];
+export type PlacementKind = (typeof PLACEMENT_KINDS)[number];
 
 export interface Scenario {
   readonly name: string;
@@ -185,7 +185,7 @@ export interface PlacementSpec {
 
 export interface ThreadSpec {
   /** A kind of thread, or the name of one. */
-  readonly match: ThreadKind | (string & {});
+  readonly match: PlacementKind | (string & {});
   readonly own: boolean;
   readonly core: number | null;
   readonly policy: 'other' | 'batch' | 'idle' | 'fifo' | null;

@@ -17,7 +17,7 @@ import { TCP_HEADER_MIN_BYTES } from '../../../src/net/tcp/tcp.ts';
 import { UDP_HEADER_BYTES } from '../../../src/net/wire/udp.ts';
 import { BACKEND_OUT, BackendStates } from './backend-states.ts';
 import type { BackendStatesConfig } from './backend-states.ts';
-import { ConnectionTable, NO_CONNECTION } from './connection-table.ts';
+import { BalancedConnections, NO_CONNECTION } from './balanced-connections.ts';
 import type { RoutingConfig } from './ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
 import { IPV4_ACCEPTED } from './ipv4-input.ts';
@@ -98,7 +98,7 @@ export class LoadBalancer implements NetworkFunction {
   /** Numbers of the backends by their endpoints, whatever the protocol. */
   private readonly backendOf: EndpointTable;
   private readonly maglev: MaglevTable;
-  private readonly connections: ConnectionTable;
+  private readonly connections: BalancedConnections;
   private readonly states: BackendStates;
   private batchNs = -1;
 
@@ -111,7 +111,7 @@ export class LoadBalancer implements NetworkFunction {
     this.backendOf = new EndpointTable(backends.length);
     backends.forEach(({ address, port }, i) => this.backendOf.add(address, endpointKey(port), i, 0));
     this.maglev = new MaglevTable(backends);
-    this.connections = new ConnectionTable(config.connections, config.idleMs, backends.length);
+    this.connections = new BalancedConnections(config.connections, config.idleMs, backends.length);
     this.states = new BackendStates(memory, config, backends.length);
     this.events = loadBalancerEvents(config).map(({ name }) => name);
     this.counts = new Float64Array(this.events.length);

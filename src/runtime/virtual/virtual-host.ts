@@ -13,7 +13,7 @@ import { VirtualMachine } from './virtual-machine.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
 import { VIRTUAL_HOST_DEFAULTS } from './virtual-options.ts';
 import { describePlaces, placeVirtually } from './virtual-placement.ts';
-import type { ThreadRole } from './virtual-thread.ts';
+import type { VirtualSeat } from './virtual-thread.ts';
 import { VirtualThread } from './virtual-thread.ts';
 
 /** Virtual time simulated before the event loop gets its turn: signals, timers, whoever interrupts the run. */
@@ -36,7 +36,7 @@ export class VirtualHost implements Host {
   readonly oversubscribed: readonly string[] = [];
   readonly coreDistance = null;
   private readonly options: VirtualHostOptions;
-  private readonly roles: readonly ThreadRole[];
+  private readonly seats: readonly VirtualSeat[];
   readonly absent: Set<string>;
   private readonly buffers: ReadonlyMap<string, SharedArrayBuffer>;
   private readonly memories: readonly Memory[];
@@ -48,8 +48,8 @@ export class VirtualHost implements Host {
   constructor(plan: Plan, options: Partial<VirtualHostOptions> = {}) {
     this.plan = plan;
     this.options = { ...VIRTUAL_HOST_DEFAULTS, ...options };
-    this.roles = placeVirtually(plan, this.options);
-    this.places = describePlaces(plan.threads, this.roles, this.options);
+    this.seats = placeVirtually(plan, this.options);
+    this.places = describePlaces(plan.threads, this.seats, this.options);
     this.header = this.describe();
     this.absent = new Set(plan.absent);
     this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
@@ -71,7 +71,7 @@ export class VirtualHost implements Host {
       for (const home of this.plan.homes) fillHome(this.memory, home);
       const threads = this.plan.threads.map((plan, i) => {
         const actors = plan.vm !== null && this.absent.has(plan.vm) ? [] : this.createActors(i);
-        return new VirtualThread(i, plan, this.memories[i], actors, this.roles[i], this.options.costs);
+        return new VirtualThread(i, plan, this.memories[i], actors, this.seats[i], this.options.costs);
       });
       const machine = new VirtualMachine(threads, this.options);
       for (const memory of this.memories) memory.lift = (tid) => machine.lift(threads[tid]);

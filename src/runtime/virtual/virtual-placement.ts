@@ -5,7 +5,7 @@ import type { ThreadPolicy } from '../os/os-threads.ts';
 import { needOf } from '../plan.ts';
 import type { Plan, ThreadPlan } from '../plan.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
-import type { ThreadRole } from './virtual-thread.ts';
+import type { VirtualSeat } from './virtual-thread.ts';
 
 const FAIR: ThreadPolicy = { class: 'other', nice: 0 };
 const INTERRUPT: ThreadPolicy = { class: 'fifo', priority: 1 };
@@ -17,7 +17,7 @@ const INTERRUPT: ThreadPolicy = { class: 'fifo', priority: 1 };
  *
  * @throws when `placement` names a thread that is not in the plan, or no CPU.
  */
-export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonly ThreadRole[] {
+export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonly VirtualSeat[] {
   const { placement } = options;
   for (const [name, cpu] of Object.entries(placement)) {
     if (!plan.threads.some((thread) => thread.name === name))
@@ -41,11 +41,11 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
 /** For the screen: where each thread runs, and how. */
 export function describePlaces(
   threads: readonly ThreadPlan[],
-  roles: readonly ThreadRole[],
+  seats: readonly VirtualSeat[],
   { hardwarePollNs, hardwareIdlePollNs }: VirtualHostOptions,
 ): ThreadPlace[] {
   return threads.map(({ name, kind, softirq }, i) => {
-    const { cpu, policy } = roles[i];
+    const { cpu, policy } = seats[i];
     const inline = softirq !== null && !softirq.threaded;
     const how = inline ? `${describePolicy(policy)} inline, nice 0 as ksoftirqd` : describePolicy(policy);
     const polled = `polled every ${hardwarePollNs} ns, ${hardwareIdlePollNs} ns while idle`;

@@ -19,10 +19,10 @@ const NICE_STEP = 1.25;
 const IDLE_WEIGHT = 3;
 
 /** Where a thread is. `interrupted`: it holds its CPU's fair slice and waits for real-time work to end. */
-export type ThreadState = 'asleep' | 'queued' | 'interrupted' | 'running';
+export type RunState = 'asleep' | 'queued' | 'interrupted' | 'running';
 
 /** A thread's place: its virtual CPU and its scheduling class. */
-export interface ThreadRole {
+export interface VirtualSeat {
   readonly cpu: number;
   readonly policy: ThreadPolicy;
 }
@@ -91,7 +91,7 @@ export class VirtualThread {
   readonly softirq: SoftirqRole | null;
   readonly pollList: PollList;
 
-  state: ThreadState = 'asleep';
+  state: RunState = 'asleep';
   /** Real-time class: above every fair thread. A softirq thread is in it while it is parked or inline. */
   realtime: boolean;
   readonly idleClass: boolean;
@@ -128,22 +128,22 @@ export class VirtualThread {
     plan: ThreadPlan,
     memory: Memory,
     actors: readonly Actor[],
-    role: ThreadRole,
+    seat: VirtualSeat,
     costs: VirtualCosts,
   ) {
     this.index = index;
     this.plan = plan;
     this.doorbell = new Doorbell(memory, plan.doorbell);
     this.hardware = plan.kind === 'hardware';
-    this.cpu = role.cpu;
-    this.policy = role.policy;
+    this.cpu = seat.cpu;
+    this.policy = seat.policy;
     this.pollList = new PollList(memory, plan);
     this.accounts = new VirtualAccounts(plan, costs);
     this.setActors(actors);
     this.softirq = softirqRole(index, plan, memory, this.round?.softirq ?? null);
-    this.realtime = role.policy.class === 'fifo';
-    this.idleClass = role.policy.class === 'idle';
-    this.vruntimeScale = NICE_0_WEIGHT / weightOf(role.policy);
+    this.realtime = seat.policy.class === 'fifo';
+    this.idleClass = seat.policy.class === 'idle';
+    this.vruntimeScale = NICE_0_WEIGHT / weightOf(seat.policy);
   }
 
   /** Its VM comes, or with none goes. */

@@ -49,7 +49,7 @@ const RX_QUEUES_MAX = 16;
 const MTU_LEAST = 68;
 const MTU_MOST = 9000;
 
-export const THREAD_KINDS = [
+export const PLACEMENT_KINDS = [
   'generator',
   'client',
   'nic',
@@ -264,7 +264,7 @@ const placementSchema = z.strictObject({
     )
     .prefault({})
     .describe(
-      `Changes by kind (${THREAD_KINDS.join(', ')}), over them by VM (vm0: its vCPUs, its VMM, and what moves the ` +
+      `Changes by kind (${PLACEMENT_KINDS.join(', ')}), over them by VM (vm0: its vCPUs, its VMM, and what moves the ` +
         'frames of its vNICs, whatever their mode), and over these by name (br0, tap0, eth0, generator-eth0, ' +
         'sink-eth0, vhost-vnic0, vm0/vcpu0, vm0/vmm, softirq0, hardware0); `own` gives a component a thread of its own.',
     ),

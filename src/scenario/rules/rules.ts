@@ -13,7 +13,7 @@ import type { KeyPath } from '../text/document.ts';
 import { checkProvisioning } from '../keys/provisioning.ts';
 import { checkProxies } from './proxies.ts';
 import { checkReplay } from './replay.ts';
-import { THREAD_KINDS } from '../keys/schema.ts';
+import { PLACEMENT_KINDS } from '../keys/schema.ts';
 import { completeSweep } from '../keys/sweep.ts';
 import type { ParsedNf } from '../keys/functions.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
@@ -344,10 +344,10 @@ function checkCores({ placement: { cores } }: Scenario): Fault[] {
 function checkThread(scenario: Scenario, match: string): Fault[] {
   const vms = scenario.vms.map(({ name }) => name);
   const threads = actorNames(scenario);
-  const known = [...THREAD_KINDS, ...vms, ...threads];
+  const known = [...PLACEMENT_KINDS, ...vms, ...threads];
   if (known.includes(match) || isHardwareThread(match)) return [];
   const allowed =
-    `a kind (${THREAD_KINDS.join(', ')}), a VM (${vms.join(', ')}), ` +
+    `a kind (${PLACEMENT_KINDS.join(', ')}), a VM (${vms.join(', ')}), ` +
     `or a thread in these modes (${[...threads, 'hardware0…'].join(', ')})`;
   const sentence = `no thread "${match}", allowed: ${allowed}${didYouMean(match, known)}`;
   return [{ path: ['placement', 'threads', match], at: 'key', sentence }];

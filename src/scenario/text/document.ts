@@ -2,7 +2,7 @@
 import { Document, LineCounter, Scalar, YAMLMap, isAlias, isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Node, Pair, YAMLError } from 'yaml';
 import { ScenarioError, showValue } from '../error.ts';
-import type { Place, ScenarioProblem } from '../error.ts';
+import type { FaultPlace, ScenarioProblem } from '../error.ts';
 import { defaultStructure } from '../structure.ts';
 import type { Override } from './override.ts';
 import { didYouMean } from './suggestion.ts';
@@ -47,7 +47,7 @@ export class ScenarioDocument {
   }
 
   /** Where the key or the value at a path stands; where it does not exist, where its nearest ancestor stands. */
-  placeOf(path: KeyPath, at: 'key' | 'value'): Place {
+  placeOf(path: KeyPath, at: 'key' | 'value'): FaultPlace {
     let node = this.tree.contents;
     let offset = node?.range?.[0] ?? 0;
     let override: string | undefined;

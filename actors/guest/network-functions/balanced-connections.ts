@@ -13,7 +13,7 @@ const SWEEP_NEW = 2;
 const SWEEP_FULL = 64;
 
 /** Which backend each connection of one vCPU goes to, by its client's endpoint, until it has been idle for long. */
-export class ConnectionTable {
+export class BalancedConnections {
   created = 0;
   expired = 0;
   /** Connections there are, by backend: those that have been idle too long count until they are found. */
