@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MODES, MODE_SCENARIO } from '../bench/modes.ts';
 import type { AllocationsOrder, AllocationsPoint } from '../support/allocations-child.ts';
 
@@ -19,22 +19,36 @@ const HARDWARE_BYTES_A_FRAME_MAX = 40;
 
 const run = promisify(execFile);
 
-/** Functions that allocated more under the second load than under the first: bytes for each frame that it had more. */
-async function growing(overrides: readonly string[], litter: boolean): Promise<string[]> {
+/** Where others took the cores, too few frames pass to tell: then it is measured again, and finally skipped. */
+const MEASUREMENTS_MAX = 3;
+
+/**
+ * Functions that allocated more under the second load than under the first: bytes for each frame that it had more. Null
+ * when too few frames passed in every measurement.
+ */
+async function growing(overrides: readonly string[], litter: boolean): Promise<string[] | null> {
   const ratesPps = litter ? LITTER_RATES_PPS : RATES_PPS;
-  const order: AllocationsOrder = {
-    scenario: MODE_SCENARIO,
-    overrides,
-    ratesPps,
-    warmUpMs: WARM_UP_MS,
-    loadMs: LOAD_MS,
-    litter,
-  };
+  for (let i = 0; i < MEASUREMENTS_MAX; i++) {
+    const [few, many] = await measure({
+      scenario: MODE_SCENARIO,
+      overrides,
+      ratesPps,
+      warmUpMs: WARM_UP_MS,
+      loadMs: LOAD_MS,
+      litter,
+    });
+    if (many.frames > (ratesPps[1] * LOAD_MS) / 1000) return moreOf(few, many);
+  }
+  return null;
+}
+
+async function measure(order: AllocationsOrder): Promise<AllocationsPoint[]> {
   const { stdout } = await run(process.execPath, ['--import', 'tsx', CHILD, JSON.stringify(order)]);
-  const [few, many] = JSON.parse(stdout) as AllocationsPoint[];
+  return JSON.parse(stdout) as AllocationsPoint[];
+}
+
+function moreOf(few: AllocationsPoint, many: AllocationsPoint): string[] {
   const frames = many.frames - few.frames;
-  // Where others took the cores too few frames passed to tell.
-  expect(many.frames).toBeGreaterThan((ratesPps[1] * LOAD_MS) / 1000);
   return Object.entries(many.threads).flatMap(([thread, functions]) =>
     Object.entries(functions).flatMap(([name, bytes]) => {
       const perFrame = (bytes - (few.threads[thread][name] ?? 0)) / frames;
@@ -45,12 +59,15 @@ async function growing(overrides: readonly string[], litter: boolean): Promise<s
 }
 
 describe('no function of any thread allocates for each frame', () => {
-  test.each(MODES)('mode $name', { timeout: 60_000, retry: 2 }, async ({ overrides }) => {
-    expect(await growing(overrides, false)).toEqual([]);
+  it.for(MODES)('mode $name', { timeout: 90_000 }, async ({ overrides }, { skip }) => {
+    const found = await growing(overrides, false);
+    if (found === null) return skip('too few frames passed');
+    expect(found).toEqual([]);
   });
 
-  test('and one that did would be found', { timeout: 60_000, retry: 2 }, async () => {
+  it('and one that did would be found', { timeout: 90_000 }, async ({ skip }) => {
     const found = await growing(MODES[0].overrides, true);
+    if (found === null) return skip('too few frames passed');
     expect(found.filter((line) => /^vm0\/vcpu\d: pollAndLitter/.test(line))).toHaveLength(2);
   });
 });
