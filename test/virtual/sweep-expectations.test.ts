@@ -43,13 +43,6 @@ const frames = (...perSecond: readonly number[]): SweepPlan['offered'] => {
   return { kind: 'rates', rates: perSecond.map((each) => ({ kind: 'frames', perSecond: each })) };
 };
 
-it('the talk: each mode has the shape that it is said to have, and loses where it is said to lose', async () => {
-  const { expectations, exitCode } = await sweep('kvm-forum-2014', MULTIPLES);
-  expect(expectations.length).toBeGreaterThanOrEqual(10);
-  expect(expectations.filter(({ passed }) => passed !== true)).toEqual([]);
-  expect(exitCode).toBe(0);
-});
-
 it('a longer tap queue loses later, ends at the same floor, and makes frames wait longer', async () => {
   const { expectations, exitCode } = await sweep('long-tap-queue', frames(130e3, 142e3, 540e3));
   expect(expectations.filter(({ passed }) => passed !== true)).toEqual([]);
