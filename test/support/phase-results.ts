@@ -1,3 +1,12 @@
+import type { CounterSpec } from '../../actors/actor.ts';
+import { SOFTIRQ } from '../../actors/host/softirq.ts';
+import { TAP } from '../../actors/host/tap.ts';
+import { VHOST_ACCELERATED } from '../../actors/host/vhost-accelerated.ts';
+import { VHOST } from '../../actors/host/vhost-worker.ts';
+import { QEMU } from '../../actors/vmm/qemu-backend.ts';
+import { NIC } from '../../actors/wire/nic/nic.ts';
+import { nicCounters } from '../../actors/wire/nic/nic-links.ts';
+import { SINK } from '../../actors/wire/sink.ts';
 import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
 import { judgeValidity } from '../../src/experiment/judge/validity.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
@@ -31,6 +40,29 @@ export function resultOf(
     return { name, kind: kindOf(name), core: name === 'hardware0' ? 1 : 0, policy: 'nice 0', actors };
   });
   return { scenario, threads, phases, validity: judgeValidity(phases, []), provisioning: [], virtqueueFaults: [] };
+}
+
+/** What actors of these names count. A worker may be one of either kind. */
+const COUNTED: readonly (readonly [name: RegExp, of: readonly { readonly counters: readonly CounterSpec[] }[]])[] = [
+  [/^eth\d$/, [NIC, { counters: nicCounters(2) }]],
+  [/^softirq/, [SOFTIRQ]],
+  [/^tap/, [TAP]],
+  [/^vhost-/, [VHOST, VHOST_ACCELERATED]],
+  [/^qemu-/, [QEMU]],
+  [/^sink-/, [SINK]],
+];
+
+/** A table with every counter of every actor, as results have it: zero where `counted` says nothing. */
+export function countersOf(threads: readonly string[], counted: PhaseResult['counters']): PhaseResult['counters'] {
+  const actors = new Set([...Object.values(THREAD_ACTORS).flat(), ...threads, ...Object.keys(counted)]);
+  return Object.fromEntries(
+    [...actors].map((actor) => {
+      const specs = COUNTED.filter(([name]) => name.test(actor)).flatMap(([, of]) =>
+        of.flatMap((each) => each.counters),
+      );
+      return [actor, { ...Object.fromEntries(specs.map(({ name }) => [name, 0])), ...counted[actor] }];
+    }),
+  );
 }
 
 export interface PhaseChanges {
@@ -95,7 +127,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
     })),
     cores: changes.cores ?? null,
     throttling: changes.throttling ?? null,
-    counters: changes.counters ?? {},
+    counters: countersOf(Object.keys(threads), changes.counters ?? {}),
   };
 }
 

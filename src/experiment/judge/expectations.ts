@@ -72,7 +72,9 @@ export function measure(measurement: Measurement, phases: readonly PhaseResult[]
       return thread?.waitingRatio ?? null;
     case 'counter': {
       const [actor, counter] = (measurement.counter ?? '').split(':');
-      return phase.counters[actor]?.[counter] ?? null;
+      const value = phase.counters[actor]?.[counter];
+      if (value === undefined) throw new Error(`no counter ${counter} of ${actor} in these results`);
+      return value;
     }
   }
 }

@@ -2,6 +2,10 @@
  * Stock-taking: with every thread parked at a batch boundary, each frame and each buffer of a run is found exactly
  * once, or the run has failed.
  */
+import type { AnyComponent, CounterName } from '../../../actors/component.ts';
+import { GENERATOR, sentCounter } from '../../../actors/wire/generator.ts';
+import { SINK, arrivedCounter } from '../../../actors/wire/sink.ts';
+import { pageOf, placeOfCounter } from '../../metrics/derive/counters.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
@@ -89,7 +93,7 @@ interface LaneFlow {
 }
 
 function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
-  const values = snapshot.counters.get(lane.actor) ?? new Float64Array(0);
+  const values = pageOf(snapshot, lane.actor);
   const sumOf = (indexes: readonly number[]): number => indexes.reduce((sum, index) => sum + values[index], 0);
   return {
     inFrames: sumOf(lane.inIndexes),
@@ -102,7 +106,7 @@ function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
 
 function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inFlight'] {
   const rings = plan.rings.filter(({ carries }) => carries === 'frames');
-  const places = [...rings, ...plan.wires].map(({ name }) => ({ where: name, frames: snapshot.depths.get(name) ?? 0 }));
+  const places = [...rings, ...plan.wires].map(({ name }) => ({ where: name, frames: snapshot.depths.get(name)! }));
   return [...places, { where: 'guests, virtqueues included', frames: stock.frames }].filter(
     ({ frames }) => frames !== 0,
   );
@@ -157,21 +161,23 @@ function guestFaults(plan: Plan, lanes: readonly Lane[], snapshot: Snapshot, sto
   ];
 }
 
+/** What a sink counts of frames that it counts for no stream. */
+const UNATTRIBUTED = ['rx_arp', 'rx_foreign', 'rx_corrupt', 'rx_duplicate'] as const;
+
 /** Generators and sinks attribute each frame to a stream, or to a reason why not. */
 function streamFaults(plan: Plan, snapshot: Snapshot): string[] {
   const actors = plan.threads.flatMap((thread) => thread.actors);
-  return actors.flatMap(({ name, spec, counters }) => {
+  return actors.flatMap((actor) => {
+    const { name, spec } = actor;
     if (spec.kind !== 'generator' && spec.kind !== 'sink') return [];
-    const values = snapshot.counters.get(name) ?? new Float64Array(0);
-    const sumOf = (names: readonly string[]): number =>
-      counters.reduce((sum, counter, i) => (names.includes(counter.name) ? sum + values[i] : sum), 0);
-    const prefix = spec.kind === 'generator' ? 'tx' : 'rx';
-    const streams = plan.streams.filter((stream) => stream[spec.kind] === name);
-    const parts = [
-      ...streams.map((stream) => `${prefix}_${stream.name}`),
-      ...(spec.kind === 'sink' ? ['rx_arp', 'rx_foreign', 'rx_corrupt', 'rx_duplicate'] : []),
-    ];
-    const [total, attributed] = [sumOf([`${prefix}_packets`]), sumOf(parts)];
+    const page = pageOf(snapshot, name);
+    const sumOf = <C extends AnyComponent>(component: C, names: readonly CounterName<NoInfer<C>>[]): number =>
+      names.reduce((sum, counter) => sum + page[placeOfCounter(component, actor, counter)], 0);
+    const streams = plan.streams.filter((stream) => stream[spec.kind] === name).map((stream) => stream.name);
+    const [total, attributed] =
+      spec.kind === 'generator'
+        ? [sumOf(GENERATOR, ['tx_packets']), sumOf(GENERATOR, streams.map(sentCounter))]
+        : [sumOf(SINK, ['rx_packets']), sumOf(SINK, [...streams.map(arrivedCounter), ...UNATTRIBUTED])];
     return total === attributed ? [] : [`${name} counted ${total} frames and attributed ${attributed}`];
   });
 }

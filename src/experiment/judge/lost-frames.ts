@@ -1,4 +1,6 @@
 /** What a phase lost: frames that were dropped on the way, and frames that nobody took where they arrived. */
+import { SINK } from '../../../actors/wire/sink.ts';
+import { counterOf } from '../../metrics/derive/counters.ts';
 import { sinkName } from '../../scenario/names.ts';
 import type { PhaseResult, RunResult } from '../run/run-result.ts';
 
@@ -12,6 +14,10 @@ export function foreignBySink(
   { counters }: PhaseResult,
 ): { port: string; sink: string; frames: number }[] {
   return ports
-    .map(({ name }) => ({ port: name, sink: sinkName(name), frames: counters[sinkName(name)]?.rx_foreign ?? 0 }))
+    .map(({ name }) => ({
+      port: name,
+      sink: sinkName(name),
+      frames: counterOf(SINK, counters, sinkName(name), 'rx_foreign'),
+    }))
     .filter(({ frames }) => frames > 0);
 }

@@ -1,4 +1,6 @@
 /** How load balancers and proxies let go of a VM that is to leave. */
+import { VCPU } from '../../../actors/guest/vcpu.ts';
+import { placeOfCounter } from '../../metrics/derive/counters.ts';
 import { BACKEND_DRAINED, BACKEND_OUT } from '../../../actors/guest/network-functions/backend-states.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { BackendRotation } from './backend-rotation.ts';
@@ -47,8 +49,9 @@ export function* drainVm(
 /** Frames that a VM's vCPUs have received. */
 function countReceived({ plan, memory }: Host, vm: string): number {
   const own = plan.threads.filter((thread) => thread.vm === vm).flatMap(({ actors }) => actors);
-  return own.reduce((sum, { spec, counters, counterRegion }) => {
-    if (spec.kind !== 'vcpu' || counterRegion === null) return sum;
-    return sum + memory.doubles(counterRegion)[counters.findIndex(({ role }) => role === 'in')];
-  }, 0);
+  const vcpus = own.filter(({ spec }) => spec.kind === 'vcpu');
+  return vcpus.reduce(
+    (sum, vcpu) => sum + memory.doubles(vcpu.counterRegion!)[placeOfCounter(VCPU, vcpu, 'rx_packets')],
+    0,
+  );
 }

@@ -1,3 +1,6 @@
+import type { CounterName } from '../../../actors/component.ts';
+import { VCPU } from '../../../actors/guest/vcpu.ts';
+import { placeOfCounter } from '../../metrics/derive/counters.ts';
 import { Subject } from 'rxjs';
 import type { ProvisioningEvent, VnicFeatures } from '../../metrics/derive/live-run.ts';
 import type { Host } from '../../runtime/host.ts';
@@ -173,27 +176,31 @@ export class Provisioner implements Errands {
 
   /** Frames the VM's vCPUs have sent that did not begin there. */
   private countForwarded(vm: string): number {
-    return this.sum(vm, ({ name }) => (name === 'tx_packets' ? 1 : name === 'announcements' ? -1 : 0), 'vcpu');
+    const vcpus = this.actorsOf(vm).filter(({ spec }) => spec.kind === 'vcpu');
+    return vcpus.reduce((sum, vcpu) => {
+      const page = this.host.memory.doubles(vcpu.counterRegion!);
+      const count = (name: CounterName<typeof VCPU>): number => page[placeOfCounter(VCPU, vcpu, name)];
+      return sum + count('tx_packets') - count('announcements');
+    }, 0);
   }
 
   private countDropped(vm: string): number {
-    return this.sum(vm, ({ role }) => (role === 'drop' ? 1 : 0));
+    let total = 0;
+    for (const { counters, counterRegion } of this.actorsOf(vm)) {
+      if (counterRegion === null) continue;
+      const page = this.host.memory.doubles(counterRegion);
+      counters.forEach(({ role }, i) => (total += role === 'drop' ? page[i] : 0));
+    }
+    return total;
   }
 
-  /** Counters of the VM's own actors and of its taps, each as often as `weight` says. */
-  private sum(vm: string, weight: (counter: ActorPlan['counters'][number]) => number, kind?: string): number {
-    const actors = this.host.plan.threads.flatMap((thread) =>
+  /** The VM's own actors, and its taps. */
+  private actorsOf(vm: string): ActorPlan[] {
+    return this.host.plan.threads.flatMap((thread) =>
       thread.actors.filter(({ spec, attachments }) => {
         if (thread.vm === vm) return true;
         return spec.kind === 'tap' && attachments.some((attachment) => attachment.vm === vm);
       }),
     );
-    let total = 0;
-    for (const { spec, counters, counterRegion } of actors) {
-      if (counterRegion === null || (kind !== undefined && spec.kind !== kind)) continue;
-      const values = this.host.memory.doubles(counterRegion);
-      counters.forEach((counter, i) => (total += weight(counter) * values[i]));
-    }
-    return total;
   }
 }

@@ -1,5 +1,8 @@
 /** What the TCP clients of a run did between two snapshots of it. */
 import { CLIENT_FAILURES } from '../../../actors/wire/client-links.ts';
+import type { CounterName } from '../../../actors/component.ts';
+import { CLIENT } from '../../../actors/wire/client.ts';
+import { pageOf, placeOfCounter } from '../../metrics/derive/counters.ts';
 import { connectionRows, planConnectionMeters } from '../../metrics/text/connection-rows.ts';
 import { histogramGrowth, summariseHistogram } from '../../metrics/derive/latency.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
@@ -30,11 +33,12 @@ export function describeConnections(
 }
 
 /** Connections that clients have begun and neither completed nor given up. */
-export function openConnections({ threads, clients }: Plan, { counters }: Snapshot): number {
+export function openConnections({ threads, clients }: Plan, snapshot: Snapshot): number {
   const actors = threads.flatMap((thread) => thread.actors);
   return clients.reduce((open, { client }) => {
-    const names = actors.find(({ name }) => name === client)!.counters.map((counter) => counter.name);
-    const count = (counter: string): number => counters.get(client)?.[names.indexOf(counter)] ?? 0;
+    const page = pageOf(snapshot, client);
+    const actor = actors.find(({ name }) => name === client)!;
+    const count = (counter: CounterName<typeof CLIENT>): number => page[placeOfCounter(CLIENT, actor, counter)];
     // One that the limit refuses was never started.
     const failed = CLIENT_FAILURES.filter(({ counter }) => counter !== 'failed_limit').map(({ counter }) =>
       count(counter),

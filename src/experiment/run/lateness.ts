@@ -1,11 +1,14 @@
 /** How late each generator was, and how long what its frames meet would last without it. */
+import { GENERATOR } from '../../../actors/wire/generator.ts';
+import { counterOf } from '../../metrics/derive/counters.ts';
+import type { CounterTable } from '../../metrics/derive/counters.ts';
 import { histogramGrowth, shareAbove, summariseHistogram } from '../../metrics/derive/latency.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import { MODES } from '../../scenario/modes.ts';
 import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
-import type { CounterTable, LatenessResult } from './run-result.ts';
+import type { LatenessResult } from './run-result.ts';
 
 /** @param ratesFps frames/s asked of each stream, in the order of the plan's streams. */
 export function describeLateness(
@@ -18,7 +21,6 @@ export function describeLateness(
   return plan.ports.map(({ name, generator }) => {
     const late = histogramGrowth(before.lateness.get(generator)!, after.lateness.get(generator)!);
     const summary = summariseHistogram(late);
-    const { absences: absences = 0, caught_up: caughtUpFrames = 0 } = counters[generator] ?? {};
     const { meets, limitNs } = firstToFill(
       scenario,
       scenario.ports.find((port) => port.name === name)!,
@@ -31,8 +33,8 @@ export function describeLateness(
       meets,
       limitNs,
       lateRatio: limitNs === null ? null : shareAbove(late, limitNs),
-      absences,
-      caughtUpFrames,
+      absences: counterOf(GENERATOR, counters, generator, 'absences'),
+      caughtUpFrames: counterOf(GENERATOR, counters, generator, 'caught_up'),
     };
   });
 }

@@ -1,4 +1,7 @@
 /** From the snapshots at both ends of a phase to what is reported of it. */
+import { SINK } from '../../../actors/wire/sink.ts';
+import { counterOf, pageOf } from '../../metrics/derive/counters.ts';
+import type { CounterTable } from '../../metrics/derive/counters.ts';
 import { counterGrowth } from '../../metrics/derive/hops.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import { addHistograms, histogramGrowth, summariseHistogram } from '../../metrics/derive/latency.ts';
@@ -15,7 +18,6 @@ import { describeLateness } from './lateness.ts';
 import type {
   ConnectionResult,
   CoreResult,
-  CounterTable,
   DropCount,
   LatencyResult,
   PhaseResult,
@@ -48,7 +50,7 @@ export async function describePhase(
   const drops = countDrops(plan, before, after);
   const ratesFps = requestedFps(scenario, spec);
   const counters = counterTable(plan, before, after);
-  const foreignFrames = plan.ports.reduce((sum, { sink }) => sum + (counters[sink]?.rx_foreign ?? 0), 0);
+  const foreignFrames = plan.ports.reduce((sum, { sink }) => sum + counterOf(SINK, counters, sink, 'rx_foreign'), 0);
   const streams = describeStreams(plan, ratesFps, before, after, drops.length + foreignFrames > 0);
   const connections = describeConnections(plan, scenario, spec, before, after);
   const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
@@ -113,7 +115,7 @@ export function counterTable(plan: Plan, before: Snapshot | null, after: Snapsho
 }
 
 function growthSince(actor: string, before: Snapshot | null, after: Snapshot): Float64Array {
-  return before === null ? (after.counters.get(actor) ?? new Float64Array(0)) : counterGrowth(actor, before, after);
+  return before === null ? pageOf(after, actor) : counterGrowth(actor, before, after);
 }
 
 function describeStreams(

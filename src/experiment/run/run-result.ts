@@ -3,6 +3,7 @@
  * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not
  * known.
  */
+import type { CounterTable } from '../../metrics/derive/counters.ts';
 import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
 import type { DropPlace } from '../../../actors/registry.ts';
 import type { LatencySummary } from '../../metrics/derive/latency.ts';
@@ -15,9 +16,6 @@ import type { ThreadKind } from '../../runtime/os/core-plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 
 export const RESULT_SCHEMA_VERSION = 1;
-
-/** Counter values or their growth, by actor and counter name. */
-export type CounterTable = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Frames that ended at one place for one reason. */
 export interface DropCount {

@@ -1,4 +1,8 @@
 /** One run of a scenario on a host, from the first thread to the ledger. */
+import type { CounterName } from '../../../actors/component.ts';
+import { CLIENT } from '../../../actors/wire/client.ts';
+import { SINK } from '../../../actors/wire/sink.ts';
+import { counterOf } from '../../metrics/derive/counters.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Subject, filter, map, share } from 'rxjs';
@@ -328,15 +332,14 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
 }
 
 function describeIntegrity(counters: RunResult['counters'], { plan }: Host): IntegrityResult {
-  const sum = (counter: string): number =>
-    [...plan.ports.map(({ sink }) => sink), ...plan.clients.map(({ client }) => client)].reduce(
-      (total, actor) => total + (counters[actor]?.[counter] ?? 0),
-      0,
-    );
+  const atSinks = (counter: CounterName<typeof SINK>): number =>
+    plan.ports.reduce((total, { sink }) => total + counterOf(SINK, counters, sink, counter), 0);
+  const atClients = (counter: CounterName<typeof CLIENT>): number =>
+    plan.clients.reduce((total, { client }) => total + counterOf(CLIENT, counters, client, counter), 0);
   return {
-    foreignFrames: sum('rx_foreign'),
-    corruptFrames: sum('rx_corrupt'),
-    duplicateFrames: sum('rx_duplicate'),
-    reorderedFrames: sum('rx_reordered'),
+    foreignFrames: atSinks('rx_foreign') + atClients('rx_foreign'),
+    corruptFrames: atSinks('rx_corrupt') + atClients('rx_corrupt'),
+    duplicateFrames: atSinks('rx_duplicate'),
+    reorderedFrames: atSinks('rx_reordered'),
   };
 }

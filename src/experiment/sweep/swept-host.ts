@@ -1,6 +1,7 @@
 /**
  * One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU.
  */
+import { pageOf } from '../../metrics/derive/counters.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import { threadPlaces } from '../run/thread-places.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
@@ -201,9 +202,9 @@ export class SweptHost {
   }
 
   /** All frames that entered, left or ended in any lane since the beginning. */
-  private framesMoved({ counters }: Snapshot): number {
+  private framesMoved(snapshot: Snapshot): number {
     return this.lanes.reduce((sum, { actor, inIndexes, outIndexes, drops }) => {
-      const values = counters.get(actor) ?? new Float64Array(0);
+      const values = pageOf(snapshot, actor);
       const indexes = [...inIndexes, ...outIndexes, ...drops.map(({ index }) => index)];
       return indexes.reduce((frames, index) => frames + values[index], sum);
     }, 0);

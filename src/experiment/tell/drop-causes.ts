@@ -2,7 +2,14 @@
  * Why frames ended where they did, from counters and thread shares alone: for each place that drops, the component
  * that should have made room, and what kept it from doing so.
  */
+import { SOFTIRQ } from '../../../actors/host/softirq.ts';
+import { TAP } from '../../../actors/host/tap.ts';
+import { VHOST_ACCELERATED } from '../../../actors/host/vhost-accelerated.ts';
+import { VHOST } from '../../../actors/host/vhost-worker.ts';
+import { QEMU } from '../../../actors/vmm/qemu-backend.ts';
+import { NIC } from '../../../actors/wire/nic/nic.ts';
 import { vnicNoBufferName } from '../../../actors/wire/nic/nic-links.ts';
+import { counterOf } from '../../metrics/derive/counters.ts';
 import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../../net/wire/ethernet.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
@@ -71,9 +78,10 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const nics = run.scenario.vms
     .flatMap((vm) => vm.nics)
     .filter(({ bridge, mode }) => bridges.includes(bridge) && MODES[mode].feedback);
-  const masksOf = (nic: VnicSpec): number => phase.counters[nic.tap.name]?.feedback_masks ?? 0;
+  const masksOf = (nic: VnicSpec): number => counterOf(TAP, phase.counters, nic.tap.name, 'feedback_masks');
   const most = nics.reduce<VnicSpec | null>((best, nic) => (best && masksOf(best) >= masksOf(nic) ? best : nic), null);
-  const { feedback_masked_ns: maskedNs = 0, feedback_masked: times = 0 } = phase.counters[port] ?? {};
+  const maskedNs = counterOf(NIC, phase.counters, port, 'feedback_masked_ns');
+  const times = counterOf(NIC, phase.counters, port, 'feedback_masked');
   if (most === null || maskedNs < phase.elapsedNs * MASKED_RATIO) return null;
   const tap = most.tap.name;
   // A mask that was there before the phase is held in it, and begun in none.
@@ -108,7 +116,9 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   const workers = backendNames(owner.nic);
   const vhost = mostDemanding(run, phase, workers) ?? workers[0];
   const row = threadRowOf(run, phase, vhost);
-  const { rx_passes: passes = 0, rx_no_buffer_passes: dry = 0 } = phase.counters[vhost] ?? {};
+  const reader = MODES[owner.nic.mode].servedBy === 'worker' ? VHOST : QEMU;
+  const passes = counterOf(reader, phase.counters, vhost, 'rx_passes');
+  const dry = counterOf(reader, phase.counters, vhost, 'rx_no_buffer_passes');
   const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
   const worker = `${vhost}${on}, which empties ${tap},`;
   const broken = run.virtqueueFaults.find(({ actor }) => actor === vhost);
@@ -127,12 +137,15 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
     return { text, kind: `no buffers, ${state} before ${stateOf(vcpuRow)}` };
   }
   const told = `${worker} ${tellThread(phase, row)}${tellBursts(phase, row)}`;
-  return { text: state === 'busy' ? `${told}${tellWork(phase, vhost)}` : told, kind: `vhost ${state}` };
+  return { text: state === 'busy' ? `${told}${tellWork(phase, owner.nic, vhost)}` : told, kind: `vhost ${state}` };
 }
 
 /** What a busy worker was busy with. */
-function tellWork(phase: PhaseResult, vhost: string): string {
-  const { rx_packets: rx = 0, tx_packets: tx = 0, tx_requeues: cut = 0 } = phase.counters[vhost] ?? {};
+function tellWork({ counters }: PhaseResult, { mode }: VnicSpec, vhost: string): string {
+  const isWorker = MODES[mode].servedBy === 'worker';
+  const rx = counterOf(isWorker ? VHOST : QEMU, counters, vhost, 'rx_packets');
+  const tx = counterOf(isWorker ? VHOST : QEMU, counters, vhost, 'tx_packets');
+  const cut = isWorker ? counterOf(VHOST, counters, vhost, 'tx_requeues') : 0;
   const both = `${formatAmount(rx)} frames to the guest and ${formatAmount(tx)} from it`;
   const more = cut > 0 ? `, where ${formatAmount(cut)} passes ended by vhost's weight with more to send` : '';
   return `${tx > rx ? ', most of it on transmission: ' : ', for '}${both}${more}`;
@@ -178,7 +191,8 @@ function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string, softirqs:
   const softirq = mostDemanding(run, phase, softirqs);
   const told = tellSlowest(run, phase, `which ${duty},`, softirqs);
   if (softirq === null || told === null) return null;
-  const { napi_polls: polls = 0, rx_no_buffer: dry = 0 } = phase.counters[softirq] ?? {};
+  const polls = counterOf(SOFTIRQ, phase.counters, softirq, 'napi_polls');
+  const dry = counterOf(SOFTIRQ, phase.counters, softirq, 'rx_no_buffer');
   if (polls === 0 || dry < polls * LACKING_RATIO) return told;
   const text = `${told.text}, and had no free buffer for the ring in ${formatShare(dry / polls)} of its polls`;
   return { text, kind: `${told.kind} without buffers` };
@@ -190,7 +204,7 @@ function tellSoftirq(run: CausedRun, phase: PhaseResult, duty: string, softirqs:
  */
 function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
   const vnics = hardwareVnicsOf(run.scenario, port);
-  const losses = vnics.map((_, i) => phase.counters[port]?.[vnicNoBufferName(i)] ?? 0);
+  const losses = vnics.map((_, i) => counterOf(NIC, phase.counters, port, vnicNoBufferName(i)));
   const worst = vnics[losses.indexOf(Math.max(...losses))];
   if (worst === undefined) return null;
   const { vm, nic } = worst;
@@ -208,7 +222,8 @@ function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause |
 
 /** Whether vhost is the one who keeps a pool empty: it had no CPU, or was told of depletion with posted buffers at hand. */
 function seedsLate(run: CausedRun, phase: PhaseResult, vhost: string): boolean {
-  const { depletion_entries: told = 0, congestion_calls: unposted = 0 } = phase.counters[vhost] ?? {};
+  const told = counterOf(VHOST_ACCELERATED, phase.counters, vhost, 'depletion_entries');
+  const unposted = counterOf(VHOST_ACCELERATED, phase.counters, vhost, 'congestion_calls');
   return stateOf(threadRowOf(run, phase, vhost)) === 'starved' || told - unposted > told * LACKING_RATIO;
 }
 
@@ -237,8 +252,9 @@ function namesOf(components: readonly { readonly name: string }[]): string[] {
 /** Share of a port's line that its transmissions used: preamble, gap and FCS included. */
 export function wireShare({ scenario }: CausedRun, phase: PhaseResult, port: string): number {
   const speedBps = scenario.ports.find(({ name }) => name === port)?.speedBps;
-  const { tx_packets: frames = 0, tx_bytes: bytes = 0 } = phase.counters[port] ?? {};
   if (speedBps === undefined) return 0;
+  const frames = counterOf(NIC, phase.counters, port, 'tx_packets');
+  const bytes = counterOf(NIC, phase.counters, port, 'tx_bytes');
   const bits = 8 * (bytes + frames * (ETH_FCS_BYTES + ETH_GAP_BYTES));
   return bits / ((speedBps * phase.elapsedNs) / 1e9);
 }

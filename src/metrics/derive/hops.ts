@@ -1,4 +1,5 @@
 import type { Place } from '../../../actors/registry.ts';
+import { pageOf } from './counters.ts';
 import type { Lane } from './lanes.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -59,11 +60,10 @@ export function hopRows(lanes: readonly Lane[], before: Snapshot, after: Snapsho
   });
 }
 
-/** How much each counter of an actor grew; zeros for an actor that is not counted. */
+/** How much each counter of an actor grew. @throws for an actor that keeps none. */
 export function counterGrowth(actor: string, before: Snapshot, after: Snapshot): Float64Array {
-  const end = after.counters.get(actor) ?? new Float64Array(0);
-  const start = before.counters.get(actor);
-  return end.map((value, i) => value - (start?.[i] ?? 0));
+  const start = pageOf(before, actor);
+  return pageOf(after, actor).map((value, i) => value - start[i]);
 }
 
 /** The rows of an actor's lanes as one, in the place of the first. */

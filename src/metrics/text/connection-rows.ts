@@ -1,5 +1,8 @@
 import { CLIENT_FAILURES } from '../../../actors/wire/client-links.ts';
-import type { Plan } from '../../runtime/plan.ts';
+import type { CounterName } from '../../../actors/component.ts';
+import { CLIENT } from '../../../actors/wire/client.ts';
+import { placeOfCounter } from '../derive/counters.ts';
+import type { ActorPlan, Plan } from '../../runtime/plan.ts';
 import { counterGrowth } from '../derive/hops.ts';
 import { histogramGrowth, summariseHistogram } from '../derive/latency.ts';
 import type { LatencySummary } from '../derive/latency.ts';
@@ -26,22 +29,21 @@ export interface ConnectionRow {
 interface ConnectionMeter {
   readonly name: string;
   readonly client: string;
-  readonly counters: readonly string[];
+  readonly actor: ActorPlan;
 }
 
 /** Finds the counters of every client of a plan. */
 export function planConnectionMeters(plan: Plan): ConnectionMeter[] {
   const actors = new Map(plan.threads.flatMap(({ actors }) => actors.map((actor) => [actor.name, actor] as const)));
   return plan.clients.map(({ name, client }) => {
-    const { counters } = actors.get(client)!;
-    return { name, client, counters: counters.map((counter) => counter.name) };
+    return { name, client, actor: actors.get(client)! };
   });
 }
 
 export function connectionRows(meters: readonly ConnectionMeter[], before: Snapshot, after: Snapshot): ConnectionRow[] {
-  return meters.map(({ name, client, counters }) => {
+  return meters.map(({ name, client, actor }) => {
     const grown = counterGrowth(client, before, after);
-    const count = (counter: string): number => grown[counters.indexOf(counter)];
+    const count = (counter: CounterName<typeof CLIENT>): number => grown[placeOfCounter(CLIENT, actor, counter)];
     return {
       name,
       client,

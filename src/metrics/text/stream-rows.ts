@@ -1,3 +1,7 @@
+import type { AnyComponent, CounterName } from '../../../actors/component.ts';
+import { GENERATOR, offeredCounter, sentCounter } from '../../../actors/wire/generator.ts';
+import { SINK, arrivedCounter } from '../../../actors/wire/sink.ts';
+import { pageOf, placeOfCounter } from '../derive/counters.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
 
@@ -29,24 +33,21 @@ interface CounterPlace {
 /** Finds the counters of every stream of a plan. @throws when an actor does not count a stream it serves. */
 export function planStreamMeters(plan: Plan): StreamMeter[] {
   const actors = new Map(plan.threads.flatMap(({ actors }) => actors.map((actor) => [actor.name, actor] as const)));
-  const find = (actor: string, counter: string): CounterPlace => {
-    const index = actors.get(actor)?.counters.findIndex(({ name }) => name === counter) ?? -1;
-    if (index < 0) throw new Error(`${actor} has no counter ${counter}`);
-    return { actor, index };
+  const find = <C extends AnyComponent>(component: C, actor: string, counter: CounterName<C>): CounterPlace => {
+    return { actor, index: placeOfCounter(component, actors.get(actor)!, counter) };
   };
   return plan.streams.map(({ name, from, to, generator, sink }) => ({
     name,
     from,
     to,
-    offered: find(generator, `offered_${name}`),
-    sent: find(generator, `tx_${name}`),
-    delivered: find(sink, `rx_${name}`),
+    offered: find(GENERATOR, generator, offeredCounter(name)),
+    sent: find(GENERATOR, generator, sentCounter(name)),
+    delivered: find(SINK, sink, arrivedCounter(name)),
   }));
 }
 
 export function streamRows(meters: readonly StreamMeter[], before: Snapshot, after: Snapshot): StreamRow[] {
-  const growth = ({ actor, index }: CounterPlace): number =>
-    (after.counters.get(actor)?.[index] ?? 0) - (before.counters.get(actor)?.[index] ?? 0);
+  const growth = ({ actor, index }: CounterPlace): number => pageOf(after, actor)[index] - pageOf(before, actor)[index];
   return meters.map(({ name, from, to, offered, sent, delivered }) => ({
     name,
     from,

@@ -40,10 +40,13 @@ describe('measurements of a run', () => {
     { of: of('waiting', { thread: 'vhost-vnic0' }), value: 0.8 },
     { of: of('waiting', { thread: 'vhost-vnic1' }), value: null },
     { of: of('counter', { counter: 'eth0:rx_missed_errors' }), value: 200_000 },
-    { of: of('counter', { counter: 'eth0:nothing' }), value: null },
     { of: of('sent', { phase: 'another' }), value: null },
   ])('$of.metric $of.phase $of.stream $of.place $of.thread: $value', ({ of: measurement, value }) => {
     expect(measure(measurement, phases)).toBe(value);
+  });
+
+  it('throws for a counter that is not kept: the scenario was checked for it', () => {
+    expect(() => measure(of('counter', { counter: 'eth0:nothing' }), phases)).toThrow('no counter nothing of eth0');
   });
 
   it('takes nothing from a phase that was cut short', () => {

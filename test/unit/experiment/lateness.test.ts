@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeLateness } from '../../../src/experiment/run/lateness.ts';
-import { requestedFps } from '../../../src/experiment/run/phase-result.ts';
+import { counterTable, requestedFps } from '../../../src/experiment/run/phase-result.ts';
 import { takeSnapshot } from '../../../src/metrics/derive/snapshot.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { loadScenario } from '../../../src/scenario/file.ts';
@@ -12,7 +12,8 @@ function limitsOf(name: string, ...overrides: string[]): Record<string, readonly
   const plan = buildPlan(scenario);
   const snapshot = takeSnapshot(new StillHost(plan));
   const rates = requestedFps(scenario, scenario.run.phases[0]);
-  const lateness = describeLateness(plan, scenario, rates, {}, [snapshot, snapshot]);
+  const counters = counterTable(plan, null, snapshot);
+  const lateness = describeLateness(plan, scenario, rates, counters, [snapshot, snapshot]);
   return Object.fromEntries(lateness.map(({ generator, meets, limitNs }) => [generator, [meets, limitNs]]));
 }
 

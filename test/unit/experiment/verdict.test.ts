@@ -145,7 +145,7 @@ describe('what limited a run, in words', () => {
 
     it('of one among several vNICs of the card: that one’s guest, and not the busier one', () => {
       const threads = { 'noisy/vcpu0': [0.3, 0.1], 'quiet/vcpu0': [0.9, 0.05] } as const;
-      const counters = { eth0: { vnic0_no_buffer: 900_000, vnic1_no_buffer: 100_000 } };
+      const counters = { eth0: { vnic0_no_buffer: 900_000, vnic1_no_buffer: 100_000 }, 'vhost-noisy0': {} };
       const phases = [phaseOf({ drops: [drop], threads, counters })];
       const actors = { 'noisy/vcpu0': ['noisy/vcpu0'], 'quiet/vcpu0': ['quiet/vcpu0'] };
       const text = verdictText(resultOf(phases, loadScenario('noisy-neighbour-accelerated'), actors));
