@@ -161,7 +161,7 @@ export class VhostAccelerated implements Actor, AccelerationHandles {
   /** Events only wake: every poll looks at everything. While polling, the guest need not kick. */
   private takeEvents(): void {
     this.hardwareEvent.take();
-    for (const kick of this.kicks) kick.take();
+    for (let i = 0; i < this.kicks.length; i++) this.kicks[i].take();
     if (this.active) return;
     this.active = true;
     if (this.rxQueue !== null) this.rxQueue.disableNotify();

@@ -44,7 +44,7 @@ export class TapFeedback {
   mask(nowNs: number): boolean {
     if (this.masking) return false;
     this.since[SINCE_DOUBLE] = nowNs;
-    for (const mask of this.masks) Atomics.add(mask, 0, 1);
+    for (let i = 0; i < this.masks.length; i++) Atomics.add(this.masks[i], 0, 1);
     Atomics.store(this.own, 0, 1);
     return true;
   }
