@@ -10,6 +10,7 @@ import { addExplain } from './explain.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
+import { addSearch } from './search.ts';
 import { addSweep } from './sweep.ts';
 import { addTopology } from './topology.ts';
 import { addValidate } from './validate.ts';
@@ -21,7 +22,8 @@ const program = new Command('vhostlab')
   .showHelpAfterError('(--help lists what is allowed)')
   .exitOverride();
 
-for (const add of [addRun, addSweep, addValidate, addList, addTopology, addExplain, addSchema, addDoctor]) add(program);
+for (const add of [addRun, addSweep, addSearch, addValidate, addList, addTopology, addExplain, addSchema, addDoctor])
+  add(program);
 
 // npm runs a script in the folder of its package; what users name is where they stand.
 if (process.env.npm_package_json === join(process.cwd(), 'package.json') && process.env.INIT_CWD !== undefined) {
@@ -33,8 +35,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+// Commander shows the program's help for an unknown verb that is asked for its own: the verb is what is wrong.
+const [verb = '-', ...rest] = process.argv.slice(2);
+const known = ['help', ...program.commands.map((command) => command.name())];
+const flags = verb.startsWith('-') || known.includes(verb) ? rest : rest.filter((flag) => !/^(-h|--help)$/.test(flag));
+
 try {
-  await program.parseAsync();
+  await program.parseAsync(process.argv.length > 2 ? [verb, ...flags] : [], { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);
 }

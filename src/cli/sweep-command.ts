@@ -5,10 +5,10 @@ import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import type { LoadUnit, SweptLoad, SweptRate } from '../experiment/sweep/swept-load.ts';
 import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
-import { loadVariants, modeChange, parseVariant } from '../experiment/sweep/variants.ts';
+import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { buildPlan } from '../plan/build-plan.ts';
-import { formatRate, parseDurationNs } from '../scenario/text/quantities.ts';
+import { formatRate } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { VNIC_MODES } from '../scenario/modes.ts';
@@ -18,6 +18,7 @@ import { openHost } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
+import { named, readDuration, readVariant } from './sweep-flags.ts';
 import type { SweepFlags } from './sweep.ts';
 
 const RUN_IN_NS = 3e8;
@@ -86,12 +87,6 @@ function readChanges(base: Scenario, { modes, variant }: SweepFlags): VariantCha
   return changes;
 }
 
-function readVariant(text: string): VariantChange {
-  const change = parseVariant(text);
-  if (change !== null) return change;
-  throw new UsageError(`--variant: found "${text}", allowed: NAME=path=value,path=value`);
-}
-
 /** Loads as they are given, all of one unit; null where multiples of the loss-free rate are to be offered. */
 function readRates({ rates, steps }: SweepFlags): SweptRate[] | null {
   if (rates === undefined && steps === undefined) return null;
@@ -122,19 +117,5 @@ function checkLines(variants: readonly SweepVariant[], rates: readonly SweptRate
     const beyond = firstBeyondLine(scenario, rates);
     if (beyond !== null)
       throw new UsageError(`${formatRate(beyond)} is more than the line of a port of ${name} carries`);
-  }
-}
-
-function readDuration(flag: string, text: string, leastNs: number): number {
-  const durationNs = named(flag, () => parseDurationNs(text));
-  if (durationNs >= leastNs) return durationNs;
-  throw new UsageError(`--${flag}: found "${text}", allowed: more than nothing`);
-}
-
-function named<T>(flag: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new UsageError(`--${flag}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

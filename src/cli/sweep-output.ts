@@ -1,6 +1,7 @@
 /** What a sweep shows on stdout: lines for people, records for programs. One writer, chosen once. */
 import { formatAmount, formatShare } from '../metrics/text/number-format.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
+import type { Paint } from '../metrics/text/text-table.ts';
 import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';
 import { describeOffered } from '../experiment/sweep/offered-rates.ts';
 import type { OfferedRate } from '../experiment/sweep/offered-rates.ts';
@@ -14,6 +15,8 @@ import type { SweptHost } from '../experiment/sweep/swept-host.ts';
 const COLUMNS_MIN = 80;
 const COLUMNS_MAX = 140;
 const FILE_COLUMNS = 140;
+
+type LoadPlan = Pick<SweepPlan, 'variants' | 'load'>;
 
 export interface SweepOutput extends SweepWatcher {
   finish(result: SweepResult): void;
@@ -68,9 +71,7 @@ export class SweepLines implements SweepOutput {
 
   finish(result: SweepResult): void {
     this.endRow();
-    const { isTTY, columns } = this.screen;
-    const width = isTTY ? Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns)) : FILE_COLUMNS;
-    for (const line of sweepLines(result, width, paintFor(isTTY && this.screen.hasColors()))) this.writeLine(line);
+    for (const line of sweepLines(result, widthOf(this.screen), paintOf(this.screen))) this.writeLine(line);
   }
 
   fail(): void {
@@ -94,8 +95,17 @@ export class SweepLines implements SweepOutput {
   }
 }
 
+/** Columns of a terminal within what tables are made for, or of a file. */
+export function widthOf({ isTTY, columns }: NodeJS.WriteStream): number {
+  return isTTY ? Math.min(COLUMNS_MAX, Math.max(COLUMNS_MIN, columns)) : FILE_COLUMNS;
+}
+
+export function paintOf(screen: NodeJS.WriteStream): Paint {
+  return paintFor(screen.isTTY && screen.hasColors());
+}
+
 /** What follows the load, what does not, and what counts. */
-function describeLoad({ variants: [{ scenario }], load: { unit, counted } }: SweepPlan): string {
+export function describeLoad({ variants: [{ scenario }], load: { unit, counted } }: LoadPlan): string {
   const { streams, connections } = scenario.traffic;
   const counts = counted === null ? '' : `; what counts is ${counted}`;
   if (unit === 'connections') {
@@ -146,7 +156,7 @@ export class SweepRecords implements SweepOutput {
 }
 
 /** The envelope of every record of this program: see metrics/ndjson.ts. */
-function writeRecord(event: RecordName, data: object): void {
+export function writeRecord(event: RecordName, data: object): void {
   writeLine(JSON.stringify({ event, data: { time: new Date().toISOString(), ...data } }));
 }
 

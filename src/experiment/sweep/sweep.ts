@@ -1,5 +1,4 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
-import { cpus, release } from 'node:os';
 import { median } from 'simple-statistics';
 import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
@@ -10,6 +9,7 @@ import { verdictText } from '../tell/verdict-text.ts';
 import type { VerdictRun } from '../tell/verdict-text.ts';
 import { searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
+import { describeMachine } from './machine.ts';
 import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
@@ -279,11 +279,6 @@ class Sweep {
       .filter(({ variant, rateIndex }) => variant === point.variant && rateIndex === point.rateIndex)
       .reduce((nearest, trial) => (distance(trial) < distance(nearest) ? trial : nearest));
   }
-}
-
-function describeMachine(): string {
-  const processors = cpus();
-  return `${processors[0]?.model ?? 'unknown processor'}, ${processors.length} CPUs, Linux ${release()}`;
 }
 
 /** A trial as a run of one phase. Its VMs neither come nor go, and its guests' drivers are this program's own. */

@@ -1,0 +1,57 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { HOST_KINDS } from './open-host.ts';
+import type { HostKind } from './open-host.ts';
+import { collect, collectSetting } from './option-parsers.ts';
+
+/** Flags of `search`, as commander names them. */
+export interface SearchFlags {
+  readonly preset?: string;
+  readonly goal: readonly string[];
+  readonly variant: readonly string[];
+  readonly set: readonly string[];
+  readonly unit?: 'frames' | 'connections';
+  readonly stream?: string;
+  readonly warmup: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly host: HostKind;
+}
+
+const NOTES = `
+Without --preset and --goal the no-drop rate (NDR, nothing lost) and the partial-drop rate (PDR, at most 0.5 % lost)
+are searched for, within 2 %, in trials of 1 s. Frames that the generator was to send and did not count as lost. An
+invalid trial is made again up to three times. The search is MLRsearch, RFC 9971.
+
+Examples:
+  vhostlab search kvm-forum-2014
+  vhostlab search livelock --host virtual --goal loss=0.1%,width=1%
+  vhostlab search kvm-forum-2014 --variant far=host.kernel=linux-6.5 --preset csit --json result.json
+
+Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, or no goal can be met at any load,
+110 a bound rests on an invalid trial, 111 a ledger does not balance, 130 interrupted`;
+
+/** `search`: the loads that a scenario carries within goals. */
+export function addSearch(program: Command): void {
+  program
+    .command('search')
+    .description('find the rates a scenario carries: NDR, PDR or any goal of MLRsearch (RFC 9971)')
+    .argument('<scenario>', 'name of a shipped scenario, or path of a file')
+    .addOption(
+      new Option('--preset <name>', 'the goals of CSIT, RFC 2544 or TST 009').choices(['csit', 'rfc2544', 'tst009']),
+    )
+    .option('--goal <key=value,...>', 'a goal, such as loss=0.1%,width=1%,trial=1s,sum=5s; repeatable', collect, [])
+    .option('--variant <name=path=value,...>', 'search this change instead; may be repeated', collect, [])
+    .option('--set <path=value>', 'change one key in all of them; may be repeated', collectSetting, [])
+    .addOption(new Option('--unit <unit>', 'what the load is counted in').choices(['frames', 'connections']))
+    .option('--stream <name>', 'stream, or TCP client, whose loss counts; all together otherwise')
+    .option('--warmup <time>', 'traffic before the first trial', '2s')
+    .option('--json <file>', 'write the whole result to a file')
+    .option('--json-stream', 'write a record for each trial to stdout, one JSON object a line')
+    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .addHelpText('after', NOTES)
+    .action(async (nameOrPath: string, flags: SearchFlags) => {
+      const { searchCommand } = await import('./search-command.ts');
+      process.exitCode = await searchCommand(nameOrPath, flags);
+    });
+}
