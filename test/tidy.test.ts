@@ -262,6 +262,13 @@ function wastes({ file, node, name }: Reached): string[] {
   return found;
 }
 
+describe('headers', () => {
+  test('say of every file of the packet path what it is, before anything else', () => {
+    const path = SOURCES.filter((file) => /^actors\/(wire|host|vmm|guest)\//.test(file) && !/functions\//.test(file));
+    expect(path.filter((file) => !text.get(file)!.startsWith('/**'))).toEqual([]);
+  });
+});
+
 describe('leftovers', () => {
   test('nothing is left to do', () => {
     const left = [...text].flatMap(([file, source]) =>

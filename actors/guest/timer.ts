@@ -1,3 +1,8 @@
+/**
+ * In Linux: the hrtimer that KVM keeps for a vCPU's APIC timer, and the timeout of QEMU's ppoll.
+ * In: deadlines of vCPUs and devices. Out: their doorbells (vcpu.ts, ../vmm/e1000.ts); no frame passes here.
+ * Thread: the hardware's, whose clock never stops.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Ringer } from '../../src/memory/doorbell.ts';

@@ -1,3 +1,9 @@
+/**
+ * In Linux: a CPU of the guest, its NIC driver's NAPI poll, its network function, its transmission.
+ * In: receive virtqueues or rings (drivers). Out: transmit ones, taken by ../host/vhost-worker.ts or a device of
+ * ../vmm.
+ * Thread: the vCPU's own.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Magazine } from '../../src/memory/magazine.ts';

@@ -1,3 +1,9 @@
+/**
+ * In Linux: net/bridge, called from netif_receive_skb.
+ * In: frames from softirq (softirq.ts). Out: the input of a tap (tap.ts) or the transmit ring of a card
+ * (../wire/nic/nic.ts).
+ * Thread: that of the softirq CPU it belongs to, or one of its own.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';

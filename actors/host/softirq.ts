@@ -1,3 +1,8 @@
+/**
+ * In Linux: net_rx_action, the NAPI polls of drivers, and process_backlog (net/core/dev.c).
+ * In: receive rings of cards (../wire/nic/nic.ts) and backlogs of taps (stack-entry.ts). Out: the bridge (bridge.ts).
+ * Thread: the softirq CPU's.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import { BridgeInput } from '../../src/kernel/bridge-input.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: tun_get_user and netif_rx_ni, how a frame written to a tap enters the stack.
+ * In: frames of a writer (vhost-worker.ts, ../vmm/tap-file.ts). Out: the backlog of its CPU (softirq.ts).
+ * Thread: the writer's.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import type { FramePool, SlotMemory } from '../../src/memory/frame-pool.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: the transmit side of a tap, tun_net_xmit (drivers/net/tun.c).
+ * In: frames from the bridge (bridge.ts). Out: a queue for its reader (vhost-worker.ts, ../vmm/tap-file.ts).
+ * Thread: that of the bridge's softirq CPU, or one of its own.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';

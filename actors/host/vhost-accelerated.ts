@@ -1,3 +1,9 @@
+/**
+ * In Linux: a vhost worker above queues in hardware, as the talk of 2014 proposes.
+ * In: frames completed by the card, chains of the transmit virtqueue. Out: the receive virtqueue (../guest/vcpu.ts),
+ * the card.
+ * Thread: one vhost worker for each queue pair.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';

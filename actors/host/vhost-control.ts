@@ -1,3 +1,8 @@
+/**
+ * In Linux: the control plane of a vDPA device's parent driver (drivers/vdpa).
+ * In: ioctls of the VMM (../vmm/vmm.ts). Out: ring addresses for the card (../wire/nic/nic.ts); no frame passes here.
+ * Thread: a vhost worker of the vNIC.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { Ringer } from '../../src/memory/doorbell.ts';
 import { VhostDevice } from '../../src/virtio/vhost/vhost-device.ts';

@@ -1,3 +1,9 @@
+/**
+ * In Linux: the vhost-net kthread of a queue pair, vhost_worker with handle_rx and handle_tx.
+ * In: the tap's queue (tap.ts), the transmit virtqueue. Out: the receive virtqueue (../guest/vcpu.ts), the stack
+ * (stack-entry.ts).
+ * Thread: its own, a fair one on a CPU of the host.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';

@@ -1,3 +1,8 @@
+/**
+ * In QEMU: the properties of a network device.
+ * In and out: nothing, this is data for qemu-backend.ts and e1000.ts.
+ * Thread: none.
+ */
 import type { Region } from '../../src/memory/arena.ts';
 import type { TapFileConfig } from './tap-file.ts';
 

@@ -1,3 +1,9 @@
+/**
+ * In QEMU: hw/net/e1000.c, an emulated 82540EM.
+ * In: the tap (tap-file.ts), the guest's transmit ring. Out: the guest's receive ring (../guest/drivers/e1000.ts), the
+ * tap.
+ * Thread: the VMM's main loop.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { EventWord, Ringer } from '../../src/memory/doorbell.ts';

@@ -1,3 +1,8 @@
+/**
+ * In QEMU: the system call that each read, writev or ioctl is.
+ * In and out: no frames; tap-file.ts and the devices say when they enter the kernel.
+ * Thread: the VMM's main loop.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 
 /**

@@ -1,3 +1,8 @@
+/**
+ * In QEMU: hw/net/virtio-net.c and net/tap.c, vhost=off.
+ * In: the tap (tap-file.ts), the transmit virtqueue. Out: the receive virtqueue (../guest/vcpu.ts), the tap.
+ * Thread: the VMM's main loop.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { EventWord, Ringer, ringAll, ringersOf } from '../../src/memory/doorbell.ts';

@@ -1,3 +1,9 @@
+/**
+ * In QEMU: net/tap.c, the tap behind its file descriptor.
+ * In: the tap's queue (../host/tap.ts), a device's frames. Out: the device that reads, the stack (../host/stack-
+ * entry.ts).
+ * Thread: the VMM's main loop.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 import { copyWords } from '../../src/memory/copy-words.ts';
 import { FramePool, FrameReturns, SLOT_LENGTH_WORD, SlotMemory } from '../../src/memory/frame-pool.ts';

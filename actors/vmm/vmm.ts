@@ -1,3 +1,9 @@
+/**
+ * In QEMU: the control plane of virtio-net with vhost=on: registers, control queue, vhost ioctls.
+ * In: register accesses of vCPUs (../guest/vcpu.ts). Out: ioctls to vhost (../host/vhost-worker.ts); no frame passes
+ * here.
+ * Thread: the VMM's main loop.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { Ringer } from '../../src/memory/doorbell.ts';
 import { ActivePairs } from '../../src/virtio/guest/active-pairs.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: many machines that open TCP connections, with generator and sink in one; here a state machine on one wire.
+ * In: responses from the wire (nic/nic.ts). Out: requests onto the wire, to the same card.
+ * Thread: the hardware's, whose clock never stops.
+ */
 import type { Memory } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Histogram } from '../../src/memory/histogram.ts';

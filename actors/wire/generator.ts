@@ -1,3 +1,8 @@
+/**
+ * In Linux: nothing; a tester outside the host (pktgen or a hardware generator), open loop.
+ * In: nothing, frames begin here. Out: the wire, to the card (nic/nic.ts).
+ * Thread: the hardware's, or one of its own.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Histogram } from '../../src/memory/histogram.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: nothing; a station outside the host that receives and checks.
+ * In: the wire, from the card (nic/nic.ts). Out: nothing, frames end here.
+ * Thread: the hardware's, or one of its own.
+ */
 import type { Memory, Region } from '../../src/memory/arena.ts';
 import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Histogram } from '../../src/memory/histogram.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: drivers/net/ethernet/intel/e1000, in the guest.
+ * In: the receive ring that ../../vmm/e1000.ts fills. Out: the transmit ring that the same device empties.
+ * Thread: the vCPU's.
+ */
 import type { Memory, Region } from '../../../src/memory/arena.ts';
 import { EventWord, Ringer, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';
 import { FrameFifo } from '../../../src/memory/frame-fifo.ts';

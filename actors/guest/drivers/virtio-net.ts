@@ -1,3 +1,8 @@
+/**
+ * In Linux: drivers/net/virtio_net.c, in the guest.
+ * In: the receive virtqueue (../../host/vhost-worker.ts). Out: the transmit virtqueue, taken by the same backend.
+ * Thread: the vCPU's.
+ */
 import type { Memory, Region } from '../../../src/memory/arena.ts';
 import { EventWord, Ringer, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';
 import type { Magazine } from '../../../src/memory/magazine.ts';

@@ -1,3 +1,9 @@
+/**
+ * In Linux: nothing; a virtual function of the card, as its hardware keeps it.
+ * In: frames of the wire or of other vNICs (../../wire/nic/nic.ts). Out: the guest's memory, and its frames to the
+ * card.
+ * Thread: the card's.
+ */
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
 import { EventWord, ringAll, ringersOf } from '../../../src/memory/doorbell.ts';

@@ -1,3 +1,8 @@
+/**
+ * In Linux: one receive descriptor ring of a card with its interrupt vector and moderation.
+ * In: frames that nic.ts gave to the host. Out: the ring that the driver empties (../../host/softirq.ts).
+ * Thread: the card's.
+ */
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
 import { SLOT_FRAME_WORD, SLOT_LENGTH_WORD } from '../../../src/memory/frame-pool.ts';

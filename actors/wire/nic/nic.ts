@@ -1,3 +1,9 @@
+/**
+ * In Linux: nothing; the card below the driver, a multi-queue Ethernet controller with virtual functions.
+ * In: the wire; the driver's transmit ring; queues of vNICs. Out: receive rings (host/softirq.ts), vNICs' memory, the
+ * wire.
+ * Thread: the hardware's, or one of its own.
+ */
 import type { Memory } from '../../../src/memory/arena.ts';
 import { copyWords } from '../../../src/memory/copy-words.ts';
 import { CounterPage } from '../../../src/memory/counter-page.ts';
