@@ -5,6 +5,7 @@ import { buildPlan } from '../../src/plan/build-plan.ts';
 import { PlacementError, ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { loadScenario } from '../../src/scenario/file.ts';
 import { METRICS } from '../../src/scenario/keys/expectations.ts';
+import { withShortPhases } from './short-phases.ts';
 
 /** Runs of one scenario at most, whether invalid or not. */
 const RUNS_MAX = 4;
@@ -39,9 +40,7 @@ export interface Judgement {
 
 /** Runs a shipped scenario until one run is valid, and thrice where that one breaks a relation. */
 export async function judgeOnThreads(name: string, { phaseNs, overrides }: RealThreadOptions): Promise<Judgement> {
-  const loaded = loadScenario(name, { overrides });
-  const phases = loaded.run.phases.map((phase) => ({ ...phase, durationNs: phaseNs }));
-  const scenario = { ...loaded, run: { ...loaded.run, phases } };
+  const scenario = withShortPhases(loadScenario(name, { overrides }), phaseNs);
   const valid: RunResult[] = [];
   const [faults, reasons]: string[][] = [[], []];
   let lacking: string | null = null;

@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { requestedFps } from '../../src/experiment/run/phase-result.ts';
 import { runScenario } from '../../src/experiment/run/run.ts';
 import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { verdictText } from '../../src/experiment/tell/verdict-text.ts';
 import { loadScenario, shippedScenarios } from '../../src/scenario/file.ts';
+import { withShortPhases } from '../support/short-phases.ts';
 
-/** A second of a phase is enough here, as there is no noise to average out; but queues run empty in their own time. */
+/** A second of a phase is enough here, as there is no noise to average out. */
 const PHASE_NS = 1e9;
-const SLOW_FPS = 1000;
 const OVERRIDES = ['run.warmup=200ms', 'run.settle=200ms', 'run.sampleInterval=500ms'];
 
 /** What is changed, and the scenarios that say what must follow. */
@@ -28,13 +27,7 @@ const SCENARIOS_OF_CAUSES: Readonly<Record<string, readonly string[]>> = {
 };
 
 function runVirtually(name: string, overrides: readonly string[] = []): Promise<RunResult> {
-  const loaded = loadScenario(name, { overrides: [...OVERRIDES, ...overrides] });
-  const phases = loaded.run.phases.map((phase) => {
-    const rates = requestedFps(loaded, phase);
-    const slow = rates.length > 0 && Math.max(...rates) < SLOW_FPS;
-    return { ...phase, durationNs: slow ? phase.durationNs : PHASE_NS };
-  });
-  const scenario = { ...loaded, run: { ...loaded.run, phases } };
+  const scenario = withShortPhases(loadScenario(name, { overrides: [...OVERRIDES, ...overrides] }), PHASE_NS);
   const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
   return runScenario(scenario, host, { signal: new AbortController().signal });
 }
