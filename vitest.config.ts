@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'threads',
-          include: ['test/{threads,cli}/**/*.test.ts'],
+          include: ['test/{threads,kernel,cli}/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           maxWorkers: 1,

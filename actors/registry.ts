@@ -8,6 +8,9 @@ import { TAP } from './host/tap.ts';
 import { VHOST_ACCELERATED } from './host/vhost-accelerated.ts';
 import { VHOST_CONTROL } from './host/vhost-control.ts';
 import { VHOST } from './host/vhost-worker.ts';
+import { KERNEL_BRIDGE, KERNEL_PORT, KERNEL_TAP } from './kernel/devices.ts';
+import { PACKET_SOCKET } from './kernel/packet-socket.ts';
+import { TUN_FILE } from './kernel/tun-file.ts';
 import { E1000_DEVICE } from './vmm/e1000.ts';
 import { QEMU } from './vmm/qemu-backend.ts';
 import { VMM } from './vmm/vmm.ts';
@@ -32,6 +35,11 @@ export const COMPONENTS = [
   GENERATOR,
   SINK,
   CLIENT,
+  PACKET_SOCKET,
+  TUN_FILE,
+  KERNEL_PORT,
+  KERNEL_BRIDGE,
+  KERNEL_TAP,
 ] as const;
 
 type Listed = (typeof COMPONENTS)[number];

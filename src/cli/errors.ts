@@ -10,7 +10,14 @@ export class UsageError extends Error {
 }
 
 /** Errors that are about what the user wrote. By name, so that their modules need not be loaded to tell. */
-const USAGE_ERRORS = new Set(['UsageError', 'ScenarioError', 'QuantityError', 'PlacementError', 'SweptLoadError']);
+const USAGE_ERRORS = new Set([
+  'UsageError',
+  'ScenarioError',
+  'QuantityError',
+  'PlacementError',
+  'SweptLoadError',
+  'KernelHostError',
+]);
 
 /** Says on stderr what went wrong, once. @returns the exit code. */
 export function reportError(error: unknown): number {

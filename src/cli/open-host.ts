@@ -1,16 +1,30 @@
 import type { Host } from '../runtime/host.ts';
-import type { Plan } from '../runtime/plan.ts';
+import { buildPlan } from '../plan/build-plan.ts';
+import type { HostKind } from '../runtime/host.ts';
+import { kernelScenario } from '../scenario/rules/kernel-host.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
-export const HOST_KINDS = ['threads', 'virtual'] as const;
-export type HostKind = (typeof HOST_KINDS)[number];
-
-/** The host asked for, not started. Only its own modules are loaded. */
-export async function openHost(kind: HostKind, plan: Plan, scenario: Scenario): Promise<Host> {
+/**
+ * The host asked for, not started. Only its own modules are loaded.
+ * @param scenario as `scenarioFor` gives it for this host.
+ */
+export async function openHost(kind: HostKind, scenario: Scenario): Promise<Host> {
+  if (kind === 'kernel') {
+    const { buildKernelPlan } = await import('../plan/kernel/kernel-plan.ts');
+    const { KernelHost } = await import('../runtime/kernel/kernel-host.ts');
+    const { plan, layout } = buildKernelPlan(scenario);
+    return KernelHost.open(plan, layout);
+  }
+  const plan = buildPlan(scenario);
   if (kind === 'threads') {
     const { ThreadHost } = await import('../runtime/threads/thread-host.ts');
     return ThreadHost.create(plan);
   }
   const { VirtualHost } = await import('../runtime/virtual/virtual-host.ts');
   return new VirtualHost(plan, { seed: scenario.seed });
+}
+
+/** A scenario as a host can run it. @throws ScenarioError for what the kernel host cannot carry. */
+export function scenarioFor(kind: HostKind, scenario: Scenario): Scenario {
+  return kind === 'kernel' ? kernelScenario(scenario) : scenario;
 }

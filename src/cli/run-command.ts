@@ -13,13 +13,12 @@ import { dumpPackedRing } from '../virtio/ring/dump-packed.ts';
 import { dumpVring } from '../virtio/ring/dump-vring.ts';
 import { publishedFeatures } from '../virtio/guest/guest-nic.ts';
 import { isPacked } from '../virtio/ring/ring-format.ts';
-import { buildPlan } from '../plan/build-plan.ts';
 import { parseDurationNs } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openHost } from './open-host.ts';
+import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { HumanOutput, RecordOutput } from './run-output.ts';
 import type { SetupReport } from './run-output.ts';
@@ -29,7 +28,7 @@ import type { RunFlags } from './run.ts';
  * Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started.
  */
 export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
-  const scenario = readScenario(nameOrPath, flags);
+  const scenario = scenarioFor(flags.host, readScenario(nameOrPath, flags));
   const files = openOutputs({ json: flags.json });
   const screen = screenFor(Object.values(files), flags);
   const log = await createLog(flags.logLevel);
@@ -38,7 +37,7 @@ export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<n
   const interruption = listenForSignals();
   let host: Host | null = null;
   try {
-    host = await openHost(flags.host, buildPlan(scenario), scenario);
+    host = await openHost(flags.host, scenario);
     const opened = host;
     const result = await runScenario(scenario, opened, {
       signal: interruption.signal,

@@ -1,11 +1,11 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
+import { HOST_KINDS } from '../runtime/host.ts';
+import type { HostKind } from '../runtime/host.ts';
 import { LOG_LEVELS } from '../metrics/sinks/logger.ts';
 import type { LogLevel } from '../metrics/sinks/logger.ts';
 import { helpNotes } from './help-notes.ts';
-import { HOST_KINDS } from './open-host.ts';
-import type { HostKind } from './open-host.ts';
 import { collectSetting } from './option-parsers.ts';
 
 /** Flags of `run`, as commander names them. */
@@ -33,7 +33,11 @@ export function addRun(program: Command): void {
       collectSetting,
       [],
     )
-    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .addOption(
+      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
+        .choices(HOST_KINDS)
+        .default('threads'),
+    )
     .option('--duration <time>', 'length of every phase, such as 5s')
     .option('--pcap <file>', 'replay this capture instead of generated frames')
     .option('--json <file>', 'write the whole result to a file')

@@ -6,11 +6,10 @@ import type { SearchGoal } from '../experiment/search/search-goal.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
-import { buildPlan } from '../plan/build-plan.ts';
 import { loadScenario } from '../scenario/file.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openHost } from './open-host.ts';
+import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SearchLines, SearchRecords } from './search-output.ts';
 import type { SearchOutput } from './search-output.ts';
@@ -28,7 +27,7 @@ export async function searchCommand(nameOrPath: string, flags: SearchFlags): Pro
   const interruption = listenForSignals();
   try {
     const result = await runSearch(plan, {
-      openHost: ({ scenario }) => openHost(flags.host, buildPlan(scenario), scenario),
+      openHost: ({ scenario }) => openHost(flags.host, scenario),
       signal: interruption.signal,
       watcher: output,
     });
@@ -53,7 +52,9 @@ function readPlan(nameOrPath: string, flags: SearchFlags): SearchPlan {
   const names = changes.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`--variant: found "${twice}" twice, allowed: once`);
-  const variants = loadVariants(nameOrPath, flags.set, changes);
+  const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
+    return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
+  });
   const load = chooseLoad(variants[0].scenario, flags.unit ?? null, flags.stream ?? null);
   for (const { scenario } of variants) chooseLoad(scenario, load.unit, load.counted);
   const warmupNs = readDuration('warmup', flags.warmup, 0);

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { HOST_KINDS } from './open-host.ts';
-import type { HostKind } from './open-host.ts';
+import { HOST_KINDS } from '../runtime/host.ts';
+import type { HostKind } from '../runtime/host.ts';
 import { collect, collectSetting } from './option-parsers.ts';
 
 /** Flags of `search`, as commander names them. */
@@ -48,7 +48,11 @@ export function addSearch(program: Command): void {
     .option('--warmup <time>', 'traffic before the first trial', '2s')
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each trial to stdout, one JSON object a line')
-    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .addOption(
+      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
+        .choices(HOST_KINDS)
+        .default('threads'),
+    )
     .addHelpText('after', NOTES)
     .action(async (nameOrPath: string, flags: SearchFlags) => {
       const { searchCommand } = await import('./search-command.ts');

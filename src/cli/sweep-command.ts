@@ -7,14 +7,13 @@ import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
 import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
-import { buildPlan } from '../plan/build-plan.ts';
 import { formatRate } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
-import { VNIC_MODES } from '../scenario/modes.ts';
+import { MODES, VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openHost } from './open-host.ts';
+import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
@@ -33,7 +32,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
   const interruption = listenForSignals();
   try {
     const result = await runSweep(plan, {
-      openHost: ({ scenario }) => openHost(flags.host, buildPlan(scenario), scenario),
+      openHost: ({ scenario }) => openHost(flags.host, scenario),
       signal: interruption.signal,
       watcher: output,
     });
@@ -53,7 +52,9 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
 
 function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   const base = loadScenario(nameOrPath, { overrides: flags.set });
-  const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags));
+  const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags)).map((variant) => {
+    return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
+  });
   const rates = readRates(flags);
   const load = readLoad(variants, rates, flags);
   if (rates !== null) checkLines(variants, rates);
@@ -73,10 +74,12 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   };
 }
 
-function readChanges(base: Scenario, { modes, variant }: SweepFlags): VariantChange[] {
+function readChanges(base: Scenario, { modes, variant, host }: SweepFlags): VariantChange[] {
   const { sweep } = base;
   const declared = modes === undefined && variant.length === 0;
-  const chosen = modes ?? (declared ? sweep.modes : []);
+  // What was not asked for by name is left out around a real kernel where that cannot serve it.
+  const swept = host === 'kernel' ? sweep.modes.filter((mode) => MODES[mode].kernelObstacle === null) : sweep.modes;
+  const chosen = modes ?? (declared ? swept : []);
   const unknown = chosen.find((mode) => !(VNIC_MODES as readonly string[]).includes(mode));
   if (unknown !== undefined) throw new UsageError(`--modes: found "${unknown}", allowed: ${VNIC_MODES.join(', ')}`);
   const others = declared ? sweep.variants : variant.map(readVariant);

@@ -1,9 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
+import { HOST_KINDS } from '../runtime/host.ts';
+import type { HostKind } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
-import { HOST_KINDS } from './open-host.ts';
-import type { HostKind } from './open-host.ts';
 import { collect, collectSetting } from './option-parsers.ts';
 
 /** Flags of `sweep`, as commander names them. */
@@ -67,7 +67,11 @@ export function addSweep(program: Command): void {
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each trial and point to stdout, one JSON object a line')
     .option('--svg <file>', 'draw the graph to a file')
-    .addOption(new Option('--host <kind>', 'real threads, or virtual time').choices(HOST_KINDS).default('threads'))
+    .addOption(
+      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
+        .choices(HOST_KINDS)
+        .default('threads'),
+    )
     .addHelpText('after', helpNotes(NOTES, exitCodesText('sweep')))
     .action(async (nameOrPath: string, flags: SweepFlags) => {
       const { sweepCommand } = await import('./sweep-command.ts');

@@ -3,6 +3,8 @@
  * plan then travels to the threads as plain offsets, and each thread binds views on just the buffers it was given.
  */
 
+import type { DeviceCalls } from './device-calls.ts';
+
 /** Cache lines are 64 bytes and prefetched in pairs, so words of different writers stay 128 bytes apart. */
 export const WRITER_STRIDE_BYTES = 128;
 
@@ -50,6 +52,8 @@ export class Memory {
    * null where there is none to be had, and then the scenario's declared cost stands for it.
    */
   enterKernel: (() => void) | null = null;
+  /** Devices of this machine's own kernel. Given by the kernel host; null on every other. */
+  devices: DeviceCalls | null = null;
   private readonly owner: string;
   private readonly buffers: Map<string, SharedArrayBuffer>;
 

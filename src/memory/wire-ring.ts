@@ -41,9 +41,9 @@ class WireEnd {
   /** The largest frame the wire carries, without FCS. */
   readonly frameBytesMax: number;
   protected readonly doubles: Float64Array;
-  protected readonly cells: number;
+  readonly cells: number;
+  readonly strideBytes: number;
   protected readonly mask: number;
-  protected readonly strideBytes: number;
   protected readonly strideWords: number;
 
   constructor(memory: Memory, wire: WireRef) {
@@ -75,6 +75,11 @@ export class WireSender extends WireEnd {
     if (free >= wanted) return free;
     this.headSeen = Atomics.load(this.words, HEAD_WORD);
     return this.cells - ((this.tail - this.headSeen) | 0);
+  }
+
+  /** Number of the next cell, from 0. */
+  cell(): number {
+    return this.tail & this.mask;
   }
 
   /** First word of the next cell's frame, in `words`. */
@@ -135,6 +140,11 @@ export class WireReceiver extends WireEnd {
     return this.doubles[((CELLS_BYTE + CELL_DUE_BYTE) >> 3) + (this.head & this.mask) * (this.strideBytes >> 3)];
   }
 
+  /** Number of the cell that the oldest frame lies in, from 0. */
+  cell(): number {
+    return this.head & this.mask;
+  }
+
   /** First word of the oldest frame, in `words`. */
   frameWord(): number {
     return ((CELLS_BYTE + CELL_FRAME_BYTE) >> 2) + (this.head & this.mask) * this.strideWords;
@@ -148,6 +158,11 @@ export class WireReceiver extends WireEnd {
   /** Passes the oldest frame. */
   next(): void {
     this.head = (this.head + 1) | 0;
+  }
+
+  /** Takes the last `frames` frames passed for not passed after all; before `release`. */
+  back(frames: number): void {
+    this.head = (this.head - frames) | 0;
   }
 
   release(): void {

@@ -3,6 +3,17 @@ import type { Memory } from '../memory/arena.ts';
 import type { CoreDistance } from './os/core-distance.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 
+/** Real threads and the wall clock; one thread and virtual time; real threads around this machine's own kernel. */
+export const HOST_KINDS = ['threads', 'virtual', 'kernel'] as const;
+export type HostKind = (typeof HOST_KINDS)[number];
+
+/** What a result was made on, in words. */
+export const HOST_WORDS: Readonly<Record<HostKind, string>> = {
+  threads: 'real threads',
+  virtual: 'virtual time',
+  kernel: "this machine's kernel",
+};
+
 /** What a host has counted for one of its threads since it started. */
 export interface ThreadUse {
   readonly name: string;
@@ -25,12 +36,14 @@ export interface ThreadPlace {
 export interface Stock {
   readonly slots: readonly number[];
   readonly frames: number;
+  /** Frames found in queues of this machine's kernel, which are empty now. */
+  readonly framesInKernel?: number;
   readonly guestBuffers: readonly { readonly vm: string; readonly addresses: readonly number[] }[];
 }
 
 /** Runs a plan: real threads and the wall clock, or one thread and virtual time. Everything above works with either. */
 export interface Host {
-  readonly kind: 'threads' | 'virtual';
+  readonly kind: HostKind;
   readonly plan: Plan;
   /** All buffers of the run. */
   readonly memory: Memory;
@@ -52,6 +65,8 @@ export interface Host {
   nowNs(): number;
   /** Lets `ns` of the run's time pass, or less when `interrupted` settles first. */
   advance(ns: number, interrupted?: Promise<unknown>): Promise<void>;
+  /** Brings the counters up to date that actors do not count themselves, before they are read. */
+  refreshCounters?(): void;
   /** CPU use of every thread so far. */
   threadUse(): readonly ThreadUse[];
   /** Parks every thread at a batch boundary; afterwards memory stands still. */

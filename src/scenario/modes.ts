@@ -28,6 +28,8 @@ export interface ModeFacts {
   readonly queueSizes: { readonly least: number; readonly most: number } | null;
   /** Whether a sweep that names no modes measures it. */
   readonly isSwept: boolean;
+  /** Why the kernel host cannot serve it; null where it can. */
+  readonly kernelObstacle: string | null;
 }
 
 const TABLE = {
@@ -45,6 +47,7 @@ const TABLE = {
     queuesMax: null,
     queueSizes: null,
     isSwept: true,
+    kernelObstacle: null,
   },
   /** The same, and a tap queue at its high mark masks the NIC's interrupt. */
   'vhost-feedback': {
@@ -60,6 +63,7 @@ const TABLE = {
     queuesMax: null,
     queueSizes: null,
     isSwept: true,
+    kernelObstacle: 'no kernel lets a tap mask the interrupt of a port',
   },
   /** A vhost worker passes buffers between virtqueues and queues in the NIC. */
   accelerated: {
@@ -75,6 +79,7 @@ const TABLE = {
     queuesMax: null,
     queueSizes: null,
     isSwept: true,
+    kernelObstacle: 'it needs a NIC that classifies into buffers of the guest',
   },
   /** The NIC serves the virtqueues itself; vhost only tells it where they are. */
   direct: {
@@ -90,6 +95,7 @@ const TABLE = {
     queuesMax: null,
     queueSizes: null,
     isSwept: true,
+    kernelObstacle: 'it needs a NIC that serves the vring',
   },
   /** virtio-net served by the VMM in user space. */
   qemu: {
@@ -105,6 +111,7 @@ const TABLE = {
     queuesMax: 1,
     queueSizes: null,
     isSwept: false,
+    kernelObstacle: null,
   },
   /** Full virtualization. Ring sizes: E1000_MIN_RXD and E1000_MAX_82544_RXD of e1000.h, as powers of two. */
   emulated: {
@@ -120,6 +127,7 @@ const TABLE = {
     queuesMax: 1,
     queueSizes: { least: 128, most: 4096 },
     isSwept: false,
+    kernelObstacle: null,
   },
 } as const satisfies Readonly<Record<string, ModeFacts>>;
 

@@ -1,6 +1,7 @@
 /** The picture of a sweep as an SVG document: egress over loss over threads, with what they depend on beneath. */
 import { formatAmount, formatTime } from '../../metrics/text/number-format.ts';
 import { wrapWords } from '../../metrics/text/text-table.ts';
+import { HOST_WORDS } from '../../runtime/host.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';
 import { egressPanel } from './egress-panel.ts';
 import { CAPTION_PX, CHARACTER_RATIO, FONTS, INK, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';
@@ -82,7 +83,7 @@ function captionLines(result: SweepResult): string[] {
   const lossFree = search?.lossFreePerSecond ?? null;
   const oversubscribed = variants.flatMap((variant) => variant.oversubscribed);
   return [
-    `${result.hostKind === 'threads' ? 'Real threads' : 'Virtual time'} on ${result.machine}; ${result.tool.name} ` +
+    `${sentenceCase(HOST_WORDS[result.hostKind])} on ${result.machine}; ${result.tool.name} ` +
       `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
       `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}${describeSizes(sizes)}.`,
     ...placementLines(variants),
@@ -118,4 +119,8 @@ function describeSizes(sizesBytes: readonly number[]): string {
   if (sizesBytes.length === 0) return '';
   const [least, most] = [Math.min(...sizesBytes), Math.max(...sizesBytes)].map(Math.round);
   return `; frames of ${least === most ? least : `${least} to ${most}`} bytes`;
+}
+
+function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

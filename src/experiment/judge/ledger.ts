@@ -6,6 +6,7 @@ import type { AnyComponent, CounterName } from '../../../actors/component.ts';
 import { GENERATOR, sentCounter } from '../../../actors/wire/generator.ts';
 import { SINK, arrivedCounter } from '../../../actors/wire/sink.ts';
 import { pageOf, placeOfCounter } from '../../metrics/derive/counters.ts';
+import { UNEXPLAINED } from '../../../actors/kernel/devices.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
@@ -48,6 +49,7 @@ export async function takeLedger(host: Host): Promise<Ledger> {
   return {
     balanced: faults.length === 0,
     ...counts,
+    unexplainedFrames: countUnexplained(lanes, snapshot),
     inFlightFrames,
     inFlight,
     slots: { total: slots.total, foundOnce: slots.foundOnce },
@@ -61,6 +63,7 @@ export function ledgerNotTaken(host: Host, latest: Snapshot, why: string): Ledge
   return {
     balanced: false,
     ...countFrames(planLanes(host.plan), latest),
+    unexplainedFrames: 0,
     inFlightFrames: 0,
     inFlight: [],
     slots: { total: 0, foundOnce: 0 },
@@ -82,6 +85,14 @@ function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCounts {
     droppedFrames += flow.droppedFrames;
   }
   return { sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames };
+}
+
+/** What went into a real kernel and is in none of its accounts. */
+function countUnexplained(lanes: readonly Lane[], snapshot: Snapshot): number {
+  return lanes.reduce((sum, { actor, drops }) => {
+    const index = drops.find(({ counter }) => counter === UNEXPLAINED)?.index;
+    return index === undefined ? sum : sum + snapshot.counters.get(actor)![index];
+  }, 0);
 }
 
 interface LaneFlow {
@@ -107,9 +118,11 @@ function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
 function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inFlight'] {
   const rings = plan.rings.filter(({ carries }) => carries === 'frames');
   const places = [...rings, ...plan.wires].map(({ name }) => ({ where: name, frames: snapshot.depths.get(name)! }));
-  return [...places, { where: 'guests, virtqueues included', frames: stock.frames }].filter(
-    ({ frames }) => frames !== 0,
-  );
+  return [
+    ...places,
+    { where: 'guests, virtqueues included', frames: stock.frames },
+    { where: "queues of this machine's kernel", frames: stock.framesInKernel ?? 0 },
+  ].filter(({ frames }) => frames !== 0);
 }
 
 function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {

@@ -1,7 +1,7 @@
 /** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
 import { CATCH_UP_PACE } from '../../../actors/wire/generator.ts';
 import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
-import type { PhaseResult, Validity } from '../run/run-result.ts';
+import type { Ledger, PhaseResult, Validity } from '../run/run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */
 const SENT_RATIO_MIN = 0.999;
@@ -22,11 +22,31 @@ const OVERRUN_NS = 5e7;
 /** /proc/stat counts in steps of 10 ms, and a core's accounts may each be a step or two apart. */
 const CORE_CLOCK_ERROR_NS = 3e7;
 
+/** Most of the frames sent that this machine's kernel may have lost without a counter. */
+const UNEXPLAINED_RATIO_MAX = 0.001;
+
+/** What is wrong with a run whose frames went through a real kernel, if that has lost some without saying where. */
+export function judgeUnexplained({
+  unexplainedFrames,
+  sentFrames,
+}: Pick<Ledger, 'unexplainedFrames' | 'sentFrames'>): string[] {
+  if (unexplainedFrames <= sentFrames * UNEXPLAINED_RATIO_MAX) return [];
+  return [
+    `${formatAmount(unexplainedFrames)} of ${formatAmount(sentFrames)} frames went into this machine's kernel, and ` +
+      'none of its counters says where they are',
+  ];
+}
+
 /** Judges the phases; an oversubscribed run is not judged, whatever else is wrong with it is still said. */
-export function judgeValidity(phases: readonly PhaseResult[], oversubscribed: readonly string[]): Validity {
+export function judgeValidity(
+  phases: readonly PhaseResult[],
+  oversubscribed: readonly string[],
+  unexplained: readonly string[] = [],
+): Validity {
   const faults = [
     ...generatorFaults(phases),
     ...phases.flatMap((phase) => [...overrun(phase), ...throttled(phase), ...disturbed(phase)]),
+    ...unexplained,
   ];
   if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
   return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };

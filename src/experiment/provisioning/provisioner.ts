@@ -14,7 +14,7 @@ import { addVm, removeVm } from './procedures.ts';
 import type { Procedure } from './procedures.ts';
 
 /** Between two looks for an added VM's first frame, on either host: so exact is the time that is reported. */
-const LOOK_NS = { threads: 2e6, virtual: 1e5 };
+const LOOK_NS = { threads: 2e6, kernel: 2e6, virtual: 1e5 };
 
 /** An order from when it is given until it is done. */
 interface OpenOrder {

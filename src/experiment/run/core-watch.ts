@@ -17,10 +17,16 @@ export class CoreWatch {
   /** What going idle takes of a core, as measured on the main thread's at the start; null where that is not known. */
   readonly idleEntryNs: number | null;
   private readonly cores: ReadonlySet<number>;
+  /** The path runs in softirqs: their time is the run's own. */
+  private readonly ownsSoftirqs: boolean;
   private readonly schedules = new ScheduleReader();
 
-  /** @param mainCore where the calling thread is kept; it sleeps there for some 60 ms to measure what that takes. */
-  constructor(cores: Iterable<number>, mainCore: number | null) {
+  /**
+   * @param mainCore where the calling thread is kept; it sleeps there for some 60 ms to measure what that takes.
+   * @param ownsSoftirqs whether the path runs in softirqs.
+   */
+  constructor(cores: Iterable<number>, mainCore: number | null, ownsSoftirqs: boolean) {
+    this.ownsSoftirqs = ownsSoftirqs;
     this.cores = new Set(cores);
     this.idleEntryNs = mainCore === null ? null : measureIdleEntryNs(mainCore, () => this.ranOn(mainCore));
   }
@@ -39,11 +45,11 @@ export class CoreWatch {
     const pinned = new Map(after.threads.map(({ tid }) => [tid, onlyCore(tid)] as const));
     return coreUse(before, after, ({ tid }) => pinned.get(tid), this.idleEntryNs ?? 0)
       .filter(({ core }) => this.cores.has(core))
-      .map(({ core, foreignNs, excusedNs, stealNs, elapsedNs }) => {
+      .map(({ core, foreignNs, softirqNs, excusedNs, stealNs, elapsedNs }) => {
         const ratio = (ns: number): number => Math.min(1, ns / elapsedNs);
         return {
           core,
-          foreignRatio: ratio(foreignNs),
+          foreignRatio: ratio(this.ownsSoftirqs ? Math.max(0, foreignNs - softirqNs) : foreignNs),
           stealRatio: ratio(stealNs),
           excusedRatio: ratio(excusedNs),
         };
@@ -61,11 +67,12 @@ export class CoreWatch {
 
 /** Over the cores of a host that has started; null on virtual time, which uses no core of its own. */
 export function watchOf({ kind, places }: Pick<Host, 'kind' | 'places'>): CoreWatch | null {
-  if (kind !== 'threads') return null;
+  if (kind === 'virtual') return null;
   const main = places.find(({ name }) => name === 'main');
   return new CoreWatch(
     places.map(({ core }) => core),
     main?.core ?? null,
+    kind === 'kernel',
   );
 }
 

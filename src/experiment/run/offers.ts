@@ -30,7 +30,7 @@ export function makeOffer(host: Host, { framesPerSecond, connectionsPerSecond }:
 export function warmUpOffers(scenario: Scenario, hostKind: Host['kind']): Offer[] {
   const offers = scenario.run.phases.map((phase) => offerOf(scenario, phase));
   const [first] = offers;
-  if (hostKind !== 'threads') return [first];
+  if (hostKind === 'virtual') return [first];
   const highestOf = (part: keyof Offer): number[] =>
     first[part].map((_, i) => Math.max(...offers.map((offer) => offer[part][i])));
   const highest = {

@@ -4,6 +4,7 @@
  * known.
  */
 import type { CounterTable } from '../../metrics/derive/counters.ts';
+import type { HostKind } from '../../runtime/host.ts';
 import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
 import type { DropPlace } from '../../../actors/registry.ts';
 import type { LatencySummary } from '../../metrics/derive/latency.ts';
@@ -128,7 +129,9 @@ export interface Ledger {
   readonly receivedFrames: number;
   /** Taken by guests they were meant for. */
   readonly consumedFrames: number;
+  /** Those that no counter of this machine's kernel explains included. */
   readonly droppedFrames: number;
+  readonly unexplainedFrames: number;
   readonly inFlightFrames: number;
   /** Where frames in flight were found: rings and wires by name, and what actors hold. */
   readonly inFlight: readonly { readonly where: string; readonly frames: number }[];
@@ -184,7 +187,7 @@ export interface RunResult {
   readonly scenario: Scenario;
   readonly seed: number;
   readonly host: {
-    readonly kind: 'threads' | 'virtual';
+    readonly kind: HostKind;
     readonly header: readonly string[];
     readonly oversubscribed: readonly string[];
     /** How far apart the hardware's core and the modelled host's were. */

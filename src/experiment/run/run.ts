@@ -36,7 +36,7 @@ import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-r
 import { stopTraffic } from './throttle.ts';
 import { threadPlaces } from './thread-places.ts';
 import { toolVersion } from './tool-version.ts';
-import { judgeValidity } from '../judge/validity.ts';
+import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
 import { verdictText } from '../tell/verdict-text.ts';
 import { latestFeatures, readVnicFeatures } from './vnic-features.ts';
 
@@ -214,7 +214,7 @@ class Traffic {
    */
   private rehearse(): void {
     const { host } = this;
-    if (host.kind !== 'threads') return;
+    if (host.kind === 'virtual') return;
     const recorder = createRecorder(host.plan, host.places, host.nowNs());
     let before = takeSnapshot(host);
     for (let i = 0; i < REHEARSALS; i++) {
@@ -232,7 +232,7 @@ class Traffic {
     makeOffer(host, offerOf(scenario, spec));
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     this.rotation.drain(spec.drainedBackends);
-    if (host.kind === 'threads') collectGarbage();
+    if (host.kind !== 'virtual') collectGarbage();
     await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;
     const coresBefore = this.watch?.sample() ?? null;
@@ -288,7 +288,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
   }
   const threads = threadPlaces(host);
-  const validity = judgeValidity(phases, host.oversubscribed);
+  const validity = judgeValidity(phases, host.oversubscribed, judgeUnexplained(ledger));
   const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
   const counters = counterTable(host.plan, null, final);
   const interrupted = options.signal.aborted;

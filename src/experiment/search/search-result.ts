@@ -2,6 +2,7 @@
  * The document a search leaves behind: plain data. Times in ns, loads in frames/s or connections/s as `load` has it,
  * ratios from 0 to 1, null for what is not defined or not known.
  */
+import type { HostKind } from '../../runtime/host.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { DropCount, Ledger, RunResult, Validity } from '../run/run-result.ts';
@@ -57,7 +58,7 @@ export interface SearchResult {
   readonly startedAt: string;
   readonly elapsedMs: number;
   readonly scenario: string;
-  readonly hostKind: 'threads' | 'virtual';
+  readonly hostKind: HostKind;
   readonly load: SweptLoad;
   readonly interrupted: boolean;
   readonly variants: readonly SearchedVariant[];

@@ -1,4 +1,5 @@
 /** The end of a search for people: what each variant carries within each goal, and how that was found. */
+import { HOST_WORDS } from '../../runtime/host.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
 import { formatCompact, formatExact, formatSeconds, formatShare } from '../../metrics/text/number-format.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
@@ -14,7 +15,7 @@ const COLUMNS = TITLES.map((title): Column => ({ align: ['variant', 'goal', ''].
 export function searchLines(result: SearchResult, width: number, paint: Paint): string[] {
   const { variants, trials, load } = result;
   const words = LOAD_WORDS[load.unit].perSecond;
-  const kind = result.hostKind === 'threads' ? 'real threads' : 'virtual time';
+  const kind = HOST_WORDS[result.hostKind];
   const cut = result.interrupted ? ', interrupted' : '';
   const counted = load.counted === null ? '' : ` of ${load.counted}`;
   const title = `${result.scenario} on ${kind}: conditional throughput${counted} in ${words}${cut}`;

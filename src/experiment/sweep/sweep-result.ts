@@ -4,6 +4,7 @@
  */
 import type { DropPlace } from '../../../actors/registry.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
+import type { HostKind } from '../../runtime/host.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { ExpectationResult, Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
@@ -97,7 +98,7 @@ export interface SweepResult {
   readonly startedAt: string;
   readonly elapsedMs: number;
   readonly scenario: string;
-  readonly hostKind: 'threads' | 'virtual';
+  readonly hostKind: HostKind;
   readonly load: SweptLoad;
   /** Frames/s of what follows the load when every line is full; null for connections. */
   readonly linePerSecond: number | null;

@@ -2,6 +2,7 @@
 import { formatAmount, formatCompact, formatShare } from '../../metrics/text/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
+import { HOST_WORDS } from '../../runtime/host.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
 import { expectationLines } from '../tell/expectation-lines.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';
@@ -24,7 +25,7 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
   const inner = width - INDENT.length;
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => INDENT + line)];
-  const kind = result.hostKind === 'threads' ? 'real threads' : 'virtual time';
+  const kind = HOST_WORDS[result.hostKind];
   const words = LOAD_WORDS[result.load.unit];
   const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
   const cut = result.interrupted ? ', interrupted' : '';

@@ -18,7 +18,7 @@ import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../run/readiness.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
-import { judgeValidity } from '../judge/validity.ts';
+import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
 import { askedAt, measuredWhole, rateOf } from './swept-load.ts';
@@ -141,8 +141,10 @@ export class SweptHost {
   }
 
   /** Takes stock of the paused host. */
-  ledger(): Promise<Ledger> {
-    return takeLedger(this.host);
+  async ledger(): Promise<Ledger> {
+    const ledger = await takeLedger(this.host);
+    const faults = [...ledger.faults, ...judgeUnexplained(ledger)];
+    return { ...ledger, faults, balanced: faults.length === 0 };
   }
 
   /** Each thread's place and actors. */

@@ -35,7 +35,7 @@ export function describeHeading(scenario: Scenario, host: Host, watched: readonl
       ...host.header,
       ...(host.coreDistance === null ? [] : [describeDistance(host.coreDistance)]),
       ...watched,
-      ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1)),
+      ...scenario.hosts.map((each) => describeModel(each, scenario.hosts.length > 1, host.kind)),
       ...vnicLines(readVnicFeatures(scenario, host)),
       ...describeCalls(host),
     ],
@@ -93,10 +93,12 @@ function describeCalls({ plan, makesSystemCalls }: Host): string[] {
 }
 
 /** What of the results is declared and not this program's own work. */
-function describeModel(host: HostSpec, named: boolean): string {
+function describeModel(host: HostSpec, named: boolean, kind: Host['kind']): string {
   const { inherit, table } = host.costs;
   const charged = COST_KEYS.filter((key) => table[key] > 0).map((key) => `${key} ${table[key]}`);
   const costs = charged.length === 0 ? 'none' : `${inherit}, in ns: ${charged.join(', ')}`;
+  // A real kernel has described itself.
+  if (kind === 'kernel') return `declared costs of guest and hypervisor: ${costs}`;
   const napi = host.threadedNapi ? ', threaded NAPI' : '';
   const cpus = host.softirqCpus === 1 ? '' : `, ${host.softirqCpus} softirq CPUs`;
   const who = named ? `${host.name}: ` : '';

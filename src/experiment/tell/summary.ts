@@ -8,6 +8,7 @@ import {
   formatTime,
 } from '../../metrics/text/number-format.ts';
 import { provisioningStory, timedUntil } from '../../metrics/text/provisioning-text.ts';
+import { HOST_WORDS } from '../../runtime/host.ts';
 import { coresMoved, describeDistance } from '../../runtime/os/core-distance.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
@@ -54,7 +55,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
 }
 
 function titleLine({ scenario, host, seed, phases, interrupted, tool }: RunResult, paint: Paint): string {
-  const kind = host.kind === 'threads' ? 'real threads' : 'virtual time';
+  const kind = HOST_WORDS[host.kind];
   const tested = phases.reduce((sum, { elapsedNs }) => sum + elapsedNs, 0);
   const cut = interrupted ? `, ${paint('yellow', 'interrupted')}` : '';
   const title = `${scenario.name} on ${kind}`;
@@ -186,8 +187,14 @@ function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Pai
     ...wrapWords(equation, width),
     arrivals,
     ...bufferLines(ledger),
+    ...unexplainedLines(ledger),
     ...ledger.faults.flatMap((fault) => wrapWords(fault, width).map((line) => paint('red', line))),
   ];
+}
+
+function unexplainedLines({ unexplainedFrames }: Ledger): string[] {
+  if (unexplainedFrames === 0) return [];
+  return [`${formatExact(unexplainedFrames)} of those dropped are in no account of the kernel's`];
 }
 
 function bufferLines({ slots, guestBuffers, inFlight }: Ledger): string[] {

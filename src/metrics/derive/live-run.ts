@@ -1,11 +1,11 @@
 import type { Observable } from 'rxjs';
-import type { ThreadPlace } from '../../runtime/host.ts';
+import type { HostKind, ThreadPlace } from '../../runtime/host.ts';
 import type { IntervalRecord } from './interval-record.ts';
 
 /** What is known of a run when its traffic begins. */
 export interface RunHeading {
   readonly scenario: string;
-  readonly hostKind: 'threads' | 'virtual';
+  readonly hostKind: HostKind;
   readonly seed: number;
   /** Lines on what the results depend on: machine, placement, scheduling classes, costs. */
   readonly lines: readonly string[];

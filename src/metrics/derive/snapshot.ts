@@ -20,6 +20,7 @@ export interface Snapshot {
 
 /** Reads all counters, depths and thread times. Counters of one actor are of one commit or two adjacent ones. */
 export function takeSnapshot(host: Host): Snapshot {
+  host.refreshCounters?.();
   const counters = new Map<string, Float64Array>();
   for (const thread of host.plan.threads) {
     for (const { name, counterRegion } of thread.actors) {

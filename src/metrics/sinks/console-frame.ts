@@ -6,6 +6,7 @@ import type { HopRow } from '../derive/hops.ts';
 import { mergeLanes } from '../derive/hops.ts';
 import type { ConnectionRates, IntervalRecord, StreamRates } from '../derive/interval-record.ts';
 import type { RunHeading } from '../derive/live-run.ts';
+import { HOST_WORDS } from '../../runtime/host.ts';
 import { formatCompact, formatSeconds, formatShare, formatTime } from '../text/number-format.ts';
 import type { Cell, Column, Paint } from '../text/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines } from '../text/text-table.ts';
@@ -84,7 +85,7 @@ function titleLine(heading: RunHeading, record: IntervalRecord, columns: number,
   const totalNs = heading.parts.reduce((sum, { durationNs }) => sum + durationNs, 0);
   const index = heading.parts.findIndex(({ name }) => name === record.phase);
   const rate = heading.parts[index]?.rate ?? '';
-  const host = heading.hostKind === 'threads' ? 'real threads' : 'virtual time';
+  const host = HOST_WORDS[heading.hostKind];
   const done = totalNs === 0 ? 0 : record.sinceStartNs / totalNs;
   const time = `${formatSeconds(record.sinceStartNs)} of ${formatSeconds(totalNs)}`;
   const cells = Math.max(0, Math.min(PROGRESS_CELLS_MAX, columns - 62));

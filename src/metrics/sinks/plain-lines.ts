@@ -4,6 +4,7 @@ import type { HopRow } from '../derive/hops.ts';
 import type { IntervalRecord } from '../derive/interval-record.ts';
 import { lossRatio } from '../derive/interval-record.ts';
 import type { LiveRun, ProvisioningEvent, RunHeading } from '../derive/live-run.ts';
+import { HOST_WORDS } from '../../runtime/host.ts';
 import { formatCompact, formatSeconds, formatShare, formatTime } from '../text/number-format.ts';
 import { provisioningStory, timedUntil } from '../text/provisioning-text.ts';
 
@@ -29,7 +30,7 @@ export function headingLines({ scenario, hostKind, seed, lines, parts }: RunHead
     ({ name, rate, durationNs }) => `${name} ${formatSeconds(durationNs)}${rate === '' ? '' : ` at ${rate}`}`,
   );
   return [
-    `${scenario} on ${hostKind === 'threads' ? 'real threads' : 'virtual time'}, seed ${seed}: ${plan.join(', ')}`,
+    `${scenario} on ${HOST_WORDS[hostKind]}, seed ${seed}: ${plan.join(', ')}`,
     ...lines.map((line) => `  ${line}`),
     'rates in frames/s, of connections in connections/s; of threads the share of time running/waiting for a core',
   ];

@@ -26,6 +26,35 @@ export function planHardware(
   hardwareThread: DraftThread,
   hosts: readonly HostDraft[],
 ): PortHardware[] {
+  const { ports } = scenario;
+  const nicsLast = (): DraftActor[] =>
+    ports.map(({ name, host }) => {
+      const buffers = ['wire', hostNamed(hosts, host).arena.name];
+      return draft.actor(name, 'nic', hardwareThread, 'hardware', buffers);
+    });
+  const { wires, between: nics } = planWiresAround(draft, scenario, hardwareThread, nicsLast);
+  return ports.map((spec, i) => {
+    const parts = { host: hostNamed(hosts, spec.host), nic: nics[i], wire: wires.get(spec.name)! };
+    return planPort(draft, scenario, spec, parts);
+  });
+}
+
+/** Generators, clients and sinks with their wires, for ports that are none of the plan's. */
+export function planStationsAndWires(
+  draft: PlanDraft,
+  scenario: Scenario,
+  hardwareThread: DraftThread,
+): ReadonlyMap<string, NicWireLink> {
+  return planWiresAround(draft, scenario, hardwareThread, () => []).wires;
+}
+
+/** `between` places what is polled after the generators and before the sinks. */
+function planWiresAround(
+  draft: PlanDraft,
+  scenario: Scenario,
+  hardwareThread: DraftThread,
+  placeBetween: () => DraftActor[],
+): { readonly wires: ReadonlyMap<string, NicWireLink>; readonly between: readonly DraftActor[] } {
   const { ports, traffic } = scenario;
   const isStation = ({ name, peer }: PortSpec): boolean =>
     peer === null && traffic.connections.every(({ port }) => port !== name);
@@ -36,10 +65,7 @@ export function planHardware(
   const generators = onWires.map(({ name }) =>
     draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
   );
-  const nics = ports.map(({ name, host }) => {
-    const buffers = ['wire', hostNamed(hosts, host).arena.name];
-    return draft.actor(name, 'nic', hardwareThread, 'hardware', buffers);
-  });
+  const between = placeBetween();
   const sinks = onWires.map(({ name }) => draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']));
   const wires = planWires(draft, ports);
   const stations = onWires.map((spec, i) => ({ spec, generator: generators[i], sink: sinks[i] }));
@@ -47,10 +73,7 @@ export function planHardware(
   traffic.connections.forEach((connections, i) =>
     planClient(draft, scenario, connections, clients[i], wires.get(connections.port)!),
   );
-  return ports.map((spec, i) => {
-    const parts = { host: hostNamed(hosts, spec.host), nic: nics[i], wire: wires.get(spec.name)! };
-    return planPort(draft, scenario, spec, parts);
-  });
+  return { wires, between };
 }
 
 /** Wires by port. What one end of a link sends is what comes in at the other. */

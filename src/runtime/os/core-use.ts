@@ -13,6 +13,8 @@ export interface CoreTimes {
   readonly idleNs: number;
   /** Wanted by this machine but given to another one by the hypervisor. */
   readonly stealNs: number;
+  /** In softirqs, as far as ticks found them running; that of a thread they interrupted counts it as its own besides. */
+  readonly softirqNs: number;
   /** Times it has gone idle, into whatever state; null where the kernel has no cpuidle driver. */
   readonly idleEntries: number | null;
 }
@@ -36,6 +38,8 @@ export interface CoreUse {
   readonly foreignNs: number;
   /** What going idle took, as it was measured. */
   readonly excusedNs: number;
+  /** Softirqs, as far as ticks found them: those of idle times are part of `foreignNs`, the others of `ownNs`. */
+  readonly softirqNs: number;
   readonly stealNs: number;
 }
 
@@ -50,11 +54,12 @@ export function sampleCores(threads: readonly ThreadSchedule[]): CoreSample {
 export function parseCoreTimes(text: string, idleEntriesOf: (core: number) => number | null): CoreTimes[] {
   const cores: CoreTimes[] = [];
   for (const [, core, numbers] of text.matchAll(/^cpu(\d+) +(.+)$/gm)) {
-    const [, , , idle, ioWait, , , steal] = numbers.split(' ').map(Number);
+    const [, , , idle, ioWait, , softirq, steal] = numbers.split(' ').map(Number);
     cores.push({
       core: Number(core),
       idleNs: (idle + ioWait) * USER_TICK_NS,
       stealNs: steal * USER_TICK_NS,
+      softirqNs: softirq * USER_TICK_NS,
       idleEntries: idleEntriesOf(Number(core)),
     });
   }
@@ -115,6 +120,7 @@ export function coreUse(
       ownNs,
       foreignNs: restNs - excusedNs,
       excusedNs,
+      softirqNs: end.softirqNs - start.softirqNs,
       stealNs,
     };
   });

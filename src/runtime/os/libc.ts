@@ -46,9 +46,16 @@ const CLOCK_THREAD_CPUTIME_ID = 3; // include/uapi/linux/time.h
 const LIBRARY_NAMES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1'];
 
 /** The functions of koffi that are used here; koffi is optional, so its own types cannot be relied on. */
-interface Koffi {
+export interface Koffi {
   load(name: string): { func(prototype: string): (...args: unknown[]) => number };
   errno(): number;
+  address(bytes: Uint8Array): bigint;
+}
+
+/** koffi and the C library, of which system calls are made. @throws where either cannot be loaded. */
+export function loadLibrary(): { readonly koffi: Koffi; readonly library: ReturnType<Koffi['load']> } {
+  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  return { koffi, library: loadFirst(koffi) };
 }
 
 let opened: LibcResult | undefined;
@@ -68,15 +75,14 @@ function tryOpen(): LibcResult {
     return { libc: null, reason: 'koffi is switched off (VHOSTLAB_KOFFI=off)' };
   if (process.platform !== 'linux') return { libc: null, reason: `no Linux system calls on ${process.platform}` };
   try {
-    return { libc: bind(createRequire(import.meta.url)('koffi') as Koffi), reason: '' };
+    return { libc: bind(loadLibrary()), reason: '' };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return { libc: null, reason: `koffi cannot be loaded: ${text.split('\n', 1)[0]}` };
   }
 }
 
-function bind(koffi: Koffi): Libc {
-  const library = loadFirst(koffi);
+function bind({ koffi, library }: ReturnType<typeof loadLibrary>): Libc {
   const setScheduler = library.func('int sched_setscheduler(int pid, int policy, const int *param)');
   const setAffinity = library.func('int sched_setaffinity(int pid, size_t len, const uint8_t *mask)');
   const clockGettime = library.func('int clock_gettime(int clock, _Out_ int64_t *timespec)');

@@ -15,6 +15,9 @@ const ANSWER_MS_MAX = 10_000;
 /** Has a worker of the pool execute a task; the promise settles when the task ends. */
 export type RunTask = (task: ThreadTask) => Promise<void>;
 
+/** What a host gives a thread to work with. */
+export type ThreadMeans = Omit<ThreadTask, 'plan' | 'port'>;
+
 /** CPU use in the kernel's account. */
 export interface CpuUse {
   readonly runNs: number;
@@ -60,9 +63,9 @@ export class HostedThread {
     return this.caller.running;
   }
 
-  open(buffers: ThreadTask['buffers'], burnIterationsPerNs: number, run: RunTask): void {
+  open({ buffers, burnIterationsPerNs, devices }: ThreadMeans, run: RunTask): void {
     const { port1, port2 } = new MessageChannel();
-    const task = { plan: this.plan, buffers, burnIterationsPerNs, port: port2 };
+    const task = { plan: this.plan, buffers, burnIterationsPerNs, devices, port: port2 };
     const ended = run(task).catch((error: unknown) => this.fail(error));
     ended.catch(() => undefined); // Its callers race against it; nobody else need hear of it.
     this.task = { calls: wrap<ThreadCalls>(nodeEndpoint(port1)), ended };

@@ -8,6 +8,8 @@ import { fillHome } from '../../memory/frame-pool.ts';
 import { fillDepot } from '../../memory/magazine.ts';
 import { probeCapabilities } from '../os/capabilities.ts';
 import type { ThreadCapabilities } from '../os/capabilities.ts';
+import { parkWithDevices } from '../kernel/thread-devices.ts';
+import type { DeviceTask } from '../kernel/thread-devices.ts';
 import { nowNs } from './clock.ts';
 import { formatCoreList } from '../os/core-list.ts';
 import type { CoreDistance } from '../os/core-distance.ts';
@@ -53,7 +55,7 @@ const placedTids = new Set<number>();
  * carries the calls; a control word brings a busy thread out of its loop to hear them.
  */
 export class ThreadHost implements Host {
-  readonly kind = 'threads';
+  readonly kind: Host['kind'] = 'threads';
   readonly plan: Plan;
   readonly memory: Memory;
   readonly places: ThreadPlace[] = [];
@@ -69,6 +71,7 @@ export class ThreadHost implements Host {
   private readonly schedules = new ScheduleReader();
   private readonly meter: DistanceMeter;
   private readonly stoppedVms = new Set<string>();
+  private readonly devices: DeviceTask | null;
   readonly absent: Set<string>;
 
   /**
@@ -77,15 +80,13 @@ export class ThreadHost implements Host {
    * @throws when the machine cannot place them as the scenario insists.
    */
   static async create(plan: Plan, worker: WorkerBundleOptions = {}): Promise<ThreadHost> {
-    const { means } = probeMachine();
-    requireCores(plan, means.coresAllowed);
-    const placement = placeThreads(plan.threads.map(needWithPolicy), means);
-    const bundle = await ensureWorkerBundle(worker);
-    return new ThreadHost(plan, means, placement, bundle);
+    return new ThreadHost(plan, await findMeans(plan, worker));
   }
 
-  private constructor(plan: Plan, means: ThreadCapabilities, placement: Placement, bundle: URL) {
+  /** @param devices of this machine's kernel that the actors work with; null for none. */
+  protected constructor(plan: Plan, { means, placement, bundle }: ThreadHostMeans, devices: DeviceTask | null = null) {
     this.plan = plan;
+    this.devices = devices;
     this.absent = new Set(plan.absent);
     this.placement = placement;
     this.oversubscribed = placement.oversubscribed;
@@ -110,8 +111,15 @@ export class ThreadHost implements Host {
     setMaxListeners(0, this.abort.signal); // Every thread's task listens: there is no leak in more than ten.
     this.threads = plan.threads.map((thread) => new HostedThread(thread, this.memory));
     for (const thread of this.threads) this.open(thread);
-    this.header.push(`threads sleep and wake by ${parkByFutex()}`);
+    this.header.push(`threads sleep and wake by ${this.park()}`);
     this.header.push(`cores allowed: ${means.coresAllowed.join(', ')}`, ...placement.lines);
+  }
+
+  /** How the main thread wakes the others; again before it calls them, since another host may have been opened since. */
+  private park(): string {
+    if (this.devices === null) return parkByFutex();
+    parkWithDevices(this.devices, this.memory.buffer('signals'), MAIN_HAS_NO_DOORBELL);
+    return 'futex(2), where they wait for a tap by poll(2)';
   }
 
   get coreDistance(): CoreDistance | null {
@@ -121,7 +129,8 @@ export class ThreadHost implements Host {
   private open(thread: HostedThread): void {
     const seen = buffersSeen(thread.plan, (vm) => this.absent.has(vm));
     const buffers = seen.map((name) => [name, this.buffers.get(name)!] as const);
-    thread.open(buffers, probeMachine().burnIterationsPerNs, (task) => {
+    const { burnIterationsPerNs } = probeMachine();
+    thread.open({ buffers, burnIterationsPerNs, devices: this.devices }, (task) => {
       const { signal } = this.abort;
       return this.pool.run(task, { transferList: [task.port], signal }) as Promise<void>;
     });
@@ -245,6 +254,7 @@ export class ThreadHost implements Host {
   }
 
   async pause(): Promise<void> {
+    this.park();
     await this.callOut(this.live());
     await this.measureDistance();
   }
@@ -352,6 +362,23 @@ function requireCores(plan: Plan, allowed: readonly number[]): void {
     `needs ${asked[asked.length - 1] + 1} cores: it places threads on cores ${formatCoreList(asked)}, and this process ` +
       `may use ${formatCoreList(allowed)}; --host virtual needs none of them`,
   );
+}
+
+const MAIN_HAS_NO_DOORBELL = -1;
+
+/** What a plan needs of the machine before its threads can start. */
+export interface ThreadHostMeans {
+  readonly means: ThreadCapabilities;
+  readonly placement: Placement;
+  readonly bundle: URL;
+}
+
+/** Places a plan's threads, and builds what they execute. @throws when the machine cannot place them as asked. */
+export async function findMeans(plan: Plan, worker: WorkerBundleOptions = {}): Promise<ThreadHostMeans> {
+  const { means } = probeMachine();
+  requireCores(plan, means.coresAllowed);
+  const placement = placeThreads(plan.threads.map(needWithPolicy), means);
+  return { means, placement, bundle: await ensureWorkerBundle(worker) };
 }
 
 const NEVER = new Promise<never>(() => undefined);

@@ -12,6 +12,7 @@ import { CpuBurner } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import type { Stock } from '../host.ts';
 import { openLibc } from '../os/libc.ts';
+import { parkWithDevices } from '../kernel/thread-devices.ts';
 import { currentTid, nameThread } from '../os/os-threads.ts';
 import { PollList } from '../poll-list.ts';
 import { PollRound } from '../poll-round.ts';
@@ -62,13 +63,20 @@ class RunThread implements ThreadCalls {
   }
 
   prepare(role: ThreadRole, absent: readonly string[]): void {
-    const { plan, burnIterationsPerNs } = this.task;
-    parkByFutex();
+    const { plan, burnIterationsPerNs, devices } = this.task;
+    if (devices === null) parkByFutex();
+    else
+      this.memory.devices = parkWithDevices(
+        devices,
+        this.memory.buffer(plan.doorbell.buffer),
+        plan.doorbell.offsetBytes,
+      );
     if (role.liftsSoftirq) {
       const policy = new SelfPolicy();
       if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);
     }
-    if (plan.kind === 'vmm') this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
+    // With devices of the kernel's the VMM's system calls are made where its frames are read and written.
+    if (plan.kind === 'vmm' && devices === null) this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
     this.pollList = new PollList(this.memory, plan);
     const accounts = new ThreadAccounts(new CpuBurner(burnIterationsPerNs));

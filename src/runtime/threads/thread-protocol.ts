@@ -3,6 +3,7 @@ import type { Joint, Socket } from '../../../actors/actor.ts';
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../../memory/arena.ts';
 import type { Stock } from '../host.ts';
+import type { DeviceTask } from '../kernel/thread-devices.ts';
 import type { InterruptClass } from '../os/placement.ts';
 import type { ThreadPlan } from '../plan.ts';
 
@@ -12,6 +13,8 @@ export interface ThreadTask {
   readonly buffers: readonly (readonly [string, SharedArrayBuffer])[];
   /** From calibrateBurn, for declared costs. */
   readonly burnIterationsPerNs: number;
+  /** Devices of this machine's kernel; null on a host that has none. */
+  readonly devices: DeviceTask | null;
   /** Carries the calls below. */
   readonly port: MessagePort;
 }

@@ -37,6 +37,7 @@ describe('ledger', () => {
       receivedFrames: 1000,
       consumedFrames: 0,
       droppedFrames: 0,
+      unexplainedFrames: 0,
       inFlightFrames: 0,
       inFlight: [],
       slots: { total: SLOTS, foundOnce: SLOTS },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PhaseResult } from '../../../src/experiment/run/run-result.ts';
-import { judgeValidity } from '../../../src/experiment/judge/validity.ts';
+import { judgeUnexplained, judgeValidity } from '../../../src/experiment/judge/validity.ts';
 import { phaseOf } from '../../support/phase-results.ts';
 
 const lateness = (lateRatio: number): PhaseResult['lateness'] => {
@@ -73,5 +73,18 @@ describe('validity', () => {
     const { status, reasons } = judgeValidity([phase], ['one core carries everything']);
     expect(status).toBe('not judged');
     expect(reasons[0]).toBe('one core carries everything');
+  });
+});
+
+describe('frames that a real kernel does not explain', () => {
+  it('are allowed up to one in a thousand', () => {
+    expect(judgeUnexplained({ sentFrames: 100_000, unexplainedFrames: 100 })).toEqual([]);
+    expect(judgeUnexplained({ sentFrames: 100_000, unexplainedFrames: 101 })).toEqual([
+      "101 of 100 k frames went into this machine's kernel, and none of its counters says where they are",
+    ]);
+  });
+
+  it('make a run invalid', () => {
+    expect(judgeValidity([], [], ['lost'])).toEqual({ status: 'invalid', reasons: ['lost'] });
   });
 });

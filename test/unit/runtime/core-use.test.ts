@@ -17,8 +17,8 @@ function schedule(tid: number, runNs: number): ThreadSchedule {
 describe('core times', () => {
   it('reads what was idle, waiting for a disk included, and what was stolen, in ns', () => {
     expect(parseCoreTimes(PROC_STAT, (core) => (core === 0 ? 12 : null))).toEqual([
-      { core: 0, idleNs: 40.07e9, stealNs: 4e7, idleEntries: 12 },
-      { core: 1, idleNs: 50e9, stealNs: 7e7, idleEntries: null },
+      { core: 0, idleNs: 40.07e9, stealNs: 4e7, softirqNs: 2e7, idleEntries: 12 },
+      { core: 1, idleNs: 50e9, stealNs: 7e7, softirqNs: 1e7, idleEntries: null },
     ]);
   });
 
@@ -41,7 +41,7 @@ describe('what going idle takes', () => {
 
 describe('use of a core', () => {
   const core = (number: number, idleNs: number, stealNs = 0, idleEntries: number | null = null) => {
-    return { core: number, idleNs, stealNs, idleEntries };
+    return { core: number, idleNs, stealNs, softirqNs: 0, idleEntries };
   };
   const before: CoreSample = {
     atNs: 0,
@@ -70,9 +70,10 @@ describe('use of a core', () => {
         ownNs: 6e8,
         foreignNs: expect.closeTo(3e8, -2) as number,
         excusedNs: 0,
+        softirqNs: 0,
         stealNs: 5e7,
       },
-      { core: 1, elapsedNs: 1e9, busyNs: 4e8, ownNs: 4e8, foreignNs: 0, excusedNs: 0, stealNs: 0 },
+      { core: 1, elapsedNs: 1e9, busyNs: 4e8, ownNs: 4e8, foreignNs: 0, excusedNs: 0, softirqNs: 0, stealNs: 0 },
     ]);
   });
 

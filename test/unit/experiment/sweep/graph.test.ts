@@ -19,6 +19,7 @@ const LEDGER = {
   copiedFrames: 0,
   receivedFrames: 0,
   consumedFrames: 0,
+  unexplainedFrames: 0,
   droppedFrames: 0,
   inFlightFrames: 0,
   inFlight: [],

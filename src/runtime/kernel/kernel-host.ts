@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import type { Stock, ThreadUse } from '../host.ts';
+import { parseCoreTimes } from '../os/core-use.ts';
+import { ScheduleReader } from '../os/sched-stats.ts';
+import type { Plan } from '../plan.ts';
+import { ThreadHost, findMeans } from '../threads/thread-host.ts';
+import type { ThreadHostMeans } from '../threads/thread-host.ts';
+import type { KernelLayout } from './layout.ts';
+import { describeKernel, kernelThread } from './machine.ts';
+import { KernelNetwork } from './network.ts';
+import type { DeviceTask } from './thread-devices.ts';
+
+/** A core of the modelled host, and the thread that softirqs are left to there. */
+interface SoftirqCore {
+  readonly core: number;
+  readonly ksoftirqd: number | null;
+}
+
+/**
+ * Runs a plan on real threads around this machine's own kernel: ports, bridges and taps are its devices, in a network
+ * namespace that lives as long as this process and no longer.
+ */
+export class KernelHost extends ThreadHost {
+  override readonly kind = 'kernel';
+  private readonly network: KernelNetwork;
+  private readonly softirqs: readonly SoftirqCore[];
+  private readonly kernelTimes = new ScheduleReader('/proc');
+
+  /**
+   * Makes the namespace and its devices, and starts the threads, idle.
+   * @throws KernelHostError when this machine or user does not allow it; PlacementError as the thread host does.
+   */
+  static async open(plan: Plan, layout: KernelLayout): Promise<KernelHost> {
+    const means = await findMeans(plan);
+    const { hostCores, hardwareCores } = means.placement;
+    const network = new KernelNetwork(layout, { host: hostCores, wire: hardwareCores[0] });
+    try {
+      return new KernelHost(plan, layout, means, network);
+    } catch (error) {
+      network.close();
+      throw error;
+    }
+  }
+
+  private constructor(plan: Plan, layout: KernelLayout, means: ThreadHostMeans, network: KernelNetwork) {
+    super(plan, means, deviceTask(plan, layout, network));
+    this.network = network;
+    const { hostCores, hardwareCores } = means.placement;
+    this.softirqs = [...new Set(hostCores)].map((core) => ({ core, ksoftirqd: kernelThread(`ksoftirqd/${core}`) }));
+    const { steeringFault } = network;
+    this.header.push(
+      `the host is this machine's kernel: ${describeKernel()}`,
+      'the backend is a worker in user space, one read or write of the tap a frame: there is no /dev/vhost-net in it',
+      steeringFault === ''
+        ? `softirq of the ports runs on core ${hostCores.join(', ')}, that of the wires on core ${hardwareCores[0]} (RPS)`
+        : `softirq runs on the core of whoever sends, which is not the modelled host's: RPS is refused (${steeringFault})`,
+    );
+  }
+
+  override async start(): Promise<void> {
+    await super.start();
+    for (const { core, ksoftirqd } of this.softirqs) {
+      this.places.push({ name: `softirq${core}`, core, policy: "the kernel's" });
+      if (ksoftirqd !== null) this.places.push({ name: `ksoftirqd/${core}`, core, policy: 'nice 0' });
+    }
+  }
+
+  refreshCounters(): void {
+    this.network.refresh(this.memory);
+  }
+
+  /** The threads', and what softirq took of the modelled host's cores: all of it, whosever, in steps of 10 ms. */
+  override threadUse(): ThreadUse[] {
+    const times = parseCoreTimes(readFileSync('/proc/stat', 'latin1'), () => null);
+    const own = this.softirqs.flatMap(({ core, ksoftirqd }): ThreadUse[] => {
+      const runNs = times.find((each) => each.core === core)?.softirqNs ?? 0;
+      const softirq = { name: `softirq${core}`, runNs, waitNs: null, switches: null };
+      const [time] = ksoftirqd === null ? [null] : this.kernelTimes.readTimes([ksoftirqd]);
+      if (time === null) return [softirq];
+      return [softirq, { name: `ksoftirqd/${core}`, runNs: time.runNs, waitNs: time.waitNs, switches: time.slices }];
+    });
+    return [...super.threadUse(), ...own];
+  }
+
+  override async takeStock(): Promise<Stock> {
+    const framesInKernel = this.network.settle();
+    return { ...(await super.takeStock()), framesInKernel };
+  }
+
+  override async resume(): Promise<void> {
+    this.network.unsettle();
+    await super.resume();
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    this.kernelTimes.close();
+    this.network.close();
+  }
+}
+
+/** Every thread is told of every device: what each opens by name its plan decides. */
+function deviceTask({ threads }: Plan, { bridges }: KernelLayout, network: KernelNetwork): DeviceTask {
+  const readers = new Set(bridges.flatMap(({ taps }) => taps.map(({ thread }) => thread)));
+  const bells = threads
+    .filter(({ name }) => readers.has(name))
+    .map(({ name, doorbell }) => [doorbell.offsetBytes, network.openBell(name)] as const);
+  return { descriptors: [...network.descriptors], bells };
+}
