@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { GuestVcpuNicLink } from '../../../actors/guest/vcpu-links.ts';
+import { VCPU_PORTS } from '../../../actors/guest/vcpu-links.ts';
 import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
 import { waitUntilReady } from '../../../src/experiment/run/readiness.ts';
 import { setRates, stopTraffic } from '../../../src/experiment/run/throttle.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { jointsAt } from '../../../src/runtime/plan.ts';
 import { loadScenario } from '../../../src/scenario/file.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 const plan = buildPlan(loadScenario('kvm-forum-2014'));
 const owned = plan.threads
   .flatMap(({ actors }) => actors)
-  .filter(({ spec }) => spec.kind === 'vcpu')
-  .flatMap(({ attachments }) => attachments.map(({ link }) => link as GuestVcpuNicLink))
+  .flatMap((vcpu) => jointsAt(vcpu, VCPU_PORTS.nic).map(({ link }) => link))
   .filter(({ owner }) => owner);
 
 describe('waiting for the guest', () => {
