@@ -63,7 +63,8 @@ describe('a sweep on the virtual host', () => {
     const result = await pending;
     expect(order).toEqual(['vhost 0', 'accelerated 0', 'vhost 1', 'accelerated 1']);
     expect(running.size).toBe(0);
-    expect(result).toMatchObject({ exitCode: 0, interrupted: false, search: null });
+    expect(result).toMatchObject({ exitCode: 0, interrupted: false, search: null, lossFreeRatioMax: 0.005 });
+    expect(sweepStory(result)[0]).toContain('The highest rate it carried with at most 0.50 % lost was 60 k/s.');
     for (const { ledger } of result.variants) {
       expect(ledger.faults).toEqual([]);
       expect(ledger.inFlightFrames).toBe(0);

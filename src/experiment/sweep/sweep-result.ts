@@ -105,6 +105,8 @@ export interface SweepResult {
   readonly trialsPerPoint: number;
   readonly durationNs: number;
   readonly interrupted: boolean;
+  /** Most loss at which a rate counts as loss-free: the threshold of every `lossFreePerSecond`. */
+  readonly lossFreeRatioMax: number;
   /** The loss-free rate of the first variant, if it was searched for. */
   readonly search: { readonly lossFreePerSecond: number | null; readonly probes: readonly LossProbe[] } | null;
   readonly rates: readonly OfferedRate[];

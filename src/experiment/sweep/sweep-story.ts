@@ -1,5 +1,6 @@
 /** A sweep in words: a paragraph for each variant, from its points alone. */
 import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import type { PointResult, SweepResult, VariantResult } from './sweep-result.ts';
@@ -19,10 +20,11 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
   const peakEgress = peak?.egressPerSecond ?? 0;
   const compared = comparedText(result, variant, points);
   const kept = peakEgress === 0 ? 'nothing' : `${formatShare(last.egressPerSecond.median / peakEgress)} of the peak`;
+  const within = `with at most ${formatShare(LOSS_FREE_RATIO_MAX)} lost`;
   const carried =
     lossFreePerSecond === null
-      ? 'It carried none of the offered rates without loss.'
-      : `The highest rate it carried without loss was ${formatAmount(lossFreePerSecond)}/s.`;
+      ? `It carried none of the offered rates ${within}.`
+      : `The highest rate it carried ${within} was ${formatAmount(lossFreePerSecond)}/s.`;
   const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
   const doubt = points.some(({ status }) => status === 'invalid') ? ' Some of its points have no valid trial.' : '';
   return [

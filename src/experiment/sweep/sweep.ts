@@ -7,7 +7,7 @@ import type { Ledger } from '../run/run-result.ts';
 import { toolVersion } from '../run/tool-version.ts';
 import { verdictText } from '../tell/verdict-text.ts';
 import type { VerdictRun } from '../tell/verdict-text.ts';
-import { searchLossFreeRate } from './loss-free-search.ts';
+import { LOSS_FREE_RATIO_MAX, searchLossFreeRate } from './loss-free-search.ts';
 import type { LossProbe } from './loss-free-search.ts';
 import { describeMachine } from './machine.ts';
 import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
@@ -229,6 +229,7 @@ class Sweep {
       trialsPerPoint: plan.trials,
       durationNs: plan.durationNs,
       interrupted,
+      lossFreeRatioMax: LOSS_FREE_RATIO_MAX,
       search: plan.offered.kind === 'rates' ? null : { lossFreePerSecond: this.lossFreePerSecond, probes: this.probes },
       rates,
       variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),

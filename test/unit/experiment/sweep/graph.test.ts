@@ -69,6 +69,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     trialsPerPoint: 2,
     durationNs: 1e9,
     interrupted: false,
+    lossFreeRatioMax: 0.005,
     expectations: [],
     search: { lossFreePerSecond: 1e5, probes: [] },
     rates,
