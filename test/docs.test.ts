@@ -7,7 +7,8 @@ import { scenarioCatalogue, withCatalogue } from '../src/experiment/catalogue/sc
 import { EXIT_MEANINGS, exitCodesText } from '../src/experiment/run/exit-codes.ts';
 import * as exitCodes from '../src/experiment/run/exit-codes.ts';
 import { VNIC_MODES } from '../src/scenario/modes.ts';
-import { loadScenario, shippedScenarios } from '../src/scenario/file.ts';
+import { loadScenario } from '../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../src/scenario/file.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const README_LINES_MAX = 150;

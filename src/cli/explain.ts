@@ -11,7 +11,8 @@ export function addExplain(program: Command): void {
     .argument('<counter>', 'name of a counter such as rx_missed_errors or eth0:rx_missed_errors, or words of a reason')
     .action(async (word: string) => {
       const { counterIndex, findCounters } = await import('../experiment/catalogue/counter-index.ts');
-      const { loadScenario, shippedScenarios } = await import('../scenario/file.ts');
+      const { loadScenario } = await import('../plan/load-scenario.ts');
+      const { shippedScenarios } = await import('../scenario/file.ts');
       const { didYouMean } = await import('../scenario/text/suggestion.ts');
       const { wrapWords } = await import('../metrics/text/text-table.ts');
       const entries = counterIndex(shippedScenarios().map((name) => loadScenario(name)));

@@ -20,7 +20,8 @@ export function addList(program: Command): void {
     .option('--json', 'as JSON')
     .addOption(new Option('--into <page>', 'at length, into this Markdown page between its marks').conflicts('json'))
     .action(async ({ json, into }: ListOptions) => {
-      const { loadScenario, shippedScenarios } = await import('../scenario/file.ts');
+      const { loadScenario } = await import('../plan/load-scenario.ts');
+      const { shippedScenarios } = await import('../scenario/file.ts');
       const { describeScenario } = await import('../experiment/catalogue/scenario-index.ts');
       const { probeCapabilities } = await import('../runtime/os/capabilities.ts');
       const scenarios = shippedScenarios().map((name) => loadScenario(name));
@@ -34,7 +35,7 @@ export function addList(program: Command): void {
         process.stdout.write(`${JSON.stringify(entries, null, 2)}\n`);
         return;
       }
-      const { formatSeconds } = await import('../metrics/text/number-format.ts');
+      const { formatSeconds } = await import('../text/number-format.ts');
       const { wrapWords } = await import('../metrics/text/text-table.ts');
       for (const { name, summary, coresNeeded, durationNs, expectations, virtual, command } of entries) {
         const time = `${formatSeconds(durationNs)} of ${virtual ? 'virtual time' : 'warm-up and traffic'}`;

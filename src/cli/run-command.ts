@@ -14,7 +14,7 @@ import { dumpVring } from '../virtio/ring/dump-vring.ts';
 import { publishedFeatures } from '../virtio/guest/guest-nic.ts';
 import { isPacked } from '../virtio/ring/ring-format.ts';
 import { parseDurationNs } from '../scenario/text/quantities.ts';
-import { loadScenario } from '../scenario/file.ts';
+import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';

@@ -6,7 +6,7 @@ import type { SearchGoal } from '../experiment/search/search-goal.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
-import { loadScenario } from '../scenario/file.ts';
+import { loadScenario } from '../plan/load-scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';

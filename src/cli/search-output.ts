@@ -1,5 +1,5 @@
 /** What a search shows on stdout: lines for people, records for programs. One writer, chosen once. */
-import { formatAmount, formatExact, formatShare, formatTime } from '../metrics/text/number-format.ts';
+import { formatAmount, formatExact, formatShare, formatTime } from '../text/number-format.ts';
 import { describeGoal } from '../experiment/search/search-goal.ts';
 import type { SearchPlan, SearchWatcher } from '../experiment/search/search.ts';
 import { searchLines } from '../experiment/search/search-summary.ts';

@@ -8,7 +8,7 @@ import type { SweepPlan } from '../experiment/sweep/sweep.ts';
 import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { formatRate } from '../scenario/text/quantities.ts';
-import { loadScenario } from '../scenario/file.ts';
+import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';

@@ -1,5 +1,5 @@
 /** What a sweep shows on stdout: lines for people, records for programs. One writer, chosen once. */
-import { formatAmount, formatShare } from '../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../text/number-format.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
 import type { Paint } from '../metrics/text/text-table.ts';
 import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';

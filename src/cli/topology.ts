@@ -23,7 +23,7 @@ export function addTopology(program: Command): void {
     .action(async (nameOrPath: string, { set, cores, svg }: TopologyOptions) => {
       const { buildPlan } = await import('../plan/build-plan.ts');
       const { planGraph } = await import('../plan/graph/graph.ts');
-      const { loadScenario } = await import('../scenario/file.ts');
+      const { loadScenario } = await import('../plan/load-scenario.ts');
       const scenario = loadScenario(nameOrPath, { overrides: set });
       const graph = planGraph(buildPlan(scenario), cores);
       const file = openOutputs({ svg }).svg;

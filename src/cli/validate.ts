@@ -15,7 +15,7 @@ export function addValidate(program: Command): void {
     .option('--set <path=value>', 'change one key, as run does; may be repeated', collectSetting, [])
     .option('--resolved', 'print the scenario as JSON with every default filled in')
     .action(async (nameOrPath: string, options: ValidateOptions) => {
-      const { loadScenario } = await import('../scenario/file.ts');
+      const { loadScenario } = await import('../plan/load-scenario.ts');
       const { buildPlan } = await import('../plan/build-plan.ts');
       const { loadVariants } = await import('../experiment/sweep/variants.ts');
       const scenario = loadScenario(nameOrPath, { overrides: options.set });

@@ -4,7 +4,7 @@
  */
 import type { PoolRef } from '../memory/frame-pool.ts';
 import type { Plan } from '../runtime/plan.ts';
-import { largestFrameBytes } from '../scenario/rules/frame-lengths.ts';
+import { largestFrameBytes } from './frame-room.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { NIC_BACKENDS, TAP_BACKENDS } from './backends/backends.ts';
 import { CONTROL_SEAT, PlanDraft } from './draft.ts';

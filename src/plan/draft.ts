@@ -32,7 +32,8 @@ import type {
   WirePlan,
 } from '../runtime/plan.ts';
 import { reserveThreadControl } from '../runtime/threads/thread-control.ts';
-import type { PlacementSpec, PlacementKind, ThreadSpec } from '../scenario/scenario.ts';
+import type { PlacementSpec, ThreadSpec } from '../scenario/scenario.ts';
+import type { PlacementKind } from '../scenario/words.ts';
 import { threadSettings } from '../scenario/names.ts';
 
 /**

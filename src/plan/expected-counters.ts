@@ -1,7 +1,7 @@
 /** Counters that a scenario's expectations name, looked up among those that its components keep. */
 import type { Scenario } from '../scenario/scenario.ts';
-import { valueFault } from '../scenario/text/issues.ts';
-import type { Fault } from '../scenario/text/issues.ts';
+import { valueFault } from '../scenario/fault.ts';
+import type { Fault } from '../scenario/fault.ts';
 import { didYouMean } from '../scenario/text/suggestion.ts';
 import { buildPlan } from './build-plan.ts';
 

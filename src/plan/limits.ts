@@ -1,7 +1,8 @@
-import { PROXIED_CONNECTIONS_MAX, SOURCE_PORTS } from '../../actors/guest/network-functions/backend-connections.ts';
+import { SOURCE_PORTS } from '../../actors/guest/network-functions/backend-connections.ts';
 import { TIME_WAIT_CONNECTIONS } from '../net/tcp/time-wait.ts';
 import { POLL_BUDGET } from '../runtime/poll-round.ts';
 import { HANDOVER_FRAMES } from '../scenario/handover.ts';
+import { PROXIED_CONNECTIONS_MAX } from '../scenario/keys/functions.ts';
 
 /** Limits that different parts keep, and that only work together. */
 export interface Limits {

@@ -1,21 +1,15 @@
 /** From the name or path of a scenario file to a scenario, or to everything that is wrong with it. */
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Arena } from '../memory/arena.ts';
-import { readCaptureFile } from '../net/capture/capture-file.ts';
-import { surveyReplay } from '../net/capture/replay-frames.ts';
-import { FunctionModuleError } from '../runtime/function-module.ts';
-import { unknownCounters } from '../plan/expected-counters.ts';
-import { planFunctions } from '../plan/guest/functions.ts';
-import { checkReferences, checkValues, completeExpectations } from './rules/rules.ts';
-import { completeScenario } from './complete.ts';
-import type { CaptureChoice } from './complete.ts';
+import { checkReferences, checkValues } from './rules/rules.ts';
+import { completeScenario } from './complete/complete.ts';
+import type { CaptureChoice } from './complete/complete.ts';
+import { completeExpectations } from './complete/expectations.ts';
 import { ScenarioDocument } from './text/document.ts';
-import type { KeyPath } from './text/document.ts';
 import { ScenarioError } from './error.ts';
-import { describeAllowed, faultsOf } from './text/issues.ts';
-import type { Fault } from './text/issues.ts';
+import type { Fault, KeyPath } from './fault.ts';
+import { describeAllowed, faultsOf } from './keys/issues.ts';
 import { scenarioSchema } from './keys/schema.ts';
 import { defaultStructure, inheritHost } from './structure.ts';
 import type { Scenario } from './scenario.ts';
@@ -37,16 +31,20 @@ export function shippedScenarios(): string[] {
     .sort();
 }
 
-/**
- * Loads a scenario: a bare name is one that comes with the program, anything with a slash or an ending is a path.
- * @throws ScenarioError with every problem that could be found in one pass.
- */
-export function loadScenario(nameOrPath: string, options: LoadOptions = {}): Scenario {
-  const file = findFile(nameOrPath);
-  return parseScenario(readFileSync(file, 'utf8'), file, options);
+/** What only those who run scenarios can tell of one. */
+export interface Surveyor {
+  /** Mean size with FCS of the frames in the capture at an absolute path. @throws an Error that says why it cannot be replayed. */
+  readonly meanFrameBytes: (capture: string) => number;
+  /** Faults of a complete scenario whose own rules hold, looked for in turn. */
+  readonly checks: readonly ((scenario: Scenario) => Fault[])[];
 }
 
-function findFile(nameOrPath: string): string {
+/**
+ * Path of a scenario: a bare name is one that comes with the program, anything with a slash or an ending is a path.
+ *
+ * @throws ScenarioError where there is no such file.
+ */
+export function findFile(nameOrPath: string): string {
   const isName = /^[\w-]+$/.test(nameOrPath);
   const file = isName ? join(SHIPPED_DIRECTORY, `${nameOrPath}.yaml`) : nameOrPath;
   if (isFile(file)) return file;
@@ -56,8 +54,12 @@ function findFile(nameOrPath: string): string {
   throw new ScenarioError([{ file: nameOrPath, place: { kind: 'whole' }, sentence }]);
 }
 
-/** Reads a scenario from text. `file` is what errors call it, gives the default name and the folder of captures. */
-export function parseScenario(text: string, file: string, options: LoadOptions = {}): Scenario {
+/**
+ * Reads a scenario from text. `file` is what errors call it, gives the default name and the folder of captures.
+ *
+ * @throws ScenarioError with every problem that could be found in one pass.
+ */
+export function readScenario(text: string, file: string, options: LoadOptions, surveyor: Surveyor): Scenario {
   const document = new ScenarioDocument(file, text);
   applyOverrides(document, options.overrides ?? []);
   const failOn = (faults: readonly Fault[]): void => {
@@ -75,14 +77,13 @@ export function parseScenario(text: string, file: string, options: LoadOptions =
     throw result.error;
   }
   const parsed = result.data;
-  const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document);
+  const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document, surveyor);
   failOn([...checkReferences(parsed), ...captureFaults]);
   const modulePath = (vm: number, written: string) => absolutePath(['vms', vm, 'nf'], written, document);
   const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), { capture, modulePath });
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
-  failOn(checkModules(scenario));
-  failOn(unknownCounters(scenario));
+  for (const check of surveyor.checks) failOn(check(scenario));
   return deepFreeze(scenario);
 }
 
@@ -98,25 +99,15 @@ function absolutePath(key: KeyPath, written: string, document: ScenarioDocument)
   return resolve(isOverride ? '.' : dirname(document.file), written);
 }
 
-/** Builds every module once, so that one that gives no network function is refused where it is named. */
-function checkModules({ vms }: Scenario): Fault[] {
-  return vms.flatMap((vm, v): Fault[] => {
-    try {
-      planFunctions(new Arena('trial'), vm);
-      return [];
-    } catch (error) {
-      if (!(error instanceof FunctionModuleError)) throw error;
-      const allowed = 'allowed: the path of a module whose default export builds a network function';
-      return [{ path: ['vms', v, 'nf'], at: 'value', sentence: `${error.message}, ${allowed}` }];
-    }
-  });
-}
-
 /**
  * The capture is read for its mean frame size, which rates depend on, and so that one that cannot be replayed is
  * refused here.
  */
-function resolveCapture(pcap: string, document: ScenarioDocument): { capture: CaptureChoice; faults: Fault[] } {
+function resolveCapture(
+  pcap: string,
+  document: ScenarioDocument,
+  surveyor: Surveyor,
+): { capture: CaptureChoice; faults: Fault[] } {
   if (pcap === 'none') return { capture: { path: pcap, meanFrameBytes: null }, faults: [] };
   const path: Fault['path'] = ['traffic', 'pcap'];
   const absolute = absolutePath(path, pcap, document);
@@ -126,8 +117,7 @@ function resolveCapture(pcap: string, document: ScenarioDocument): { capture: Ca
   });
   if (!isFile(absolute)) return refuse(`no file ${absolute}`);
   try {
-    const { meanFrameBytes } = surveyReplay(readCaptureFile(absolute));
-    return { capture: { path: absolute, meanFrameBytes }, faults: [] };
+    return { capture: { path: absolute, meanFrameBytes: surveyor.meanFrameBytes(absolute) }, faults: [] };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }

@@ -155,3 +155,6 @@ export function goesBy<W extends ModeFacts['way'], N extends { readonly mode: Vn
 ): nic is N & { readonly mode: ModeBy<W> } {
   return MODES[nic.mode].way === way;
 }
+
+/** Modes that a sweep compares when neither it nor the scenario says otherwise: the talk's. */
+export const SWEPT_MODES = modesWhere(({ isSwept }) => isSwept);

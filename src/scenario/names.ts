@@ -1,6 +1,7 @@
 /** How the threads and actors of a run are called, wherever a scenario or a result names one. */
 import { MODES } from './modes.ts';
-import type { PlacementSpec, PlacementKind, ThreadSpec, VnicSpec } from './scenario.ts';
+import type { PlacementSpec, ThreadSpec, VnicSpec } from './scenario.ts';
+import type { PlacementKind } from './words.ts';
 
 export const generatorName = (port: string): string => `generator-${port}`;
 export const clientName = (port: string): string => `client-${port}`;

@@ -5,18 +5,19 @@
 import type { CostProfileName, CostTableNs } from './profiles/cost-profiles.ts';
 import type { KernelName } from './profiles/kernel-profiles.ts';
 import type { Rate } from './text/quantities.ts';
-import type { ConnectionsSpec } from './keys/connections.ts';
-import type { DROP_PLACES, Expectation } from './keys/expectations.ts';
-import type { ScalingMetric } from './keys/provisioning.ts';
 import type { NfSpec } from './functions.ts';
-import type { PLACEMENT_KINDS } from './keys/schema.ts';
-import type { SweepSpec } from './keys/sweep.ts';
 import type { VnicMode } from './modes.ts';
-import type { ACCELERATION_PROVIDERS, VNIC_FEATURES } from './keys/vnic.ts';
-
-export type AccelerationProviderName = (typeof ACCELERATION_PROVIDERS)[number];
-export type VnicFeature = (typeof VNIC_FEATURES)[number];
-export type PlacementKind = (typeof PLACEMENT_KINDS)[number];
+import type {
+  AccelerationProviderName,
+  DropPlace,
+  Metric,
+  Relation,
+  ScalingMetric,
+  SweepMetric,
+  SweptThread,
+  PlacementKind,
+  VnicFeature,
+} from './words.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -216,7 +217,7 @@ export interface AutoscaleSpec {
   readonly vm: string;
   readonly metric: ScalingMetric;
   readonly stream: string | null;
-  readonly place: (typeof DROP_PLACES)[number] | null;
+  readonly place: DropPlace | null;
   readonly thread: string | null;
   /** In the unit of the metric: frames/s, connections/s, or a ratio. */
   readonly above: number;
@@ -236,4 +237,70 @@ export interface PhaseSpec {
   readonly stoppedVms: readonly string[];
   /** Endpoints of backends that take no new connections meanwhile. */
   readonly drainedBackends: readonly string[];
+}
+
+/** What the TCP clients on one port do. Message sizes and TLS are those of the server. */
+export interface ConnectionsSpec {
+  readonly name: string;
+  readonly port: string;
+  /** vNIC of the server. */
+  readonly to: string;
+  /** Connections/s, where a phase does not say. */
+  readonly perSecond: number;
+  /** Open at once, at most. */
+  readonly max: number;
+  readonly timeoutNs: number;
+}
+
+/** One number of a finished run. `stream` null stands for all streams together. */
+export interface Measurement {
+  readonly metric: Metric;
+  readonly phase: string;
+  readonly stream: string | null;
+  readonly place: DropPlace | null;
+  readonly thread: string | null;
+  /** `component:counter`. */
+  readonly counter: string | null;
+}
+
+export interface Expectation {
+  readonly left: Measurement;
+  readonly relation: Relation;
+  /** A value is in the unit of the metric: frames/s, ratio (1 is 100 %), ns or a count. */
+  readonly right:
+    | { readonly kind: 'value'; readonly value: number }
+    | { readonly kind: 'measurement'; readonly measurement: Measurement; readonly times: number };
+  readonly why: string;
+}
+
+/** A place on the curve of a variant. */
+export type SweepAt =
+  | { readonly kind: 'peak' | 'floor' }
+  | { readonly kind: 'multiple'; readonly multiple: number }
+  | { readonly kind: 'rate'; readonly perSecond: number };
+
+/** One number of a finished sweep. `at` is null for what the whole curve has. */
+export interface SweepMeasurement {
+  readonly metric: SweepMetric;
+  readonly variant: string;
+  readonly at: SweepAt | null;
+  readonly place: DropPlace | null;
+  readonly threads: SweptThread | null;
+}
+
+export interface SweepExpectation {
+  readonly left: SweepMeasurement;
+  readonly relation: Relation;
+  /** A value is in the unit of the metric: per second, ratio (1 is 100 %), or ns. */
+  readonly right:
+    | { readonly kind: 'value'; readonly value: number }
+    | { readonly kind: 'measurement'; readonly measurement: SweepMeasurement; readonly times: number };
+  readonly why: string;
+}
+
+export interface SweepSpec {
+  readonly modes: readonly VnicMode[];
+  /** `dotted.path=value` each. */
+  readonly variants: readonly { readonly name: string; readonly overrides: readonly string[] }[];
+  readonly expect: readonly SweepExpectation[];
 }

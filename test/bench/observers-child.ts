@@ -15,7 +15,7 @@ import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { paintFor } from '../../src/metrics/text/text-table.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { deliveredFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

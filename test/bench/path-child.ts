@@ -13,7 +13,7 @@ import type { CoreSample } from '../../src/runtime/os/core-use.ts';
 import { ScheduleReader } from '../../src/runtime/os/sched-stats.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { deliveredFrames, sentFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

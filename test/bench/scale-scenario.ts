@@ -1,4 +1,4 @@
-import { parseScenario } from '../../src/scenario/file.ts';
+import { parseScenario } from '../../src/plan/load-scenario.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** A network of `vms` machines between two wires. */

@@ -5,7 +5,7 @@ import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { processTids, setThreadCores } from '../../src/runtime/os/os-threads.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { deliveredFrames } from './delivered.ts';
 
 /** What the child is asked for, as JSON in its first argument. */

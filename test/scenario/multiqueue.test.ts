@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { runScenario } from '../../src/experiment/run/run.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const both = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];
 const QUEUES = ['vms.vm0.vcpus=4', ...both('queues=4'), 'ports.eth0.rxQueues=4', 'ports.eth1.rxQueues=2'];

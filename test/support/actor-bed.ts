@@ -20,7 +20,7 @@ import { createActor } from '../../src/runtime/actor-factory.ts';
 import { jointsAt } from '../../src/runtime/plan.ts';
 import type { ActorPlan, Plan } from '../../src/runtime/plan.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { parseScenario } from '../../src/scenario/file.ts';
+import { parseScenario } from '../../src/plan/load-scenario.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
 
 /** Two ports, two bridges, one guest with two vCPUs and two vNICs, and no declared costs. */

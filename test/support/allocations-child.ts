@@ -9,7 +9,7 @@ import { setRates } from '../../src/experiment/run/throttle.ts';
 import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { deliveredFrames } from '../bench/delivered.ts';
 import { ALLOCATION_CHANNEL } from './sampled-thread.ts';
 import type { AllocationAnswer, AllocationQuestion } from './sampled-thread.ts';

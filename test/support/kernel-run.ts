@@ -4,7 +4,7 @@ import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { buildKernelPlan } from '../../src/plan/kernel/kernel-plan.ts';
 import { KernelHost } from '../../src/runtime/kernel/kernel-host.ts';
 import { NetworkNamespace } from '../../src/runtime/kernel/namespace.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { kernelScenario } from '../../src/scenario/rules/kernel-host.ts';
 
 /** Why no run on the kernel can be had here; empty where one can. */

@@ -10,7 +10,7 @@ import { SINK } from '../../actors/wire/sink.ts';
 import type { DropCount, PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
 import { judgeValidity } from '../../src/experiment/judge/validity.ts';
 import type { Scenario } from '../../src/scenario/scenario.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 /** Phases of kvm-forum-2014 as a run could have left them, for what is told and judged from them. */
 const THREAD_ACTORS: Readonly<Record<string, readonly string[]>> = {

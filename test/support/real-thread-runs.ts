@@ -3,8 +3,8 @@ import { runScenario } from '../../src/experiment/run/run.ts';
 import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { PlacementError, ThreadHost } from '../../src/runtime/threads/thread-host.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
-import { METRICS } from '../../src/scenario/keys/expectations.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { METRICS } from '../../src/scenario/words.ts';
 import { withShortPhases } from './short-phases.ts';
 
 /** Runs of one scenario at most, whether invalid or not. */

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { runScenario } from '../../src/experiment/run/run.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 /** The second server comes and goes in the middle of the second and the fourth phase; a slow machine has time to follow. */
 const COURSE = [

@@ -10,7 +10,7 @@ import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
 import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const MS = 1e6;
 const SECOND_VM = fileURLToPath(new URL('../support/second-vm.yaml', import.meta.url));

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { runScenario } from '../../src/experiment/run/run.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const FORWARD = join(import.meta.dirname, '../../actors/guest/network-functions/ip-forward.ts');
 /** A router that breaks on every hundredth frame. */

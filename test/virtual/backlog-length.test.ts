@@ -8,7 +8,7 @@ import { ringDepth } from '../../src/memory/id-ring.ts';
 import { jointsAt } from '../../src/runtime/plan.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario, parseScenario } from '../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../src/plan/load-scenario.ts';
 
 const RATE_FPS = 100_000;
 

@@ -4,7 +4,7 @@ import { runScenario } from '../../src/experiment/run/run.ts';
 import type { PhaseResult, RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const BALANCED = fileURLToPath(new URL('../support/balanced-servers.yaml', import.meta.url));
 const PROXIED = fileURLToPath(new URL('../support/proxied-servers.yaml', import.meta.url));

@@ -8,7 +8,7 @@ import type { LiveRun } from '../../src/metrics/derive/live-run.ts';
 import { paintFor } from '../../src/metrics/text/text-table.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 /** What passes at the beginning of every phase before it is measured, in intervals of 10 ms. */
 const RUN_IN_INTERVALS = 50;

@@ -4,7 +4,7 @@ import { runScenario } from '../../src/experiment/run/run.ts';
 import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario, parseScenario } from '../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../src/plan/load-scenario.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
 
 function planOf(text: string): Plan {

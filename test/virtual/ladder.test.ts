@@ -6,7 +6,7 @@ import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts
 import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const LADDER = ['emulated', 'qemu', 'vhost', 'accelerated', 'direct'];
 const LOAD = 0;

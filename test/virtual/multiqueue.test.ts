@@ -7,7 +7,7 @@ import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import type { VirtualHostOptions } from '../../src/runtime/virtual/virtual-options.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const MS = 1e6;
 const BOTH = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];

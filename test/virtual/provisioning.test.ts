@@ -9,7 +9,7 @@ import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
 import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import type { VnicMode } from '../../src/scenario/modes.ts';
 
 const MS = 1e6;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
-import { formatCompact, formatShare, formatTime } from '../../src/metrics/text/number-format.ts';
+import { formatCompact, formatShare, formatTime } from '../../src/text/number-format.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGE = readFileSync(join(ROOT, 'scenarios/README.md'), 'utf8');

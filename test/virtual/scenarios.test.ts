@@ -4,7 +4,8 @@ import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { verdictText } from '../../src/experiment/tell/verdict-text.ts';
-import { loadScenario, shippedScenarios } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../../src/scenario/file.ts';
 import { withShortPhases } from '../support/short-phases.ts';
 
 /** A second of a phase is enough here, as there is no noise to average out. */

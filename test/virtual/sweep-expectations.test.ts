@@ -7,7 +7,8 @@ import { sweepLines } from '../../src/experiment/sweep/sweep-summary.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
-import { loadScenario, parseScenario, shippedScenarios } from '../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../../src/scenario/file.ts';
 
 const MULTIPLES: SweepPlan['offered'] = { kind: 'multiples', multiples: [1, 1.25, 4] };
 

@@ -10,7 +10,7 @@ import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts
 import type { Host } from '../../src/runtime/host.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 import { parseSvg, placedTexts } from '../support/svg-structure.ts';
 
 const SCENARIO = 'kvm-forum-2014';

@@ -6,7 +6,7 @@ import { summaryLines } from '../../src/experiment/tell/summary.ts';
 import { paintFor } from '../../src/metrics/text/text-table.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 /** The co-located pair with each VM's vNIC in a mode of its own. */
 async function run(firewall: string, server: string, phase = '{ name: calm, rate: 1kpps, duration: 500ms }') {

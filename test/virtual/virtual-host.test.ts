@@ -8,7 +8,7 @@ import type { Plan, ThreadPlan } from '../../src/runtime/plan.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import type { VirtualHostOptions } from '../../src/runtime/virtual/virtual-options.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const MS = 1e6;
 /** A load that one core carries with room to spare, and one that no core carries; each way. */

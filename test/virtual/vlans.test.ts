@@ -4,7 +4,7 @@ import { runScenario } from '../../src/experiment/run/run.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import type { Plan } from '../../src/runtime/plan.ts';
-import { loadScenario } from '../../src/scenario/file.ts';
+import { loadScenario } from '../../src/plan/load-scenario.ts';
 
 const SHORT = ['expect=[]', 'run.warmup=100ms', 'run.phases=[{ name: calm, rate: 20kpps, duration: 200ms }]'];
 

@@ -25,7 +25,7 @@ export interface ProxyBackend {
 export interface BackendConnectionsConfig {
   readonly ports: readonly GuestPort[];
   readonly backends: readonly ProxyBackend[];
-  /** Open at once, at most PROXIED_CONNECTIONS_MAX; those in TIME-WAIT come on top. */
+  /** Open at once, far fewer than there are source ports; those in TIME-WAIT come on top. */
   readonly connectionsMax: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -58,8 +58,6 @@ export interface ResponseTaker {
 const FIRST_PORT = 1024;
 /** One of them is kept for clients. */
 export const SOURCE_PORTS = 0x1_0000 - FIRST_PORT;
-/** Far fewer than there are ports, so that there is always one that no connection has. */
-export const PROXIED_CONNECTIONS_MAX = 32_768;
 /** tcp_syn_retries of Linux; the timeout of the request usually comes first. */
 const RETRIES_MAX = 6;
 const NOBODY = -1;

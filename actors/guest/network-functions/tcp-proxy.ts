@@ -32,7 +32,7 @@ export interface TcpProxyConfig extends BackendStatesConfig {
   readonly ports: readonly GuestPort[];
   readonly listenPort: number;
   readonly backends: readonly (ProxyBackend & WeightedBackend)[];
-  /** At once, on each side; at most PROXIED_CONNECTIONS_MAX of backend-connections.ts. */
+  /** At once, on each side; far fewer than there are source ports. */
   readonly connectionsMax: number;
   readonly requestBytes: number;
   readonly responseBytes: number;

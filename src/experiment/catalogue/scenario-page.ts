@@ -1,5 +1,5 @@
 /** The catalogue of scenarios as Markdown, from the scenarios themselves. */
-import { formatSeconds } from '../../metrics/text/number-format.ts';
+import { formatSeconds } from '../../text/number-format.ts';
 import { wrapWords } from '../../metrics/text/text-table.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { describeScenario } from './scenario-index.ts';

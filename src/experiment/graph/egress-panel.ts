@@ -1,6 +1,6 @@
 /** Egress against ingress: the talk's graph. */
 import { area, line, symbol } from 'd3-shape';
-import { formatAmount } from '../../metrics/text/number-format.ts';
+import { formatAmount } from '../../text/number-format.ts';
 import type { PointResult, SweepResult } from '../sweep/sweep-result.ts';
 import { LOAD_WORDS, countedPerSecond, rateOf, sharingNames } from '../sweep/swept-load.ts';
 import { FAINT, INK, LABEL_PX, TICK_PX, variantStyle } from './graph-style.ts';

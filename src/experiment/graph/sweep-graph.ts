@@ -1,5 +1,5 @@
 /** The picture of a sweep as an SVG document: egress over loss over threads, with what they depend on beneath. */
-import { formatAmount, formatTime } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatTime } from '../../text/number-format.ts';
 import { wrapWords } from '../../metrics/text/text-table.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';

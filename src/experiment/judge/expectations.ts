@@ -1,6 +1,6 @@
-import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
-import type { Expectation, Measurement } from '../../scenario/keys/expectations.ts';
-import { METRICS } from '../../scenario/keys/expectations.ts';
+import { formatAmount, formatShare, formatTime } from '../../text/number-format.ts';
+import type { Expectation, Measurement } from '../../scenario/scenario.ts';
+import { METRICS } from '../../scenario/words.ts';
 import type { ExpectationResult, PhaseResult } from '../run/run-result.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
 import { CATCH_UP_PACE } from '../../../actors/wire/generator.ts';
-import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare, formatTime } from '../../text/number-format.ts';
 import type { Ledger, PhaseResult, Validity } from '../run/run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */

@@ -1,6 +1,6 @@
 import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
-import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
-import { SCALING_METRICS } from '../../scenario/keys/provisioning.ts';
+import { formatAmount, formatShare, formatTime } from '../../text/number-format.ts';
+import { SCALING_METRICS } from '../../scenario/words.ts';
 import type { AutoscaleSpec, ProvisioningOrder } from '../../scenario/scenario.ts';
 
 /** An order, and what the rule saw. */

@@ -1,5 +1,5 @@
 import { coreUse, sampleCores } from '../../runtime/os/core-use.ts';
-import { formatTime } from '../../metrics/text/number-format.ts';
+import { formatTime } from '../../text/number-format.ts';
 import { cpuQuotaCores, readThrottling } from '../../runtime/os/cgroup.ts';
 import type { Throttling } from '../../runtime/os/cgroup.ts';
 import type { Host } from '../../runtime/host.ts';

@@ -2,7 +2,7 @@
  * Search goals as RFC 9971 (Multiple Loss Ratio Search) has them: what a load must stand to count as carried, and how
  * near the answer must be. Times in ns, ratios from 0 to 1.
  */
-import { formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { formatShare, formatTime } from '../../text/number-format.ts';
 import { QuantityError, parseDurationNs } from '../../scenario/text/quantities.ts';
 
 export interface SearchGoal {

@@ -1,7 +1,7 @@
 /** The end of a search for people: what each variant carries within each goal, and how that was found. */
 import { HOST_WORDS } from '../../runtime/host.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
-import { formatCompact, formatExact, formatSeconds, formatShare } from '../../metrics/text/number-format.ts';
+import { formatCompact, formatExact, formatSeconds, formatShare } from '../../text/number-format.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { LOAD_WORDS } from '../sweep/swept-load.ts';

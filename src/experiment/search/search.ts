@@ -1,5 +1,5 @@
 /** A search: the loads that a scenario, or each of its variants, carries within the goals, measured on its host. */
-import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
 import { overrideText } from '../../scenario/text/override.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';

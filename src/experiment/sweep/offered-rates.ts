@@ -1,5 +1,5 @@
 /** The rates that a sweep offers. */
-import { formatAmount, formatCompact } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatCompact } from '../../text/number-format.ts';
 import {
   CONNECTION_RATE_FORM,
   QuantityError,

@@ -1,7 +1,7 @@
 /** Judges what a scenario expects of the shape of a sweep's curves. */
-import { formatAmount, formatShare, formatTime } from '../../metrics/text/number-format.ts';
-import { SWEEP_METRICS } from '../../scenario/keys/sweep.ts';
-import type { SweepAt, SweepExpectation, SweepMeasurement } from '../../scenario/keys/sweep.ts';
+import { formatAmount, formatShare, formatTime } from '../../text/number-format.ts';
+import { SWEEP_METRICS } from '../../scenario/words.ts';
+import type { SweepAt, SweepExpectation, SweepMeasurement } from '../../scenario/scenario.ts';
 import { holds } from '../judge/expectations.ts';
 import type { ExpectationResult } from '../run/run-result.ts';
 import { formatMultiple } from './offered-rates.ts';

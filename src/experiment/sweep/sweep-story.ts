@@ -1,5 +1,5 @@
 /** A sweep in words: a paragraph for each variant, from its points alone. */
-import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../../text/number-format.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { sharesOf } from './points.ts';

@@ -1,5 +1,5 @@
 /** Streams of a sweep one by one: what each was to carry, what arrived, how much was lost and how long it took. */
-import { formatCompact, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { formatCompact, formatShare, formatTime } from '../../text/number-format.ts';
 import { styled, tableLines } from '../../metrics/text/text-table.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';

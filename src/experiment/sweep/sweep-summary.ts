@@ -1,5 +1,5 @@
 /** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
-import { formatAmount, formatCompact, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatCompact, formatShare } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';

@@ -1,6 +1,6 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
 import { median } from 'simple-statistics';
-import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';
 import type { Ledger } from '../run/run-result.ts';

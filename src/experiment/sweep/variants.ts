@@ -1,5 +1,5 @@
 /** What a sweep compares: one scenario, each time with something else changed. */
-import { loadScenario } from '../../scenario/file.ts';
+import { loadScenario } from '../../plan/load-scenario.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { Override } from '../../scenario/text/override.ts';
 

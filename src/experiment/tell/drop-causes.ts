@@ -10,7 +10,7 @@ import { QEMU } from '../../../actors/vmm/qemu-backend.ts';
 import { NIC } from '../../../actors/wire/nic/nic.ts';
 import { vnicNoBufferName } from '../../../actors/wire/nic/nic-links.ts';
 import { counterOf } from '../../metrics/derive/counters.ts';
-import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../../text/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../../net/wire/ethernet.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
 import { MODES } from '../../scenario/modes.ts';

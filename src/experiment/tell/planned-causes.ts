@@ -1,5 +1,5 @@
 /** Why a VM took no frames, where the scenario itself had it so: it was stopped in the phase, or not there. */
-import { formatSeconds } from '../../metrics/text/number-format.ts';
+import { formatSeconds } from '../../text/number-format.ts';
 import { MODES } from '../../scenario/modes.ts';
 import type { VmSpec } from '../../scenario/scenario.ts';
 import type { DropCount, PhaseResult, RunResult } from '../run/run-result.ts';

@@ -1,5 +1,5 @@
 import type { RunHeading } from '../../metrics/derive/live-run.ts';
-import { formatAmount } from '../../metrics/text/number-format.ts';
+import { formatAmount } from '../../text/number-format.ts';
 import { vnicLines } from '../../metrics/text/vnic-text.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
 import type { Host } from '../../runtime/host.ts';

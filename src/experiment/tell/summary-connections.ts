@@ -1,5 +1,5 @@
 /** The part of a run's summary that tells of TCP connections. */
-import { formatCompact, formatShare, formatTime } from '../../metrics/text/number-format.ts';
+import { formatCompact, formatShare, formatTime } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import type { ConnectionResult, PhaseResult } from '../run/run-result.ts';

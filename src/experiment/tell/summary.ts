@@ -6,7 +6,7 @@ import {
   formatSeconds,
   formatShare,
   formatTime,
-} from '../../metrics/text/number-format.ts';
+} from '../../text/number-format.ts';
 import { provisioningStory, timedUntil } from '../../metrics/text/provisioning-text.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
 import { coresMoved, describeDistance } from '../../runtime/os/core-distance.ts';

@@ -1,5 +1,5 @@
 /** A thread's shares of a phase in words: was it kept from running, was it busy, or did it sleep? */
-import { formatShare } from '../../metrics/text/number-format.ts';
+import { formatShare } from '../../text/number-format.ts';
 import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
 import type { PhaseResult, RunResult } from '../run/run-result.ts';
 

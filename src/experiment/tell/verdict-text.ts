@@ -1,5 +1,5 @@
 /** One paragraph in words: what limited this run. It knows counters and thread shares, and no scenario by name. */
-import { formatAmount, formatShare } from '../../metrics/text/number-format.ts';
+import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { CausedRun } from './drop-causes.ts';
 import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
 import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';

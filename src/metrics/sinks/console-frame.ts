@@ -7,7 +7,7 @@ import { mergeLanes } from '../derive/hops.ts';
 import type { ConnectionRates, IntervalRecord, StreamRates } from '../derive/interval-record.ts';
 import type { RunHeading } from '../derive/live-run.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
-import { formatCompact, formatSeconds, formatShare, formatTime } from '../text/number-format.ts';
+import { formatCompact, formatSeconds, formatShare, formatTime } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../text/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines } from '../text/text-table.ts';
 import type { ThreadRow } from '../derive/thread-shares.ts';

@@ -5,7 +5,7 @@ import type { IntervalRecord } from '../derive/interval-record.ts';
 import { lossRatio } from '../derive/interval-record.ts';
 import type { LiveRun, ProvisioningEvent, RunHeading } from '../derive/live-run.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
-import { formatCompact, formatSeconds, formatShare, formatTime } from '../text/number-format.ts';
+import { formatCompact, formatSeconds, formatShare, formatTime } from '../../text/number-format.ts';
 import { provisioningStory, timedUntil } from '../text/provisioning-text.ts';
 
 /** Writes the heading now, a line at each interval, and one for each VM that came or went. */

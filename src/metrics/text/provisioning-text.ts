@@ -1,6 +1,6 @@
 /** A VM that came or went, in words. */
 import type { ProvisioningEvent } from '../derive/live-run.ts';
-import { formatAmount, formatTime } from './number-format.ts';
+import { formatAmount, formatTime } from '../../text/number-format.ts';
 import { vnicLines } from './vnic-text.ts';
 
 /** What its time was taken until. */

@@ -23,6 +23,9 @@ export const ETH_FRAME_MIN_BYTES = 64;
 /** An 802.1Q tag, control information and the type of what follows: VLAN_HLEN, include/linux/if_vlan.h. */
 export const VLAN_TAG_BYTES = 4;
 
+/** MTU of IEEE 802.3: ETH_DATA_LEN, include/uapi/linux/if_ether.h. */
+export const MTU_STANDARD_BYTES = 1500;
+
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
@@ -39,6 +42,14 @@ const IPV4 = ETHERTYPE_IPV4;
 export interface MacAddress {
   readonly high: number;
   readonly low: number;
+}
+
+/**
+ * The longest frame without FCS that a device of this MTU sends: mtu + hard_header_len + VLAN_HLEN, as
+ * is_skb_forwardable has it (net/core/dev.c): a tag is not counted against the MTU.
+ */
+export function frameBytesOfMtu(mtuBytes: number): number {
+  return mtuBytes + ETH_HEADER_BYTES + VLAN_TAG_BYTES;
 }
 
 /** Type field of the frame at `offset`. */

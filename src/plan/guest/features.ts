@@ -12,7 +12,8 @@ import {
   featureSet,
   unionFeatures,
 } from '../../virtio/net/features.ts';
-import type { VnicFeature, VnicSpec } from '../../scenario/scenario.ts';
+import type { VnicFeature } from '../../scenario/words.ts';
+import type { VnicSpec } from '../../scenario/scenario.ts';
 
 const FEATURE_BITS: Readonly<Record<VnicFeature, number>> = {
   'event-idx': VIRTIO_F_EVENT_IDX,

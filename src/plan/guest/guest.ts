@@ -17,7 +17,7 @@ import type { BridgeDomain, GuestNicPlan, GuestPlan, HostDraft, Sleeper } from '
 import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { MAGAZINE_BUFFERS } from '../../../actors/guest/vcpu.ts';
-import { guestFrameRoomBytes } from '../../scenario/rules/frame-lengths.ts';
+import { guestFrameRoomBytes } from '../frame-room.ts';
 import { allowedFeatures } from './features.ts';
 import { QDISC_FRAMES, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
 import { planFunctions } from './functions.ts';

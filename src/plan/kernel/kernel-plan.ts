@@ -14,7 +14,7 @@ import type { ActorSpec } from '../../../actors/registry.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import { backendNames, softirqName } from '../../scenario/names.ts';
 import { goesBy } from '../../scenario/modes.ts';
-import { largestFrameBytes } from '../../scenario/rules/frame-lengths.ts';
+import { largestFrameBytes } from '../frame-room.ts';
 import type { BridgeSpec, PortSpec, Scenario, VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { TAP_BACKENDS } from '../backends/backends.ts';
 import { CONTROL_SEAT, PlanDraft, connect } from '../draft.ts';

@@ -6,7 +6,7 @@ import { parseCidr } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
 import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
-import type { ConnectionsSpec } from '../../scenario/keys/connections.ts';
+import type { ConnectionsSpec } from '../../scenario/scenario.ts';
 import { servesTcp } from '../../scenario/functions.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 

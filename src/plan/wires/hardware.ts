@@ -11,7 +11,7 @@ import { hostNamed } from '../host/host.ts';
 import type { HostDraft, Parts, PortHardware, RxQueueHardware, VnicKernel } from '../parts.ts';
 import { MODES } from '../../scenario/modes.ts';
 import { HANDOVER_FRAMES } from '../../scenario/handover.ts';
-import { frameBytesOfMtu } from '../../scenario/rules/frame-lengths.ts';
+import { frameBytesOfMtu } from '../../net/wire/ethernet.ts';
 import { planStations } from './stations.ts';
 import type { PortSpec, Scenario } from '../../scenario/scenario.ts';
 import { clientName, generatorName, queueName, sinkName } from '../../scenario/names.ts';

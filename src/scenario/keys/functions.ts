@@ -1,6 +1,5 @@
 /** What a scenario may say about the network function that a VM runs: one mapping for each kind. */
 import { z } from 'zod';
-import { PROXIED_CONNECTIONS_MAX } from '../../../actors/guest/network-functions/backend-connections.ts';
 import { EXCHANGE_BYTES_MIN } from '../../net/tcp/exchange-message.ts';
 import { TLS_CONTENT_BYTES_MAX } from '../../net/tcp/tls-record.ts';
 import {
@@ -173,6 +172,9 @@ const tcpTerminateSchema = z.strictObject({
     .prefault(4096)
     .describe('Connections at once, for each vCPU; a SYN beyond is dropped. Default 4096: SOMAXCONN since Linux 5.4.'),
 });
+
+/** Far fewer than a proxy has source ports, so that there is always one that no connection has. */
+export const PROXIED_CONNECTIONS_MAX = 32_768;
 
 const tcpProxySchema = z.strictObject({
   kind: z

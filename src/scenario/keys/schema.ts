@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { VLAN_MAX, VLAN_MIN } from '../../net/wire/vlan.ts';
 import { TX_STOP_DESCRIPTORS } from '../../virtio/net/net-queues.ts';
 import { VNIC_MODES } from '../modes.ts';
+import { PLACEMENT_KINDS } from '../words.ts';
 import { trafficConnections } from './connections.ts';
 import { expectationSchema } from './expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './host.ts';
@@ -48,22 +49,6 @@ const RX_QUEUES_MAX = 16;
 /** The least MTU of IPv4 (RFC 791), and that of jumbo frames. */
 const MTU_LEAST = 68;
 const MTU_MOST = 9000;
-
-export const PLACEMENT_KINDS = [
-  'generator',
-  'client',
-  'nic',
-  'sink',
-  'hardware',
-  'softirq',
-  'bridge',
-  'tap',
-  'vhost',
-  'qemu',
-  'e1000',
-  'vcpu',
-  'vmm',
-] as const;
 
 /** The least power of two with which a driver can transmit. */
 const QUEUE_SIZE_LEAST = 2 ** Math.ceil(Math.log2(TX_STOP_DESCRIPTORS));

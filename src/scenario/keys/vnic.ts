@@ -1,10 +1,8 @@
 /** What a scenario may say of the parts behind one vNIC: its tap, its vhost worker, feedback and acceleration. */
 import { z } from 'zod';
+import { ACCELERATION_PROVIDERS, VNIC_FEATURES } from '../words.ts';
 import { SOFTIRQ_CPUS_MAX, componentName, duration, durationOr, integer, integerOr } from './fields.ts';
 
-export const ACCELERATION_PROVIDERS = ['dpaa', 'sriov'] as const;
-
-export const VNIC_FEATURES = ['event-idx', 'indirect-desc', 'ring-packed', 'mrg-rxbuf'] as const;
 /** What every driver of the talk's era has. */
 const DEFAULT_FEATURES = ['event-idx', 'indirect-desc'] as const satisfies (typeof VNIC_FEATURES)[number][];
 

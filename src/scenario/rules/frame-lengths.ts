@@ -1,36 +1,11 @@
-/** How long frames may be: what a device's MTU allows, what a run has to have room for, and rules between the two. */
+/** How long frames may be: rules between MTUs, captures and what a mode's backend does with its receive buffers. */
 import { FRAME_BYTES_STANDARD } from '../../memory/frame-room.ts';
-import { ETH_FCS_BYTES, ETH_HEADER_BYTES, VLAN_TAG_BYTES } from '../../net/wire/ethernet.ts';
-import { NET_HEADER_BYTES } from '../../virtio/net/net-header.ts';
-import type { KeyPath } from '../text/document.ts';
-import type { Fault } from '../text/issues.ts';
+import { MTU_STANDARD_BYTES, frameBytesOfMtu } from '../../net/wire/ethernet.ts';
+import type { Fault, KeyPath } from '../fault.ts';
 import { MODES, modesWhere } from '../modes.ts';
 import type { Scenario, VnicSpec } from '../scenario.ts';
 
-export const MTU_STANDARD_BYTES = 1500;
 const MERGING_MODES = modesWhere(({ mergesBuffers }) => mergesBuffers);
-
-/**
- * The longest frame without FCS that a device of this MTU sends: mtu + hard_header_len + VLAN_HLEN, as
- * is_skb_forwardable has it (net/core/dev.c): a tag is not counted against the MTU.
- */
-export function frameBytesOfMtu(mtuBytes: number): number {
-  return mtuBytes + ETH_HEADER_BYTES + VLAN_TAG_BYTES;
-}
-
-/** The longest frame, without FCS, that a run must have room for in slots and on wires. */
-export function largestFrameBytes({ ports, vms, traffic }: Scenario): number {
-  const mtus = [...ports, ...vms.flatMap(({ nics }) => nics)].map(({ mtuBytes }) => frameBytesOfMtu(mtuBytes));
-  // A capture's sizes are not here but in its file; what of it is longer than the standard is cut.
-  const sent = traffic.pcap === 'none' ? traffic.streams.flatMap(({ frameBytes }) => frameBytes) : [];
-  return Math.max(FRAME_BYTES_STANDARD, ...mtus, ...sent.map((bytes) => bytes - ETH_FCS_BYTES));
-}
-
-/** Bytes behind one another that a vNIC's longest frame takes in its guest, virtio header included. */
-export function guestFrameRoomBytes(nic: VnicSpec): number {
-  const mtuBytes = nic.features.includes('mrg-rxbuf') ? nic.mtuBytes : MTU_STANDARD_BYTES;
-  return NET_HEADER_BYTES + Math.max(FRAME_BYTES_STANDARD, frameBytesOfMtu(mtuBytes));
-}
 
 /** Faults of MTUs and mergeable buffers. */
 export function checkFrameLengths({ ports, bridges, vms, traffic }: Scenario): Fault[] {

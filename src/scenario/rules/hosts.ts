@@ -1,7 +1,6 @@
 /** Rules between the keys that say which host a part is on, and which ports are wired to each other. */
-import type { KeyPath } from '../text/document.ts';
-import { valueFault } from '../text/issues.ts';
-import type { Fault } from '../text/issues.ts';
+import { valueFault } from '../fault.ts';
+import type { Fault, KeyPath } from '../fault.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -1,8 +1,7 @@
 /** Rules for the servers behind a TCP proxy: that each listens, in the same terms, and can be reached. */
 import { formatEndpoint, formatIpv4, parseCidr, parseEndpoint } from '../../net/wire/address.ts';
-import type { KeyPath } from '../text/document.ts';
-import { valueFault } from '../text/issues.ts';
-import type { Fault } from '../text/issues.ts';
+import { valueFault } from '../fault.ts';
+import type { Fault, KeyPath } from '../fault.ts';
 import { routeTo, servesTcp } from '../functions.ts';
 import type { TcpProxySpec } from '../functions.ts';
 import type { Scenario, VmSpec } from '../scenario.ts';

@@ -1,6 +1,6 @@
 /** Captures: what a replayed frame may meet on its way to the sink that has to know it again. */
-import { valueFault } from '../text/issues.ts';
-import type { Fault } from '../text/issues.ts';
+import { valueFault } from '../fault.ts';
+import type { Fault } from '../fault.ts';
 import type { NfSpec } from '../functions.ts';
 import type { Scenario } from '../scenario.ts';
 

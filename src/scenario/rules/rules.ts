@@ -3,25 +3,21 @@ import { networkOf, parseCidr } from '../../net/wire/address.ts';
 import { VLAN_NONE } from '../../net/wire/vlan.ts';
 import { checkFrameLengths } from './frame-lengths.ts';
 import { formatRate } from '../text/quantities.ts';
-import { checkConnections } from '../keys/connections.ts';
-import { resolveExpectation } from '../keys/expectations.ts';
-import type { ExpectationNames } from '../keys/expectations.ts';
+import { checkConnections } from './connections.ts';
 import { checkGateways, checkHosts, checkLinks } from './hosts.ts';
-import { valueFault } from '../text/issues.ts';
-import type { Fault } from '../text/issues.ts';
-import type { KeyPath } from '../text/document.ts';
-import { checkProvisioning } from '../keys/provisioning.ts';
+import { valueFault } from '../fault.ts';
+import type { Fault, KeyPath } from '../fault.ts';
+import { checkProvisioning } from './provisioning.ts';
 import { checkProxies } from './proxies.ts';
 import { checkReplay } from './replay.ts';
-import { PLACEMENT_KINDS } from '../keys/schema.ts';
-import { completeSweep } from '../keys/sweep.ts';
+import { PLACEMENT_KINDS } from '../words.ts';
 import type { ParsedNf } from '../keys/functions.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
 import { checkVlans } from './vlans.ts';
 import { MODES } from '../modes.ts';
 import type { Scenario, VnicSpec } from '../scenario.ts';
 import { portLoads } from '../stream-rates.ts';
-import { framesHeldAtOnce } from '../complete.ts';
+import { framesHeldAtOnce } from '../frames-held.ts';
 import { didYouMean } from '../text/suggestion.ts';
 import { actorNames, isHardwareThread } from '../names.ts';
 
@@ -351,24 +347,4 @@ function checkThread(scenario: Scenario, match: string): Fault[] {
     `or a thread in these modes (${[...threads, 'hardware0…'].join(', ')})`;
   const sentence = `no thread "${match}", allowed: ${allowed}${didYouMean(match, known)}`;
   return [{ path: ['placement', 'threads', match], at: 'key', sentence }];
-}
-
-/** Completes the expectations, and the sweep, of a scenario that is otherwise complete, and reports what is wrong with them. */
-export function completeExpectations(
-  scenario: Scenario,
-  parsed: ParsedScenario,
-): { scenario: Scenario; faults: Fault[] } {
-  const threads = actorNames(scenario);
-  const names: ExpectationNames = {
-    phases: scenario.run.phases.map(({ name }) => name),
-    streams: scenario.traffic.streams.map(({ name }) => name),
-    isThread: (name) => threads.includes(name) || isHardwareThread(name),
-    isComponent: (name) => threads.includes(name) || isHardwareThread(name),
-  };
-  const faults: Fault[] = [];
-  const expect = parsed.expect.map((each, i) =>
-    resolveExpectation(each, names, (path, sentence) => faults.push(valueFault(['expect', i, ...path], sentence))),
-  );
-  const sweep = completeSweep(parsed.sweep, (path, text) => faults.push(valueFault(['sweep', ...path], text)));
-  return { scenario: { ...scenario, expect, sweep }, faults };
 }

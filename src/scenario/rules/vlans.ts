@@ -1,8 +1,7 @@
 /** VLANs: the NIC tells them apart, so only what it classifies itself can be in one. */
 import { VLAN_NONE } from '../../net/wire/vlan.ts';
-import type { KeyPath } from '../text/document.ts';
-import { valueFault } from '../text/issues.ts';
-import type { Fault } from '../text/issues.ts';
+import { valueFault } from '../fault.ts';
+import type { Fault, KeyPath } from '../fault.ts';
 import { MODES, modesWhere } from '../modes.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -3,11 +3,10 @@ import { Document, LineCounter, Scalar, YAMLMap, isAlias, isMap, isPair, isScala
 import type { Node, Pair, YAMLError } from 'yaml';
 import { ScenarioError, showValue } from '../error.ts';
 import type { FaultPlace, ScenarioProblem } from '../error.ts';
+import type { KeyPath } from '../fault.ts';
 import { defaultStructure } from '../structure.ts';
 import type { Override } from './override.ts';
 import { didYouMean } from './suggestion.ts';
-
-export type KeyPath = readonly (string | number)[];
 
 export class ScenarioDocument {
   readonly file: string;

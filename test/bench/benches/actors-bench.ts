@@ -1,6 +1,6 @@
 import type { VirtualCosts } from '../../../src/runtime/virtual/virtual-costs.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import type { Bench, BenchContext, BenchResult, Row } from '../bench.ts';
 import type { Mode } from '../modes.ts';
 import { MODES, MODE_SCENARIO } from '../modes.ts';

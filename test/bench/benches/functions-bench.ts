@@ -1,5 +1,5 @@
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import type { Bench, BenchContext, BenchResult } from '../bench.ts';
 import { interleaveFigures, rowOf } from '../rounds.ts';
 import { BenchMemory, BenchThread } from '../worker-pair.ts';

@@ -5,8 +5,8 @@ import { COMPONENTS } from '../../../actors/registry.ts';
 import { TAP } from '../../../actors/host/tap.ts';
 import { planLanes } from '../../../src/metrics/derive/lanes.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
-import { DROP_PLACES } from '../../../src/scenario/keys/expectations.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
+import { DROP_PLACES } from '../../../src/scenario/words.ts';
 
 describe('the descriptors', () => {
   test('are one a kind, and one kind of place looks the same for all who serve it', () => {

@@ -9,7 +9,7 @@ import {
   exitCodeOf,
 } from '../../../src/experiment/run/exit-codes.ts';
 import { evaluateExpectations, measure } from '../../../src/experiment/judge/expectations.ts';
-import type { Expectation, Measurement } from '../../../src/scenario/keys/expectations.ts';
+import type { Expectation, Measurement } from '../../../src/scenario/scenario.ts';
 import { phaseOf, tapFull } from '../../support/phase-results.ts';
 
 const phases = [

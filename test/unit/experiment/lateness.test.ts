@@ -3,7 +3,7 @@ import { describeLateness } from '../../../src/experiment/run/lateness.ts';
 import { counterTable, requestedFps } from '../../../src/experiment/run/phase-result.ts';
 import { takeSnapshot } from '../../../src/metrics/derive/snapshot.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 /** Of each generator what its frames meet, and how long that lasts, in the first phase. */

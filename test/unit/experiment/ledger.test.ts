@@ -3,7 +3,7 @@ import { takeLedger } from '../../../src/experiment/judge/ledger.ts';
 import { IdRingProducer } from '../../../src/memory/id-ring.ts';
 import { WireSender } from '../../../src/memory/wire-ring.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 const plan = buildPlan(loadScenario('kvm-forum-2014'));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Autoscaler, scalingMeasure } from '../../../src/experiment/provisioning/autoscaler.ts';
 import type { IntervalRecord } from '../../../src/metrics/derive/interval-record.ts';
 import type { ScenarioError } from '../../../src/scenario/error.ts';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 import type { AutoscaleSpec } from '../../../src/scenario/scenario.ts';
 
 const SECOND = 1e9;

@@ -5,7 +5,7 @@ import { waitUntilReady } from '../../../src/experiment/run/readiness.ts';
 import { setRates, stopTraffic } from '../../../src/experiment/run/throttle.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { jointsAt } from '../../../src/runtime/plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 const plan = buildPlan(loadScenario('kvm-forum-2014'));

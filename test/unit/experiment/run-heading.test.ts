@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeHeading } from '../../../src/experiment/tell/run-heading.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 /** The parts of a run, with what is offered in each. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DropCount, PhaseResult } from '../../../src/experiment/run/run-result.ts';
 import { verdictText } from '../../../src/experiment/tell/verdict-text.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { phaseOf, resultOf, tapFull } from '../../support/phase-results.ts';
 import type { PhaseChanges } from '../../support/phase-results.ts';
 

@@ -6,7 +6,7 @@ import { vnicLines } from '../../../src/metrics/text/vnic-text.ts';
 import { runScenario } from '../../../src/experiment/run/run.ts';
 import { VirtualHost } from '../../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { GuestBed } from '../../support/guest-bed.ts';
 
 const BALANCED = fileURLToPath(new URL('../../support/balanced-servers.yaml', import.meta.url));

@@ -3,7 +3,7 @@ import { SINK, arrivedCounter } from '../../../actors/wire/sink.ts';
 import { TAP } from '../../../actors/host/tap.ts';
 import { counterOf, pageOf, placeOfCounter } from '../../../src/metrics/derive/counters.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 
 const actors = buildPlan(loadScenario('kvm-forum-2014')).threads.flatMap((thread) => thread.actors);
 const sink = actors.find(({ name }) => name === 'sink-eth1')!;

@@ -5,7 +5,7 @@ import { takeSnapshot } from '../../../src/metrics/derive/snapshot.ts';
 import { planStreamMeters, streamRows } from '../../../src/metrics/text/stream-rows.ts';
 import { IdRingProducer } from '../../../src/memory/id-ring.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { StillHost } from '../../support/still-host.ts';
 
 const plan = buildPlan(loadScenario('kvm-forum-2014'));

@@ -3,13 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ProvisioningEvent } from '../../../src/metrics/derive/live-run.ts';
 import type { IntervalRecord } from '../../../src/metrics/derive/interval-record.ts';
 import { ndjsonLine, streamIntervals } from '../../../src/metrics/sinks/ndjson.ts';
-import {
-  formatAmount,
-  formatCompact,
-  formatExact,
-  formatShare,
-  formatTime,
-} from '../../../src/metrics/text/number-format.ts';
+import { formatAmount, formatCompact, formatExact, formatShare, formatTime } from '../../../src/text/number-format.ts';
 import { intervalLine, printLines } from '../../../src/metrics/sinks/plain-lines.ts';
 import { barText, dividedBar, paintFor, shorten, tableLines, wrapWords } from '../../../src/metrics/text/text-table.ts';
 import { connectionRecord, floodRecord, heading } from '../../support/interval-records.ts';

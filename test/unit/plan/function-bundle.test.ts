@@ -6,7 +6,7 @@ import { NO_FRAMES } from '../../../actors/guest/network-functions/user-frames.t
 import { createUserFunction, surveyUserFunction } from '../../../src/runtime/function-module.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { bundleFunctionModule } from '../../../src/plan/guest/function-bundle.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { Packet, ROUTING } from '../../support/packets.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vhostlab-bundle-'));

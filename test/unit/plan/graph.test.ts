@@ -6,7 +6,8 @@ import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { planGraph } from '../../../src/plan/graph/graph.ts';
 import type { PlanGraph } from '../../../src/plan/graph/graph.ts';
 import { planMermaid } from '../../../src/plan/graph/mermaid.ts';
-import { loadScenario, shippedScenarios } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../../../src/scenario/file.ts';
 import { describeScenario } from '../../../src/experiment/catalogue/scenario-index.ts';
 import { allNodes, parseSvg, placedTexts } from '../../support/svg-structure.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parseMac } from '../../../src/net/wire/ethernet.ts';
 import type { ActorSpec } from '../../../actors/registry.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 import { streamRatesFps } from '../../../src/scenario/stream-rates.ts';
 import { pcapBytes } from '../../support/capture-bytes.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { COST_PROFILES } from '../../../src/scenario/profiles/cost-profiles.ts';
-import { loadScenario, parseScenario, shippedScenarios } from '../../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../../../src/scenario/file.ts';
 import { portLoads, streamRatesFps } from '../../../src/scenario/stream-rates.ts';
 import { threadSettings } from '../../../src/scenario/names.ts';
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DURATION_FORM, RATE_FORM } from '../../../src/scenario/text/quantities.ts';
 import { ScenarioError } from '../../../src/scenario/error.ts';
-import { loadScenario, parseScenario } from '../../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../../src/plan/load-scenario.ts';
 
 /** The lines of the error that a scenario text causes. */
 function problems(text: string): string[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 
 const PHASES = 'run: { phases: [{ name: calm, duration: 1s }, { name: flood, duration: 1s }] }\n';
 const parse = (...lines: readonly string[]) =>

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { FRAME_BYTES_STANDARD, oddStrideBytes } from '../../../src/memory/frame-room.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { frameBytesOfMtu, guestFrameRoomBytes, largestFrameBytes } from '../../../src/scenario/rules/frame-lengths.ts';
+import { frameBytesOfMtu } from '../../../src/net/wire/ethernet.ts';
+import { guestFrameRoomBytes, largestFrameBytes } from '../../../src/plan/frame-room.ts';
 import { ScenarioError } from '../../../src/scenario/error.ts';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 
 function problems(text: string): string[] {
   try {

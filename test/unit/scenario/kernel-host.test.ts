@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { buildKernelPlan } from '../../../src/plan/kernel/kernel-plan.ts';
-import { loadScenario } from '../../../src/scenario/file.ts';
+import { loadScenario } from '../../../src/plan/load-scenario.ts';
 import { kernelScenario } from '../../../src/scenario/rules/kernel-host.ts';
 
 const load = (...overrides: string[]) => loadScenario('livelock', { overrides });

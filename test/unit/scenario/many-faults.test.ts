@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 import { scenarioJsonSchema } from '../../../src/scenario/keys/schema.ts';
 
 vi.mock('../../../src/scenario/keys/schema.ts', { spy: true });

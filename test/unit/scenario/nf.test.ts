@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ANY_ENDPOINT } from '../../../src/net/wire/address-check.ts';
 import { ScenarioError } from '../../../src/scenario/error.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { loadScenario, parseScenario } from '../../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../../src/plan/load-scenario.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 
 const parse = (text: string): Scenario => parseScenario(text, 'some/where/x.yaml');

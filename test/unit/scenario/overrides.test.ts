@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseScenario } from '../../../src/scenario/file.ts';
+import { parseScenario } from '../../../src/plan/load-scenario.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import { pcapBytes } from '../../support/capture-bytes.ts';
 

@@ -11,7 +11,7 @@ import { runScenario } from '../../../../src/experiment/run/run.ts';
 import { createUserFunction, surveyUserFunction } from '../../../../src/runtime/function-module.ts';
 import { bundleFunctionModule } from '../../../../src/plan/guest/function-bundle.ts';
 import { VirtualHost } from '../../../../src/runtime/virtual/virtual-host.ts';
-import { loadScenario, parseScenario } from '../../../../src/scenario/file.ts';
+import { loadScenario, parseScenario } from '../../../../src/plan/load-scenario.ts';
 import { buildPlan } from '../../../../src/plan/build-plan.ts';
 import { Packet, ROUTING } from '../../../support/packets.ts';
 

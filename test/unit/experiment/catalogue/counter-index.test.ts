@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { counterIndex, findCounters } from '../../../../src/experiment/catalogue/counter-index.ts';
-import { loadScenario } from '../../../../src/scenario/file.ts';
+import { loadScenario } from '../../../../src/plan/load-scenario.ts';
 
 const entries = counterIndex(['kvm-forum-2014', 'accelerated', 'feedback'].map((name) => loadScenario(name)));
 

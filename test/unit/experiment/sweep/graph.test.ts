@@ -3,7 +3,7 @@ import { sweepSvg } from '../../../../src/experiment/graph/sweep-graph.ts';
 import { variantPoints } from '../../../../src/experiment/sweep/points.ts';
 import type { SweepResult } from '../../../../src/experiment/sweep/sweep-result.ts';
 import type { Plan } from '../../../../src/runtime/plan.ts';
-import { parseScenario } from '../../../../src/scenario/file.ts';
+import { parseScenario } from '../../../../src/plan/load-scenario.ts';
 import { allNodes, parseSvg, placedTexts } from '../../../support/svg-structure.ts';
 import { trialResult } from '../../../support/sweep-data.ts';
 

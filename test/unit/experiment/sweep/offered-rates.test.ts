@@ -11,7 +11,7 @@ import type { VariantChange } from '../../../../src/experiment/sweep/variants.ts
 import { formatRate, parseRate } from '../../../../src/scenario/text/quantities.ts';
 import type { Rate } from '../../../../src/scenario/text/quantities.ts';
 import { overrideText } from '../../../../src/scenario/text/override.ts';
-import { parseScenario } from '../../../../src/scenario/file.ts';
+import { parseScenario } from '../../../../src/plan/load-scenario.ts';
 
 const scenario = parseScenario('ports: [{ name: eth0, speed: 1Gbps }, { name: eth1, speed: 1Gbps }]', 'x.yaml');
 const LINE_FPS = 1e9 / (8 * 84);

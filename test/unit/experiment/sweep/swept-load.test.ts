@@ -8,7 +8,8 @@ import {
   sharingNames,
 } from '../../../../src/experiment/sweep/swept-load.ts';
 import { carriedPerSecondMax, parseSweptRate } from '../../../../src/experiment/sweep/offered-rates.ts';
-import { loadScenario, shippedScenarios } from '../../../../src/scenario/file.ts';
+import { loadScenario } from '../../../../src/plan/load-scenario.ts';
+import { shippedScenarios } from '../../../../src/scenario/file.ts';
 
 const FRAMES = { unit: 'frames', counted: null } as const;
 

@@ -1,18 +1,9 @@
 /** The schema's complaints as sentences: what was found, what is allowed, and what was probably meant. */
 import type { z } from 'zod';
-import type { KeyPath } from './document.ts';
 import { showValue } from '../error.ts';
-import { scenarioJsonSchema } from '../keys/schema.ts';
-import { didYouMean } from './suggestion.ts';
-
-/** A fault by its path in the scenario. */
-export interface Fault {
-  readonly path: KeyPath;
-  readonly at: 'key' | 'value';
-  readonly sentence: string;
-}
-
-export const valueFault = (path: KeyPath, sentence: string): Fault => ({ path, at: 'value', sentence });
+import type { Fault, KeyPath } from '../fault.ts';
+import { didYouMean } from '../text/suggestion.ts';
+import { scenarioJsonSchema } from './schema.ts';
 
 type Issue = z.core.$ZodIssue;
 

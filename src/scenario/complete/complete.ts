@@ -1,35 +1,23 @@
 /** Fills in what depends on other keys, in a scenario whose references are known to be sound. */
-import { VLAN_NONE } from '../net/wire/vlan.ts';
-import { formatCidr, networkOf, parseCidr } from '../net/wire/address.ts';
-import { COST_KEYS, COST_PROFILES } from './profiles/cost-profiles.ts';
-import type { CostKey } from './profiles/cost-profiles.ts';
-import { MTU_STANDARD_BYTES } from './rules/frame-lengths.ts';
-import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from './profiles/kernel-profiles.ts';
-import type { KernelProfile } from './profiles/kernel-profiles.ts';
-import { HANDOVER_FRAMES } from './handover.ts';
+import { VLAN_NONE } from '../../net/wire/vlan.ts';
+import { formatCidr, networkOf, parseCidr } from '../../net/wire/address.ts';
+import { MTU_STANDARD_BYTES } from '../../net/wire/ethernet.ts';
+import { COST_KEYS, COST_PROFILES } from '../profiles/cost-profiles.ts';
+import type { CostKey } from '../profiles/cost-profiles.ts';
+import { framesHeldAtOnce } from '../frames-held.ts';
+import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from '../profiles/kernel-profiles.ts';
+import type { KernelProfile } from '../profiles/kernel-profiles.ts';
 import { completeNf } from './functions.ts';
-import type { RouteSpec } from './functions.ts';
-import { completeConnections } from './keys/connections.ts';
-import { completeAutoscale, completeTimeline } from './keys/provisioning.ts';
-import type { ParsedScenario } from './keys/schema.ts';
-import type {
-  BridgeSpec,
-  HostSpec,
-  PlacementSpec,
-  PortSpec,
-  RunSpec,
-  Scenario,
-  StreamSpec,
-  VmSpec,
-  VnicSpec,
-} from './scenario.ts';
+import type { RouteSpec } from '../functions.ts';
+import { completeConnections, completePlacement, completeRun } from './run.ts';
+import type { ParsedScenario } from '../keys/schema.ts';
+import type { BridgeSpec, HostSpec, PortSpec, Scenario, StreamSpec, VmSpec, VnicSpec } from '../scenario.ts';
 
 const HIGH_MARK_SHARE = 0.9;
 const LOW_MARK_SHARE = 0.25;
 /** First address of 198.18.0.0/15, set aside for benchmarks: RFC 2544 appendix C.2.2, RFC 6890. */
 const BENCHMARK_NETWORK = parseCidr('198.18.0.0/15').address;
 const WIRE_NETWORK_ADDRESSES = 256;
-
 type ParsedHost = NonNullable<ParsedScenario['hosts']>[number];
 type ParsedPort = NonNullable<ParsedScenario['ports']>[number];
 type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
@@ -104,19 +92,6 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
     expect: [],
     sweep: { modes: [], variants: [], expect: [] },
   };
-}
-
-/**
- * Frame slots that the receive rings, tap queues and transmit rings of a host hold when all are full, and what is
- * between them.
- */
-export function framesHeldAtOnce(host: string, ports: readonly PortSpec[], vms: readonly VmSpec[]): number {
-  const here = (each: PortSpec | VmSpec): boolean => each.host === host;
-  const queues = vms.filter(here).flatMap(({ nics }) => nics.map(({ tap, queues }) => queues * tap.queueFrames));
-  const rings = ports
-    .filter(here)
-    .map(({ rxRing, txRing, rxQueues }) => rxQueues * (rxRing + HANDOVER_FRAMES) + 2 * txRing);
-  return [...queues, ...rings].reduce((sum, frames) => sum + frames, 0);
 }
 
 function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
@@ -340,36 +315,6 @@ function entryOf(from: string, to: string, bridges: readonly BridgeSpec[], vms: 
     .filter(({ nics }) => nics.some((nic) => onBridgeOf(to, nic)))
     .flatMap(({ nics }) => nics.filter((nic) => onBridgeOf(from, nic)));
   return entries.length === 1 ? entries[0].name : '';
-}
-
-function completePlacement({ cores, threads }: ParsedScenario['placement']): PlacementSpec {
-  return {
-    cores,
-    threads: Object.entries(threads).map(([match, said]) => {
-      if (said === 'own') return { match, own: true, core: null, policy: null, nice: null };
-      return { match, own: said.own, core: said.core ?? null, policy: said.policy ?? null, nice: said.nice ?? null };
-    }),
-  };
-}
-
-function completeRun({ run, traffic }: ParsedScenario): RunSpec {
-  return {
-    warmupNs: run.warmup,
-    settleNs: run.settle,
-    sampleIntervalNs: run.sampleInterval,
-    phases: (run.phases ?? []).map(({ name, rate, connections, duration, stopped, drained }) => {
-      return {
-        name,
-        rate: rate ?? traffic.rate,
-        connectionsPerSecond: connections ?? null,
-        durationNs: duration,
-        stoppedVms: stopped,
-        drainedBackends: drained,
-      };
-    }),
-    timeline: completeTimeline(run),
-    autoscale: completeAutoscale(run),
-  };
 }
 
 function hexByte(value: number): string {
