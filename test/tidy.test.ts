@@ -49,6 +49,27 @@ function importsOf(file: string): Import[] {
   return found;
 }
 
+/** Imports by files below a folder, of targets that fit. */
+function importsBetween(folder: string, fits: (target: string) => boolean): { file: string; target: string }[] {
+  return SOURCES.filter((file) => file.startsWith(folder)).flatMap((file) =>
+    importsOf(file).flatMap(({ target }) => (fits(target) ? [{ file, target }] : [])),
+  );
+}
+
+/** Files that lead back to themselves, each with those on its way: from every file a walk through its imports. */
+function circles(): string[] {
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (file: string, way: readonly string[]): void => {
+    if (way.includes(file)) found.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || way.includes(file)) return;
+    for (const { target } of importsOf(file)) if (parsed.has(target)) visit(target, [...way, file]);
+    done.add(file);
+  };
+  SOURCES.forEach((file) => visit(file, []));
+  return found;
+}
+
 /** Lines of `files` that match, as `file:line: text`, unless the function they are in is allowed. */
 function offences(files: readonly string[], pattern: RegExp, allowedIn: readonly string[] = []): string[] {
   return files.flatMap((file) =>
@@ -106,12 +127,13 @@ describe('imports point downward', () => {
   const LAYERS = [
     ['src/cli/'],
     ['src/experiment/'],
-    ['src/metrics/', 'src/plan/', 'src/scenario/'],
+    ['src/metrics/', 'src/plan/'],
+    ['src/scenario/'],
     ['src/runtime/'],
     ['actors/'],
     ['src/e1000/'],
     ['src/virtio/', 'src/net/', 'src/kernel/'],
-    ['src/memory/'],
+    ['src/memory/', 'src/text/'],
   ];
   const layerOf = (file: string): number =>
     LAYERS.findIndex((folders) => folders.some((folder) => file.startsWith(folder)));
@@ -127,6 +149,40 @@ describe('imports point downward', () => {
         .map(({ target }) => `${file} imports ${target}`),
     );
     expect(wrong).toEqual([]);
+  });
+
+  test('a scenario knows nothing that runs: it imports formats and constants alone', () => {
+    const allowed = ['src/scenario/', 'src/text/', 'src/net/wire/', 'src/net/tcp/'];
+    // Each for a limit that a key or a rule has from it.
+    const constants = ['src/memory/frame-room.ts', 'src/virtio/net/net-queues.ts'];
+    const targets = importsBetween('src/scenario/', (target) => !allowed.some((folder) => target.startsWith(folder)));
+    expect(targets.filter(({ target }) => !constants.includes(target))).toEqual([]);
+    expect(constants.filter((file) => targets.every(({ target }) => target !== file))).toEqual([]);
+  });
+
+  test('nobody but cli, experiment and plan knows scenarios', () => {
+    const known = ['src/scenario/', 'src/plan/', 'src/experiment/', 'src/cli/'];
+    const others = SOURCES.filter((file) => !known.some((folder) => file.startsWith(folder)));
+    const wrong = others.filter((file) => importsOf(file).some(({ target }) => target.startsWith('src/scenario/')));
+    expect(wrong).toEqual([]);
+  });
+
+  test('within a scenario, keys know no rules and neither knows how the rest is completed', () => {
+    const rules = importsBetween('src/scenario/keys/', (target) => /^src\/scenario\/(rules|complete)\//.test(target));
+    const completion = importsBetween('src/scenario/rules/', (target) => target.startsWith('src/scenario/complete/'));
+    expect([...rules, ...completion]).toEqual([]);
+  });
+
+  test('no files import each other in a circle, not even for types', () => {
+    expect(circles()).toEqual([]);
+  });
+
+  test('what is true of a mode stands in its row: nobody compares modes but the table and the backends', () => {
+    const asking = SOURCES.filter((file) => file !== 'src/scenario/modes.ts' && !file.startsWith('src/plan/backends/'));
+    expect(offences(asking, /\bmode\s*[!=]==|[!=]==\s*(?:\w+\.)*mode\b/)).toEqual([]);
+    // Words that nothing but a mode is called by; vhost, qemu and direct are other things as well.
+    const names = asking.filter((file) => !file.startsWith('src/scenario/keys/'));
+    expect(offences(names, /'(vhost-feedback|accelerated|emulated)'/)).toEqual([]);
   });
 
   test('virtio and net do not import each other', () => {

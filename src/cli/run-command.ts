@@ -1,3 +1,5 @@
+import type { LogLevel } from '../metrics/sinks/logger.ts';
+import type { HostKind } from '../runtime/host.ts';
 /** What `run` does, once its flags are known to be well formed. */
 import { resolve } from 'node:path';
 import { hdrBase64 } from '../metrics/sinks/hdr-export.ts';
@@ -22,7 +24,19 @@ import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { HumanOutput, RecordOutput } from './run-output.ts';
 import type { SetupReport } from './run-output.ts';
-import type { RunFlags } from './run.ts';
+
+/** Flags of `run`, as commander names them. */
+export interface RunFlags {
+  readonly set: readonly string[];
+  readonly host: HostKind;
+  readonly duration?: string;
+  readonly pcap?: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly showSetup?: true;
+  readonly quiet?: true;
+  readonly logLevel: LogLevel;
+}
 
 /**
  * Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started.

@@ -2,24 +2,10 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
-import type { HostKind } from '../runtime/host.ts';
 import { LOG_LEVELS } from '../metrics/sinks/logger.ts';
-import type { LogLevel } from '../metrics/sinks/logger.ts';
 import { helpNotes } from './help-notes.ts';
 import { collectSetting } from './option-parsers.ts';
-
-/** Flags of `run`, as commander names them. */
-export interface RunFlags {
-  readonly set: readonly string[];
-  readonly host: HostKind;
-  readonly duration?: string;
-  readonly pcap?: string;
-  readonly json?: string;
-  readonly jsonStream?: true;
-  readonly showSetup?: true;
-  readonly quiet?: true;
-  readonly logLevel: LogLevel;
-}
+import type { RunFlags } from './run-command.ts';
 
 /** `run`: one run of one scenario. */
 export function addRun(program: Command): void {

@@ -1,3 +1,4 @@
+import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
 import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps, parseSweptRate } from '../experiment/sweep/offered-rates.ts';
@@ -18,7 +19,24 @@ import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
 import { named, readDuration, readVariant } from './sweep-flags.ts';
-import type { SweepFlags } from './sweep.ts';
+
+/** Flags of `sweep`, as commander names them. */
+export interface SweepFlags {
+  readonly modes?: readonly string[];
+  readonly variant: readonly string[];
+  readonly set: readonly string[];
+  readonly rates?: readonly string[];
+  readonly steps?: string;
+  readonly multiples?: readonly number[];
+  readonly stream?: string;
+  readonly trials: number;
+  readonly duration: string;
+  readonly warmup: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly svg?: string;
+  readonly host: HostKind;
+}
 
 const RUN_IN_NS = 3e8;
 const PROBE_NS = 5e8;

@@ -2,27 +2,9 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
-import type { HostKind } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
 import { collect, collectSetting } from './option-parsers.ts';
-
-/** Flags of `sweep`, as commander names them. */
-export interface SweepFlags {
-  readonly modes?: readonly string[];
-  readonly variant: readonly string[];
-  readonly set: readonly string[];
-  readonly rates?: readonly string[];
-  readonly steps?: string;
-  readonly multiples?: readonly number[];
-  readonly stream?: string;
-  readonly trials: number;
-  readonly duration: string;
-  readonly warmup: string;
-  readonly json?: string;
-  readonly jsonStream?: true;
-  readonly svg?: string;
-  readonly host: HostKind;
-}
+import type { SweepFlags } from './sweep-command.ts';
 
 const TRIALS_MAX = 1000;
 const NOTES =
