@@ -1,3 +1,4 @@
+import type { HostKind } from '../runtime/host.ts';
 /** What `search` does, once its flags are known to be well formed. */
 import { runSearch } from '../experiment/search/search.ts';
 import type { SearchPlan } from '../experiment/search/search.ts';
@@ -13,8 +14,21 @@ import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SearchLines, SearchRecords } from './search-output.ts';
 import type { SearchOutput } from './search-output.ts';
-import type { SearchFlags } from './search.ts';
 import { named, readDuration, readVariant } from './sweep-flags.ts';
+
+/** Flags of `search`, as commander names them. */
+export interface SearchFlags {
+  readonly preset?: string;
+  readonly goal: readonly string[];
+  readonly variant: readonly string[];
+  readonly set: readonly string[];
+  readonly unit?: 'frames' | 'connections';
+  readonly stream?: string;
+  readonly warmup: string;
+  readonly json?: string;
+  readonly jsonStream?: true;
+  readonly host: HostKind;
+}
 
 const RUN_IN_NS = 3e8;
 

@@ -1,22 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { HOST_KINDS } from '../runtime/host.ts';
-import type { HostKind } from '../runtime/host.ts';
 import { collect, collectSetting } from './option-parsers.ts';
-
-/** Flags of `search`, as commander names them. */
-export interface SearchFlags {
-  readonly preset?: string;
-  readonly goal: readonly string[];
-  readonly variant: readonly string[];
-  readonly set: readonly string[];
-  readonly unit?: 'frames' | 'connections';
-  readonly stream?: string;
-  readonly warmup: string;
-  readonly json?: string;
-  readonly jsonStream?: true;
-  readonly host: HostKind;
-}
+import type { SearchFlags } from './search-command.ts';
 
 const NOTES = `
 Without --preset and --goal the no-drop rate (NDR, nothing lost) and the partial-drop rate (PDR, at most 0.5 % lost)
