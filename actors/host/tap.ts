@@ -91,25 +91,25 @@ class TapQueue {
   /** Frames it may still take in this batch. */
   room = 0;
   queued = 0;
-  private readonly limit: number;
+  private readonly queueFrames: number;
 
-  constructor(memory: Memory, link: TapReaderLink, limit: number) {
+  constructor(memory: Memory, link: TapReaderLink, queueFrames: number) {
     this.ring = new IdRingProducer(memory, link.queue);
     this.event = new EventWord(memory, link.event);
     this.reader = new Ringer(memory, link.doorbell);
     this.feedback = link.feedback === null ? null : new TapFeedback(memory, link.feedback.own, link.feedback.ports);
     this.highMark = link.feedback?.highMark ?? Infinity;
-    this.limit = limit;
+    this.queueFrames = queueFrames;
   }
 
   /** Looks how much room there is. Once a batch. */
   begin(): void {
-    this.room = Math.max(0, this.limit - this.ring.depth());
+    this.room = Math.max(0, this.queueFrames - this.ring.depth());
     this.queued = 0;
   }
 
   get depth(): number {
-    return this.limit - this.room;
+    return this.queueFrames - this.room;
   }
 }
 

@@ -227,8 +227,9 @@ function stationOf(nic: VnicSpec | undefined, host: HostParts): PortSpec | undef
 
 function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number) {
   const { tap, vhost, qemu, feedback } = nic;
-  const txQueueLen = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
-  const queueFrames = kernel.tapQueueShared ? Math.max(1, Math.floor(txQueueLen / nic.queues)) : txQueueLen;
+  const tapQueueFrames = tap.queue === 'auto' ? kernel.tapQueueFrames : tap.queue;
+  const sharers = kernel.tapQueueShared ? nic.queues : 1;
+  const queueFrames = Math.max(1, Math.floor(tapQueueFrames / sharers));
   const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
   return {
     queueSize: nic.queueSize,
