@@ -167,7 +167,7 @@ describe('schedules', () => {
       await pause(1000);
       const after = sampleCores(reader.read());
       reader.close();
-      const own = coreUse(before, after, (thread) => (thread.tid === tid ? core : undefined), 0);
+      const own = coreUse(before, after, (thread) => (thread.tid === tid ? core : undefined));
       const used = own.find((entry) => entry.core === core);
       expect(used?.ownNs).toBeLessThan(5e7);
       expect((used?.foreignNs ?? 0) + (used?.stealNs ?? 0)).toBeGreaterThan(0.5 * (used?.elapsedNs ?? NaN));

@@ -1,10 +1,8 @@
 import { coreUse, sampleCores } from '../../runtime/os/core-use.ts';
-import { formatTime } from '../../text/number-format.ts';
 import { cpuQuotaCores, readThrottling } from '../../runtime/os/cgroup.ts';
 import type { Throttling } from '../../runtime/os/cgroup.ts';
 import type { Host } from '../../runtime/host.ts';
 import type { CoreSample } from '../../runtime/os/core-use.ts';
-import { measureIdleEntryNs } from '../../runtime/os/idle-cost.ts';
 import { threadCores } from '../../runtime/os/os-threads.ts';
 import { ScheduleReader } from '../../runtime/os/sched-stats.ts';
 import type { CoreResult, PhaseResult } from './run-result.ts';
@@ -14,21 +12,15 @@ import type { CoreResult, PhaseResult } from './run-result.ts';
  * machines through the hypervisor (steal), and the quota of its cgroup. Close it when done.
  */
 export class CoreWatch {
-  /** What going idle takes of a core, as measured on the main thread's at the start; null where that is not known. */
-  readonly idleEntryNs: number | null;
   private readonly cores: ReadonlySet<number>;
   /** The path runs in softirqs: their time is the run's own. */
   private readonly ownsSoftirqs: boolean;
   private readonly schedules = new ScheduleReader();
 
-  /**
-   * @param mainCore where the calling thread is kept; it sleeps there for some 60 ms to measure what that takes.
-   * @param ownsSoftirqs whether the path runs in softirqs.
-   */
-  constructor(cores: Iterable<number>, mainCore: number | null, ownsSoftirqs: boolean) {
+  /** @param ownsSoftirqs whether the path runs in softirqs. */
+  constructor(cores: Iterable<number>, ownsSoftirqs: boolean) {
     this.ownsSoftirqs = ownsSoftirqs;
     this.cores = new Set(cores);
-    this.idleEntryNs = mainCore === null ? null : measureIdleEntryNs(mainCore, () => this.ranOn(mainCore));
   }
 
   /** One reading of all cores, of every thread of this process, and of its cgroup. */
@@ -43,7 +35,7 @@ export class CoreWatch {
 
   private coresBetween(before: WatchSample, after: WatchSample): CoreResult[] {
     const pinned = new Map(after.threads.map(({ tid }) => [tid, onlyCore(tid)] as const));
-    return coreUse(before, after, ({ tid }) => pinned.get(tid), this.idleEntryNs ?? 0)
+    return coreUse(before, after, ({ tid }) => pinned.get(tid))
       .filter(({ core }) => this.cores.has(core))
       .map(({ core, foreignNs, softirqNs, excusedNs, stealNs, elapsedNs }) => {
         const ratio = (ns: number): number => Math.min(1, ns / elapsedNs);
@@ -56,10 +48,6 @@ export class CoreWatch {
       });
   }
 
-  private ranOn(core: number): number {
-    return this.schedules.read().reduce((sum, { tid, runNs }) => (onlyCore(tid) === core ? sum + runNs : sum), 0);
-  }
-
   close(): void {
     this.schedules.close();
   }
@@ -68,10 +56,8 @@ export class CoreWatch {
 /** Over the cores of a host that has started; null on virtual time, which uses no core of its own. */
 export function watchOf({ kind, places }: Pick<Host, 'kind' | 'places'>): CoreWatch | null {
   if (kind === 'virtual') return null;
-  const main = places.find(({ name }) => name === 'main');
   return new CoreWatch(
     places.map(({ core }) => core),
-    main?.core ?? null,
     kind === 'kernel',
   );
 }
@@ -98,14 +84,9 @@ export interface WatchSample extends CoreSample {
 }
 
 /** What of the machine decides whether a run is believed, for its header. */
-export function describeWatch({ idleEntryNs }: CoreWatch): string[] {
+export function describeQuota(): string[] {
   const quotaCores = cpuQuotaCores();
-  const idle =
-    idleEntryNs === null
-      ? 'not known here: all that nobody of this run used counts as taken by others'
-      : `${formatTime(idleEntryNs)}, measured; so much is not held to be taken by others`;
-  const quota = quotaCores === null ? [] : [`CPU quota of this process's cgroup: ${quotaCores.toFixed(2)} cores`];
-  return [...quota, `going idle and coming back takes of a core: ${idle}`];
+  return quotaCores === null ? [] : [`CPU quota of this process's cgroup: ${quotaCores.toFixed(2)} cores`];
 }
 
 /** The core a thread of this process is kept on; undefined when it may run on several, or has ended. */

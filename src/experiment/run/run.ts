@@ -17,7 +17,7 @@ import type { Host } from '../../runtime/host.ts';
 import { RUN_IN_NS } from '../../scenario/run-length.ts';
 import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
 import { brokenVirtqueues, functionReports } from './reports.ts';
-import { UNWATCHED, describeWatch, watchOf } from './core-watch.ts';
+import { UNWATCHED, describeQuota, watchOf } from './core-watch.ts';
 import type { CoreWatch, WatchSample } from './core-watch.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { evaluateExpectations } from '../judge/expectations.ts';
@@ -175,7 +175,7 @@ class Traffic {
     sampler.samples.subscribe({ next: ({ snapshot }) => (this.latest = snapshot), error: ignore });
     intervals.subscribe({ next: (record) => this.samples.push(record), error: ignore });
     this.autoscale(intervals);
-    const watched = this.watch === null ? [] : describeWatch(this.watch);
+    const watched = this.watch === null ? [] : describeQuota();
     const heading = describeHeading(this.scenario, host, watched);
     options.watch?.({ heading, startNs, intervals, provisioning: this.provisioner.events });
   }

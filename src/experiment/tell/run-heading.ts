@@ -18,7 +18,7 @@ export const SETTLE = 'settle';
 
 /**
  * What is known when traffic begins, of a host that has started.
- * @param watched what is said of the cores' use by others (describeWatch).
+ * @param watched what is said of the cores' use by others (describeQuota).
  */
 export function describeHeading(scenario: Scenario, host: Host, watched: readonly string[] = []): RunHeading {
   const { warmupNs, settleNs, phases } = scenario.run;
