@@ -7,6 +7,7 @@ export function collect(value: string, before: readonly string[]): string[] {
 
 /** For `--set`: a path, an equals sign and a value. */
 export function collectSetting(value: string, before: readonly string[]): string[] {
-  if (!/^[^=\s]+=/.test(value)) throw new InvalidArgumentError('expected path=value, such as traffic.rate=2Mpps.');
+  if (!/^[^=\s]+=/.test(value))
+    throw new InvalidArgumentError('expected path=value, such as run.phases.flood.rate=2Mpps.');
   return collect(value, before);
 }

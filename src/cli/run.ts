@@ -15,7 +15,7 @@ export function addRun(program: Command): void {
     .argument('<scenario>', 'name of a shipped scenario, or path of a file')
     .option(
       '--set <path=value>',
-      'change one key of the scenario, such as traffic.rate=2Mpps; may be repeated',
+      'change one key of the scenario, such as run.phases.flood.rate=2Mpps; may be repeated',
       collectSetting,
       [],
     )

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkReferences, checkValues } from './rules/rules.ts';
+import { checkUnread } from './rules/unread.ts';
 import { completeScenario } from './complete/complete.ts';
 import type { CaptureChoice } from './complete/complete.ts';
 import { completeExpectations } from './complete/expectations.ts';
@@ -83,6 +84,7 @@ export function readScenario(text: string, file: string, options: LoadOptions, s
   const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), { capture, modulePath });
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
+  failOn(checkUnread(scenario, (path) => document.has(path)));
   for (const check of surveyor.checks) failOn(check(scenario));
   return deepFreeze(scenario);
 }

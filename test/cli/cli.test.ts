@@ -78,11 +78,11 @@ describe('what is right', () => {
   });
 
   it('validate --resolved prints the scenario with its overrides, as JSON', () => {
-    const { status, stdout } = vhostlab('validate', 'kvm-forum-2014', '--set', 'traffic.rate=2Mpps', '--resolved');
+    const { status, stdout } = vhostlab('validate', 'kvm-forum-2014', '--set', 'traffic.flows=7', '--resolved');
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       name: 'kvm-forum-2014',
-      traffic: { rate: { kind: 'frames', perSecond: 2e6 } },
+      traffic: { streams: [{ flows: 7 }, { flows: 7 }] },
     });
   });
 

@@ -42,7 +42,6 @@ vms:
       - { name: vnic1, mode: vhost, tap: { name: tap1 } }
     nf: { kind: ip-forward }
 traffic:
-  rate: 100%
   frameSize: 64
   flows: 4
   streams:

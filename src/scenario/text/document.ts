@@ -75,7 +75,10 @@ export class ScenarioDocument {
     const told = typeof override === 'string' ? `--set ${path}` : `${override.flag}: ${path}`;
     const whole = split >= 0 && !path.split('.').includes('');
     if (!whole)
-      return this.misplaced(told, `found "${assignment}", allowed: path.to.key=value, such as traffic.rate=2Mpps`);
+      return this.misplaced(
+        told,
+        `found "${assignment}", allowed: path.to.key=value, such as run.phases.flood.rate=2Mpps`,
+      );
     const value = parseDocument(assignment.slice(split + 1), { prettyErrors: false });
     if (value.errors.length > 0) return this.misplaced(told, `the value is not YAML: ${value.errors[0].message}`);
     return this.place(told, path, value.contents ?? value.createNode(null));

@@ -91,10 +91,10 @@ describe('overrides that fail', () => {
       '--set vms.vm0.nics.vnc0.mode: no "vnc0" in vms.vm0.nics, allowed: vnic0, vnic1, or 0 to 1; did you mean "vnic0"?',
     ],
     ['ports.2.speed=1Gbps', '--set ports.2.speed: no "2" in ports, allowed: eth0, eth1, or 0 to 1'],
-    ['seed', '--set seed: found "seed", allowed: path.to.key=value, such as traffic.rate=2Mpps'],
+    ['seed', '--set seed: found "seed", allowed: path.to.key=value, such as run.phases.flood.rate=2Mpps'],
     [
       'traffic..rate=1',
-      '--set traffic..rate: found "traffic..rate=1", allowed: path.to.key=value, such as traffic.rate=2Mpps',
+      '--set traffic..rate: found "traffic..rate=1", allowed: path.to.key=value, such as run.phases.flood.rate=2Mpps',
     ],
     ['seed.x=1', '--set seed.x: seed is 7, which has no keys; set seed itself'],
     [
