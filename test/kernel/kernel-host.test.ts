@@ -82,7 +82,7 @@ test('two runs at once do not meet', async () => {
 
 test('killed in the middle it leaves nothing', async () => {
   const before = devices();
-  const args = [...PROGRAM, 'run', 'livelock', '--host', 'kernel', '--quiet', '--set', 'traffic.rate=2kpps'];
+  const args = [...PROGRAM, 'run', 'livelock', '--host', 'kernel', '--quiet', '--set', 'run.phases.carried.rate=2kpps'];
   const child = spawn(process.execPath, args, { stdio: 'ignore', cwd: ROOT });
   const ours = new Set(namespacesOf('self'));
   const deadline = Date.now() + 30_000;
