@@ -102,11 +102,6 @@ export type NfSpec =
   | ModuleSpec
   | LoadBalancerSpec;
 
-/** Whether TCP clients may be sent to a VM with this function. */
-export function servesTcp(nf: NfSpec): nf is TcpTerminateSpec | TcpProxySpec {
-  return nf.kind === 'tcp-terminate' || nf.kind === 'tcp-proxy';
-}
-
 /** The route of the longest prefix that contains an address. */
 export function routeTo(routes: readonly RouteSpec[], address: number): RouteSpec | undefined {
   const lengthOf = ({ prefix }: RouteSpec): number => parseCidr(prefix).prefixLength;

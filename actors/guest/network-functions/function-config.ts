@@ -28,11 +28,6 @@ export type FunctionFactory = (
   context: FunctionContext,
 ) => NetworkFunction;
 
-/** Whether TCP connections end at this function. It keeps time, then, and its frames cost what a host's stack does. */
-export function endsTcp(config: NetworkFunctionConfig): config is TcpTerminateConfig | TcpProxyConfig {
-  return config.kind === 'tcp-terminate' || config.kind === 'tcp-proxy';
-}
-
 /** What a frame that ends at a TCP endpoint takes more, a share of its connection included: 256 bytes in, 1,024 out. */
 const TCP_FRAME_NS = 2_800;
 /** And with a TLS record each way, most of it for the connection's keys. */
@@ -42,7 +37,21 @@ const PROXY_TLS_SHARE = 4 / 7;
 
 /** CPU time that a frame takes more in this function than one that is forwarded, ns; measured. */
 export function functionFrameNs(config: NetworkFunctionConfig): number {
-  if (!endsTcp(config)) return 0;
-  const tlsNs = TLS_FRAME_NS * (config.kind === 'tcp-proxy' ? PROXY_TLS_SHARE : 1);
-  return TCP_FRAME_NS + (config.tlsSecret === null ? 0 : tlsNs);
+  switch (config.kind) {
+    case 'ip-forward':
+    case 'firewall':
+    case 'server':
+    case 'nat44':
+    case 'load-balancer':
+    case 'module':
+      return 0;
+    case 'tcp-terminate':
+      return tcpFrameNs(config, 1);
+    case 'tcp-proxy':
+      return tcpFrameNs(config, PROXY_TLS_SHARE);
+  }
+}
+
+function tcpFrameNs({ tlsSecret }: TcpTerminateConfig | TcpProxyConfig, tlsShare: number): number {
+  return TCP_FRAME_NS + (tlsSecret === null ? 0 : TLS_FRAME_NS * tlsShare);
 }

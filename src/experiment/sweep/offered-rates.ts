@@ -9,7 +9,7 @@ import {
   parseRate,
 } from '../../scenario/text/quantities.ts';
 import type { Rate } from '../../scenario/text/quantities.ts';
-import { servesTcp } from '../../scenario/functions.ts';
+import { isOfKind } from '../../scenario/function-kinds.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import { portLoads } from '../../scenario/stream-rates.ts';
 import { offeredPerSecond, rateOf } from './swept-load.ts';
@@ -75,7 +75,7 @@ export function carriedPerSecondMax(scenario: Scenario, unit: LoadUnit): number 
 function carriedConnectionsMax({ ports, vms, traffic }: Scenario): number {
   const limits = traffic.connections.map(({ port, to }) => {
     const servers = vms.filter(({ nics }) => nics.some(({ name }) => name === to)).map(({ nf }) => nf);
-    const [{ requestBytes, responseBytes }] = servers.filter(servesTcp);
+    const [{ requestBytes, responseBytes }] = servers.filter((nf) => isOfKind(nf, 'tcp', 'ended'));
     const { speedBps } = ports.find(({ name }) => name === port)!;
     return speedBps / (8 * Math.max(requestBytes, responseBytes));
   });

@@ -24,9 +24,7 @@ import type {
   BackendSpec,
   FirewallRuleSpec,
   LoadBalancerSpec,
-  ModuleSpec,
   Nat44Spec,
-  NfSpec,
   TcpProxySpec,
   TcpTerminateSpec,
 } from '../../scenario/functions.ts';
@@ -37,12 +35,27 @@ const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_T
 /** One for each vCPU. @throws FunctionModuleError when a module gives no network function. */
 export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[] {
   const { nf } = vm;
-  if (nf.kind === 'nat44') return planNat44(memory, vm, nf);
-  if (nf.kind === 'load-balancer') return planLoadBalancers(memory, vm, nf);
-  if (nf.kind === 'tcp-proxy') return planTcpProxies(memory, vm, nf);
-  if (nf.kind === 'module') return planUserFunctions(vm, bundleFunctionModule(nf.path));
-  const config = planFunction(vm, nf);
-  return Array.from({ length: vm.vcpus }, () => config);
+  const alike = (config: NetworkFunctionConfig) => Array.from({ length: vm.vcpus }, () => config);
+  switch (nf.kind) {
+    case 'ip-forward':
+      return alike({ kind: 'ip-forward', ...routingOf(vm) });
+    case 'firewall': {
+      const allowByDefault = nf.default === 'allow';
+      return alike({ kind: 'firewall', ...routingOf(vm), rules: nf.rules.map(ruleOf), allowByDefault });
+    }
+    case 'server':
+      return alike({ kind: 'server', ports: portsOf(vm) });
+    case 'nat44':
+      return planNat44(memory, vm, nf);
+    case 'load-balancer':
+      return planLoadBalancers(memory, vm, nf);
+    case 'tcp-terminate':
+      return alike({ kind: 'tcp-terminate', ...servingOf(vm, nf) });
+    case 'tcp-proxy':
+      return planTcpProxies(memory, vm, nf);
+    case 'module':
+      return planUserFunctions(vm, bundleFunctionModule(nf.path));
+  }
 }
 
 function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConfig[] {
@@ -50,27 +63,6 @@ function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConf
     const guest = { ...routingOf(vm), vcpu, vcpus: vm.vcpus };
     return { kind: 'module', ...guest, module, ...surveyUserFunction(module, guest) };
   });
-}
-
-function planFunction(
-  vm: VmSpec,
-  nf: Exclude<NfSpec, ModuleSpec | Nat44Spec | LoadBalancerSpec | TcpProxySpec>,
-): NetworkFunctionConfig {
-  switch (nf.kind) {
-    case 'ip-forward':
-      return { kind: 'ip-forward', ...routingOf(vm) };
-    case 'firewall':
-      return {
-        kind: 'firewall',
-        ...routingOf(vm),
-        rules: nf.rules.map(ruleOf),
-        allowByDefault: nf.default === 'allow',
-      };
-    case 'server':
-      return { kind: 'server', ports: portsOf(vm) };
-    case 'tcp-terminate':
-      return { kind: 'tcp-terminate', ...servingOf(vm, nf) };
-  }
 }
 
 function servingOf(vm: VmSpec, nf: TcpTerminateSpec | TcpProxySpec): Omit<TcpTerminateConfig, 'kind'> {

@@ -1,5 +1,4 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
-import { endsTcp } from '../../../actors/guest/network-functions/function-config.ts';
 import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
 import { VCPU_PORTS, vcpuCounters } from '../../../actors/guest/vcpu-links.ts';
 import { VMM_PORTS } from '../../../actors/vmm/vmm.ts';
@@ -22,6 +21,7 @@ import { allowedFeatures } from './features.ts';
 import { QDISC_FRAMES, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
 import { planFunctions } from './functions.ts';
 import { vmmThread } from '../backends/vmm-device.ts';
+import { FUNCTION_KINDS, isOfKind } from '../../scenario/function-kinds.ts';
 import { MODES } from '../../scenario/modes.ts';
 import type { VmSpec, VnicSpec } from '../../scenario/scenario.ts';
 import { vcpuName, vmmName } from '../../scenario/names.ts';
@@ -155,7 +155,7 @@ function planVcpu(
       frameBytesMax: buffers.strideBytes - NET_HEADER_BYTES,
       costs: {
         guestRxNs: table.guestRx,
-        functionNs: endsTcp(nf) ? table.guestTcp : table.guestForward,
+        functionNs: table[FUNCTION_KINDS[nf.kind].cost],
         guestTxNs: table.guestTx,
         irqNs: table.irq,
         hltNs: table.hlt,
@@ -167,7 +167,7 @@ function planVcpu(
 }
 
 function keepsTime(nf: NetworkFunctionConfig): boolean {
-  return endsTcp(nf) || (nf.kind === 'module' && nf.keepsTime);
+  return isOfKind(nf, 'keepsTime', 'declared') ? nf.keepsTime : isOfKind(nf, 'keepsTime', 'always');
 }
 
 /** The vhost workers of a vNIC, by queue pair. */

@@ -7,6 +7,7 @@ import type { Ipv4Endpoint } from '../../net/wire/address.ts';
 import { srcPortsOf } from '../../net/traffic/flow-templates.ts';
 import type { FlowSpec } from '../../net/traffic/flow-templates.ts';
 import { natPool } from '../guest/functions.ts';
+import { FUNCTION_KINDS, isOfKind } from '../../scenario/function-kinds.ts';
 import type { LoadBalancerSpec } from '../../scenario/functions.ts';
 import type { Scenario, StreamSpec } from '../../scenario/scenario.ts';
 
@@ -15,6 +16,8 @@ interface Ends {
   readonly destination: ExpectedEnd;
 }
 
+const ANYONE: Ends = { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
+
 export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows: FlowSpec): ExpectedAddresses {
   const { srcAddress, srcPort } = flows;
   return { ...endsOf(scenario, stream, flows), srcAddress, srcPort, srcPortCount: srcPortsOf(flows) };
@@ -22,34 +25,33 @@ export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows:
 
 function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
   const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow: dstPort, portHigh: dstPort };
-  const isAt = (kind: 'server' | 'module', address: number): boolean =>
-    vms.some(({ nf, nics }) => nf.kind === kind && nics.some(({ ip }) => parseCidr(ip).address === address));
+  const isAt = (addresses: 'answered' | 'unknown', address: number): boolean =>
+    vms.some(
+      ({ nf, nics }) =>
+        isOfKind(nf, 'addresses', addresses) && nics.some(({ ip }) => parseCidr(ip).address === address),
+    );
   const nf = vms.find(({ nics }) => nics.some(({ name }) => name === via))?.nf;
-  const backends = nf?.kind === 'load-balancer' && isSentTo(nf, dstAddress, dstPort) ? nf.backends.map(endpointOf) : [];
+  const isBalanced = nf !== undefined && isOfKind(nf, 'addresses', 'balanced') && isSentTo(nf, dstAddress, dstPort);
+  const backends = isBalanced ? nf.backends.map(endpointOf) : [];
   // What comes back is the answer: from where the request was sent to, to where it was sent from.
-  if (isAt('server', dstAddress) || backends.some(({ address }) => isAt('server', address))) {
+  if (isAt('answered', dstAddress) || backends.some(({ address }) => isAt('answered', address))) {
     return { source: asked, destination: 'flow' };
   }
   // A user's function may rewrite whatever it likes, and so may one behind a balancer.
-  if (backends.some(({ address }) => isAt('module', address)))
-    return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
-  switch (nf?.kind) {
-    case 'ip-forward':
-    case 'firewall':
+  if (nf === undefined || backends.some(({ address }) => isAt('unknown', address))) return ANYONE;
+  // Which mapping a packet from outside will find nobody knows beforehand.
+  if (isOfKind(nf, 'addresses', 'translated')) {
+    return via === nf.outside ? ANYONE : { source: rangeOf(natPool(nf)), destination: asked };
+  }
+  switch (FUNCTION_KINDS[nf.kind].addresses) {
+    case 'kept':
       return { source: 'flow', destination: asked };
-    case 'load-balancer':
+    case 'balanced':
       return { source: 'flow', destination: backends.length === 0 ? asked : spanOf(backends) };
-    // Which mapping a packet from outside will find nobody knows beforehand.
-    case 'nat44':
-      return via === nf.outside
-        ? { source: ANY_ENDPOINT, destination: ANY_ENDPOINT }
-        : { source: rangeOf(natPool(nf)), destination: asked };
-    case 'module':
-    case 'server':
-    case 'tcp-terminate':
-    case 'tcp-proxy':
-    case undefined:
-      return { source: ANY_ENDPOINT, destination: ANY_ENDPOINT };
+    case 'answered':
+    case 'ended':
+    case 'unknown':
+      return ANYONE;
   }
 }
 

@@ -7,7 +7,7 @@ import { parseMac } from '../../net/wire/ethernet.ts';
 import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import type { ConnectionsSpec } from '../../scenario/scenario.ts';
-import { servesTcp } from '../../scenario/functions.ts';
+import { isOfKind } from '../../scenario/function-kinds.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 
 /** Stations .10 to .249 of the wire's network: routers and servers have the addresses below. */
@@ -27,7 +27,7 @@ export function planClient(
   const spec = scenario.ports.find(({ name }) => name === connections.port);
   const vm = scenario.vms.find(({ nics }) => nics.some(({ name }) => name === connections.to));
   const nic = vm?.nics.find(({ name }) => name === connections.to);
-  if (spec === undefined || vm === undefined || nic === undefined || !servesTcp(vm.nf)) {
+  if (spec === undefined || vm === undefined || nic === undefined || !isOfKind(vm.nf, 'tcp', 'ended')) {
     throw new Error(`nobody listens at vNIC ${connections.to} for the connections of ${connections.port}`);
   }
   const { high, low } = parseMac(spec.mac);

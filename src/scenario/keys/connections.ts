@@ -1,12 +1,13 @@
 /** What a scenario may say of TCP connections. */
 import { z } from 'zod';
+import { TCP_SERVERS } from '../function-kinds.ts';
 import { componentName, connectionRate, integer, labelName, positiveDuration } from './fields.ts';
 
 const connectionsSchema = z.strictObject({
   name: labelName().describe('Name. Default PORT-to-VNIC.').optional(),
   port: componentName().describe('Port whose clients open them, in the place of generator and sink.'),
   to: componentName().describe(
-    'vNIC of a VM with nf tcp-terminate or tcp-proxy, on the bridge of that port. It decides sizes and TLS.',
+    `vNIC of a VM with nf ${TCP_SERVERS}, on the bridge of that port. It decides sizes and TLS.`,
   ),
   rate: connectionRate()
     .prefault('1kcps')
@@ -24,9 +25,7 @@ export const trafficConnections = () =>
   z
     .array(connectionsSchema)
     .prefault([])
-    .describe(
-      'TCP connections, which clients on a port open to a VM with nf tcp-terminate or tcp-proxy. Default none.',
-    );
+    .describe(`TCP connections, which clients on a port open to a VM with nf ${TCP_SERVERS}. Default none.`);
 
 export const phaseConnections = () =>
   connectionRate()

@@ -1,7 +1,7 @@
 /** Rules for TCP connections: who shares a port with them, and who answers. */
 import { valueFault } from '../fault.ts';
 import type { Fault, KeyPath } from '../fault.ts';
-import { servesTcp } from '../functions.ts';
+import { TCP_SERVERS, isOfKind } from '../function-kinds.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** Each port has one kind of traffic, and each client a server on its own bridge. */
@@ -24,13 +24,11 @@ export function checkConnections({ ports, bridges, vms, traffic }: Scenario): Fa
     }
     const bridge = bridges.find(({ ports }) => ports.includes(port))?.name;
     const servers = vms.flatMap(({ nics, nf }) =>
-      servesTcp(nf) ? nics.filter((nic) => nic.bridge === bridge).map(({ name }) => name) : [],
+      isOfKind(nf, 'tcp', 'ended') ? nics.filter((nic) => nic.bridge === bridge).map(({ name }) => name) : [],
     );
     if (servers.includes(to)) return [];
     const allowed =
-      servers.length === 0
-        ? 'none, since no VM with nf tcp-terminate or tcp-proxy is on that bridge'
-        : servers.join(', ');
+      servers.length === 0 ? `none, since no VM with nf ${TCP_SERVERS} is on that bridge` : servers.join(', ');
     return [valueFault([...path, 'to'], `"${to}" has no server for the clients of ${port}, allowed: ${allowed}`)];
   });
 }

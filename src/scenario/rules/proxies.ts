@@ -2,7 +2,8 @@
 import { formatEndpoint, formatIpv4, parseCidr, parseEndpoint } from '../../net/wire/address.ts';
 import { valueFault } from '../fault.ts';
 import type { Fault, KeyPath } from '../fault.ts';
-import { routeTo, servesTcp } from '../functions.ts';
+import { isOfKind } from '../function-kinds.ts';
+import { routeTo } from '../functions.ts';
 import type { TcpProxySpec } from '../functions.ts';
 import type { Scenario, VmSpec } from '../scenario.ts';
 import { didYouMean } from '../text/suggestion.ts';
@@ -10,7 +11,7 @@ import { didYouMean } from '../text/suggestion.ts';
 export function checkProxies({ vms }: Scenario): Fault[] {
   return vms.flatMap((vm, v) => {
     const { nf } = vm;
-    if (nf.kind !== 'tcp-proxy') return [];
+    if (!isOfKind(nf, 'connects', true)) return [];
     const others = vms.filter((each) => each !== vm);
     return [
       ...checkOneVcpu(vm, ['vms', v]),
@@ -32,7 +33,7 @@ function checkBackend(nf: TcpProxySpec, endpoint: string, others: readonly VmSpe
   const { address, port } = parseEndpoint(endpoint);
   const vm = others.find(({ nics }) => nics.some(({ ip }) => parseCidr(ip).address === address));
   // What a module listens on, and how, only its author knows.
-  if (vm?.nf.kind !== 'module') {
+  if (vm === undefined || !isOfKind(vm.nf, 'tcp', 'unknown')) {
     const known = others.flatMap(listeningOf);
     if (!known.includes(formatEndpoint({ address, port }))) {
       const allowed = known.join(', ') || 'none, since no other VM ends TCP in the clear';
@@ -40,7 +41,7 @@ function checkBackend(nf: TcpProxySpec, endpoint: string, others: readonly VmSpe
       return [valueFault(path, sentence)];
     }
   }
-  if (vm !== undefined && servesTcp(vm.nf)) {
+  if (vm !== undefined && isOfKind(vm.nf, 'tcp', 'ended')) {
     const [ours, theirs] = [sizesOf(nf), sizesOf(vm.nf)];
     if (ours !== theirs) {
       return [valueFault(path, `${vm.name} has ${theirs} and its proxy ${ours}, allowed: the same of both`)];
@@ -52,7 +53,7 @@ function checkBackend(nf: TcpProxySpec, endpoint: string, others: readonly VmSpe
 }
 
 function listeningOf({ nf, nics }: VmSpec): string[] {
-  if (!servesTcp(nf) || nf.tls) return [];
+  if (!isOfKind(nf, 'tcp', 'ended') || nf.tls) return [];
   return nics.map(({ ip }) => formatEndpoint({ address: parseCidr(ip).address, port: nf.listenPort }));
 }
 

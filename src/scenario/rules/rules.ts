@@ -48,7 +48,7 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
 
 function backendNames({ vms = [] }: ParsedScenario): Named[] {
   return vms.flatMap(({ nf }, v) =>
-    typeof nf === 'string' || (nf.kind !== 'load-balancer' && nf.kind !== 'tcp-proxy')
+    typeof nf === 'string' || !('backends' in nf)
       ? []
       : nf.backends.map(({ endpoint }, b) => ({
           name: endpoint,
@@ -196,10 +196,10 @@ function checkQueues({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fau
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
   if (typeof nf === 'string') return [];
   const routes = 'routes' in nf ? (nf.routes ?? []) : [];
-  const rules = nf.kind === 'firewall' ? nf.rules : [];
+  const rules = 'rules' in nf ? nf.rules : [];
   return [
     ...routes.flatMap(({ nic }, r) => unknownName([...path, 'routes', r, 'nic'], nic, 'vNIC of this VM', nics)),
-    ...(nf.kind === 'nat44' && nf.outside !== undefined
+    ...('outside' in nf && nf.outside !== undefined
       ? unknownName([...path, 'outside'], nf.outside, 'vNIC of this VM', nics)
       : []),
     ...findRepeated(
