@@ -29,7 +29,13 @@ function sendIn(vlans: Record<string, number>) {
               ...actor,
               spec: {
                 ...actor.spec,
-                sources: actor.spec.config.sources.map((source, i) => ({ ...source, vlan: vlans[['red', 'blue'][i]] })),
+                config: {
+                  ...actor.spec.config,
+                  sources: actor.spec.config.sources.map((source, i) => ({
+                    ...source,
+                    vlan: vlans[['red', 'blue'][i]],
+                  })),
+                },
               },
             },
       ),

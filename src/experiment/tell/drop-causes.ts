@@ -42,7 +42,9 @@ export interface DropCause {
 /** What the scenario asked for comes before what threads did. Null where the drop's own reason says it all. */
 export function causeOf(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
   const planned = tellPlanned(run, phase, drop);
-  return planned === null ? measuredCause(run, phase, drop) : { text: planned, kind: planned };
+  if (planned === null) return measuredCause(run, phase, drop);
+  const mask = drop.counter === 'rx_missed_errors' ? maskOf(run, phase, drop.actor) : null;
+  return { text: mask === null ? planned : `${mask.told}; ${planned}`, kind: planned };
 }
 
 function measuredCause(run: CausedRun, phase: PhaseResult, drop: DropCount): DropCause | null {
@@ -74,6 +76,14 @@ function measuredCause(run: CausedRun, phase: PhaseResult, drop: DropCount): Dro
 
 /** Feedback: a tap at its high mark had the port masked, so nobody emptied its ring. The cause is behind that tap. */
 function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause | null {
+  const mask = maskOf(run, phase, port);
+  if (mask === null) return null;
+  const reader = tellVhostReceive(run, phase, mask.tap);
+  return { text: reader === null ? mask.told : `${mask.told}; ${reader.text}`, kind: `masked, ${reader?.kind ?? ''}` };
+}
+
+/** The tap that had a port masked most, and for how long; null where none had it for long. */
+function maskOf(run: CausedRun, phase: PhaseResult, port: string): { tap: string; told: string } | null {
   const bridges = namesOf(run.scenario.bridges.filter(({ ports }) => ports.includes(port)));
   const nics = run.scenario.vms
     .flatMap((vm) => vm.nics)
@@ -86,9 +96,8 @@ function tellMask(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   const tap = most.tap.name;
   // A mask that was there before the phase is held in it, and begun in none.
   const often = times > 0 ? `, ${times} times` : ' without a break';
-  const told = `${tap} had ${port} masked ${formatShare(Math.min(1, maskedNs / phase.elapsedNs))} of the time${often}`;
-  const reader = tellVhostReceive(run, phase, tap);
-  return { text: reader === null ? told : `${told}; ${reader.text}`, kind: `masked, ${reader?.kind ?? ''}` };
+  const share = formatShare(Math.min(1, maskedNs / phase.elapsedNs));
+  return { tap, told: `${tap} had ${port} masked ${share} of the time${often}` };
 }
 
 interface TapOwner {

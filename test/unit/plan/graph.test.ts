@@ -165,7 +165,7 @@ describe('the index of scenarios', () => {
       command: 'npm run vhostlab -- run ksoftirqd-guard',
     });
     expect(describeScenario(loadScenario('own-cores'), 2).coresNeeded).toBe(7);
-    expect(describeScenario(loadScenario('slow-guest'), 2)).toMatchObject({ coresNeeded: 5, durationNs: 12.5e9 });
+    expect(describeScenario(loadScenario('slow-guest'), 2)).toMatchObject({ coresNeeded: 5, durationNs: 16e9 });
   });
 
   it('runs on the virtual host what this machine has too few cores for', () => {
