@@ -13,7 +13,7 @@ const COURSE = [
 ];
 
 it.each([
-  ['balanced-servers', 'traffic.streams.requests.rate=2kpps', 'lb/vcpu0', 'nf_to_backend1'],
+  ['balanced-servers', 'traffic.rate=2kpps', 'lb/vcpu0', 'nf_to_backend1'],
   ['proxied-servers', 'traffic.connections.0.rate=200cps', 'adc/vcpu0', 'tcp_to_backend1'],
 ])('on real threads a server of %s takes part only while it is there', async (name, rate, balancer, counter) => {
   const path = fileURLToPath(new URL(`../support/${name}.yaml`, import.meta.url));

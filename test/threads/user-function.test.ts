@@ -52,8 +52,8 @@ it('a function that throws on real threads loses those frames only, and says whe
   }
 });
 
-/** A router that takes its thread along once it has seen ten thousand frames. */
-const LETHAL = SOURCE.replace('++frames % 100 === 0', '++frames > 10_000').replace(
+/** A router that takes its thread along once it has seen twenty thousand frames. */
+const LETHAL = SOURCE.replace('++frames % 100 === 0', '++frames > 20_000').replace(
   "throw new Error('frame ' + frames)",
   'globalThis.process.exit(7)',
 );
@@ -64,7 +64,13 @@ it('a thread that dies leaves what was measured until then', async () => {
     const path = join(folder, 'lethal.ts');
     writeFileSync(path, LETHAL);
     const phases = '[{name: calm, rate: 4kpps, duration: 500ms}, {name: busy, rate: 40kpps, duration: 30s}]';
-    const overrides = [`vms.vm0.nf=${path}`, 'run.warmup=100ms', `run.phases=${phases}`, 'expect=[]'];
+    const overrides = [
+      `vms.vm0.nf=${path}`,
+      'run.warmup=100ms',
+      'run.sampleInterval=100ms',
+      `run.phases=${phases}`,
+      'expect=[]',
+    ];
     const scenario = loadScenario('kvm-forum-2014', { overrides });
     const host = await ThreadHost.create(buildPlan(scenario));
     const result = await runScenario(scenario, host, { signal: new AbortController().signal });

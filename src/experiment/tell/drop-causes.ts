@@ -9,7 +9,7 @@ import { VHOST } from '../../../actors/host/vhost-worker.ts';
 import { QEMU } from '../../../actors/vmm/qemu-backend.ts';
 import { NIC } from '../../../actors/wire/nic/nic.ts';
 import { vnicNoBufferName } from '../../../actors/wire/nic/nic-links.ts';
-import { counterOf } from '../../metrics/derive/counters.ts';
+import { counterOf, keepsCounter } from '../../metrics/derive/counters.ts';
 import { formatAmount, formatShare } from '../../text/number-format.ts';
 import { ETH_FCS_BYTES, ETH_GAP_BYTES } from '../../net/wire/ethernet.ts';
 import { hardwareVnicsOf } from '../../plan/backends/hardware-vnics.ts';
@@ -261,7 +261,8 @@ function namesOf(components: readonly { readonly name: string }[]): string[] {
 /** Share of a port's line that its transmissions used: preamble, gap and FCS included. */
 export function wireShare({ scenario }: CausedRun, phase: PhaseResult, port: string): number {
   const speedBps = scenario.ports.find(({ name }) => name === port)?.speedBps;
-  if (speedBps === undefined) return 0;
+  // A veth pair, which is the port on host kernel, has no line.
+  if (speedBps === undefined || !keepsCounter(NIC, phase.counters, port, 'tx_bytes')) return 0;
   const frames = counterOf(NIC, phase.counters, port, 'tx_packets');
   const bytes = counterOf(NIC, phase.counters, port, 'tx_bytes');
   const bits = 8 * (bytes + frames * (ETH_FCS_BYTES + ETH_GAP_BYTES));

@@ -18,6 +18,16 @@ export function counterOf<C extends AnyComponent>(
   return value;
 }
 
+/** Whether an actor keeps that counter: on host kernel another component may stand under its name. */
+export function keepsCounter<C extends AnyComponent>(
+  _component: C,
+  counters: CounterTable,
+  actor: string,
+  name: CounterName<NoInfer<C>>,
+): boolean {
+  return counters[actor]?.[name] !== undefined;
+}
+
 /** Where a counter lies in the page of an actor. @throws for an actor of another component, and a counter it lacks. */
 export function placeOfCounter<C extends AnyComponent>(
   { kind }: C,
