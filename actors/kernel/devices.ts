@@ -12,10 +12,12 @@ export const KERNEL_PORT_COUNTERS = [
   { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that the generator gave to the socket' },
   { name: 'rx_to_bridge', lane: 'rx', role: 'out', meaning: 'frames that the backlog took' },
   { name: 'rx_backlog_dropped', lane: 'rx', role: 'drop', reason: 'per-CPU backlog full (netdev_max_backlog)' },
+  { name: 'rx_device_dropped', lane: 'rx', role: 'drop', reason: 'the port took no frame: its own receive ring full' },
   { name: 'rx_refused', lane: 'rx', role: 'drop', reason: 'the kernel refused the frame' },
   { name: 'tx_packets', lane: 'tx', role: 'in', meaning: 'frames that the bridge handed over' },
   { name: 'tx_to_wire', lane: 'tx', role: 'out', meaning: 'frames that the socket at the far end gave to the sink' },
   { name: 'tx_backlog_dropped', lane: 'tx', role: 'drop', reason: "backlog of the wire's CPU full" },
+  { name: 'tx_device_dropped', lane: 'tx', role: 'drop', reason: "the wire's end took no frame of the port" },
   { name: 'tx_socket_dropped', lane: 'tx', role: 'drop', reason: "receive buffer of the sink's socket full" },
 ] as const satisfies readonly CounterSpec[];
 

@@ -1,10 +1,11 @@
 /** The devices of a run, built in a namespace of its own, and the accounts that the kernel keeps of them. */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, readFileSync, readSync } from 'node:fs';
 import { BRIDGE_COUNTER, PORT_COUNTER, TAP_COUNTER } from '../../../actors/kernel/devices.ts';
 import { SOCKET_COUNTERS } from '../../../actors/kernel/packet-socket.ts';
 import { TUN_FILE_COUNTERS } from '../../../actors/kernel/tun-file.ts';
 import { indexCounters } from '../../../actors/actor.ts';
 import type { Memory, Region } from '../../memory/arena.ts';
+import { BacklogDrops } from './backlog-drops.ts';
 import type { KernelBridgePlan, KernelLayout, KernelPortPlan, KernelTapPlan } from './layout.ts';
 import { wireEnd } from './layout.ts';
 import { NetworkNamespace } from './namespace.ts';
@@ -15,6 +16,8 @@ const SOCKET = indexCounters(SOCKET_COUNTERS);
 const FILE = indexCounters(TUN_FILE_COUNTERS);
 const NS_PER_CENTISECOND = 1e7;
 const FRAME_BYTES_MAX = 1 << 16;
+/** Of the whole machine, whatever the namespace. */
+const readSoftnet = (): string => readFileSync('/proc/net/softnet_stat', 'latin1');
 const NONE: DeviceCount = { rxPackets: 0, rxDropped: 0, txPackets: 0, txDropped: 0 };
 
 /** Where the kernel's own work is to be done. */
@@ -31,6 +34,7 @@ export class KernelNetwork {
   private readonly namespace = new NetworkNamespace();
   private readonly layout: KernelLayout;
   private readonly before: ReadonlyMap<string, DeviceCount>;
+  private readonly backlogDrops: BacklogDrops;
   /** By port: frames that its socket dropped; and what was found in sockets and taps at stock-taking. */
   private readonly socketDrops = new Map<string, number>();
   private readonly found = new Map<string, number>();
@@ -42,6 +46,7 @@ export class KernelNetwork {
     try {
       this.steeringFault = this.namespace.within(() => this.build(cores));
       this.before = parseDevices(this.namespace.readDevices());
+      this.backlogDrops = new BacklogDrops([...cores.host, cores.wire], readSoftnet());
     } catch (error) {
       this.close();
       throw error;
@@ -81,6 +86,8 @@ export class KernelNetwork {
     const now = parseDevices(this.namespace.readDevices());
     const grown = (name: string, counter: keyof DeviceCount): number =>
       (now.get(name) ?? NONE)[counter] - (this.before.get(name) ?? NONE)[counter];
+    const ends = this.ports.flatMap(({ name }) => [wireEnd(name), name]);
+    this.backlogDrops.refresh(readSoftnet(), new Map(ends.map((name) => [name, grown(name, 'txDropped')])));
     for (const bridge of this.layout.bridges) {
       for (const port of bridge.ports) this.refreshPort(memory, port, grown);
       for (const tap of bridge.taps) this.refreshTap(memory, tap, grown);
@@ -96,13 +103,15 @@ export class KernelNetwork {
     this.socketDrops.set(name, socketDrops);
     own[PORT_COUNTER.rx_packets] = calls[SOCKET.sent];
     own[PORT_COUNTER.rx_refused] = calls[SOCKET.send_refused];
-    own[PORT_COUNTER.rx_backlog_dropped] = grown(wireEnd(name), 'txDropped');
-    own[PORT_COUNTER.rx_to_bridge] =
-      calls[SOCKET.sent] - calls[SOCKET.send_refused] - own[PORT_COUNTER.rx_backlog_dropped];
+    const [rxDropped, txDropped] = [grown(wireEnd(name), 'txDropped'), grown(name, 'txDropped')];
+    own[PORT_COUNTER.rx_backlog_dropped] = this.backlogDrops.of(wireEnd(name));
+    own[PORT_COUNTER.rx_device_dropped] = rxDropped - own[PORT_COUNTER.rx_backlog_dropped];
+    own[PORT_COUNTER.rx_to_bridge] = calls[SOCKET.sent] - calls[SOCKET.send_refused] - rxDropped;
     own[PORT_COUNTER.tx_to_wire] = calls[SOCKET.received] + (this.found.get(name) ?? 0);
     own[PORT_COUNTER.tx_socket_dropped] = socketDrops;
-    own[PORT_COUNTER.tx_backlog_dropped] = grown(name, 'txDropped');
-    own[PORT_COUNTER.tx_packets] = own[PORT_COUNTER.tx_to_wire] + socketDrops + own[PORT_COUNTER.tx_backlog_dropped];
+    own[PORT_COUNTER.tx_backlog_dropped] = this.backlogDrops.of(name);
+    own[PORT_COUNTER.tx_device_dropped] = txDropped - own[PORT_COUNTER.tx_backlog_dropped];
+    own[PORT_COUNTER.tx_packets] = own[PORT_COUNTER.tx_to_wire] + socketDrops + txDropped;
   }
 
   private refreshTap(memory: Memory, { name, counters, file }: KernelTapPlan, grown: Growth): void {
