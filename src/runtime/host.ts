@@ -1,6 +1,7 @@
 import type { Joint, Socket } from '../../actors/actor.ts';
 import type { Memory } from '../memory/arena.ts';
 import type { CoreDistance } from './os/core-distance.ts';
+import type { ThreadKind } from './os/core-plan.ts';
 import type { Plan, ThreadPlan } from './plan.ts';
 
 /** Real threads and the wall clock; one thread and virtual time; real threads around this machine's own kernel. */
@@ -30,6 +31,8 @@ export interface ThreadPlace {
   readonly core: number;
   /** Scheduling class as obtained: `nice 0`, `SCHED_FIFO 1`. */
   readonly policy: string;
+  /** What it does, where no plan says so: it is the kernel's. */
+  readonly kind?: ThreadKind;
 }
 
 /** What all actors of one thread hold privately while every thread is parked. */

@@ -1,6 +1,6 @@
 /** From single trials to one figure for each variant and rate. */
 import { mean, median } from 'simple-statistics';
-import type { Plan, ThreadPlan } from '../../runtime/plan.ts';
+import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { TotalResult } from '../run/run-result.ts';
 import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
@@ -13,10 +13,15 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: median([...values]), min: Math.min(...values), max: Math.max(...values) };
 }
 
+/** Every thread of a variant's host and what it does: those of its plan, and softirq where that is the kernel's own. */
+export interface KindedThreads {
+  readonly threads: readonly Pick<ThreadPlan, 'name' | 'kind'>[];
+}
+
 /** One point for each rate of a variant at which a trial was made, in the order of the rates. */
 export function variantPoints(
   variant: string,
-  plan: Pick<Plan, 'threads'>,
+  run: KindedThreads,
   load: SweptLoad,
   rates: readonly OfferedRate[],
   trials: readonly TrialResult[],
@@ -24,13 +29,13 @@ export function variantPoints(
   const own = trials.filter((trial) => trial.variant === variant);
   return rates.flatMap((rate, rateIndex) => {
     const made = own.filter((trial) => trial.rateIndex === rateIndex);
-    return made.length === 0 ? [] : [pointOf(variant, plan, load, rate, rateIndex, made)];
+    return made.length === 0 ? [] : [pointOf(variant, run, load, rate, rateIndex, made)];
   });
 }
 
 function pointOf(
   variant: string,
-  plan: Pick<Plan, 'threads'>,
+  run: KindedThreads,
   load: SweptLoad,
   { offeredPerSecond, multiple }: OfferedRate,
   rateIndex: number,
@@ -51,7 +56,7 @@ function pointOf(
     lossRatio: spreadOf(whole.map(({ lossRatio }) => lossRatio)),
     streams: streamPoints(used, load.unit),
     lostAt: lostAt(used),
-    threads: kindShares(plan, used),
+    threads: kindShares(run, used),
   };
 }
 
@@ -94,7 +99,7 @@ function droppedShare({ total, drops }: { total: TotalResult; drops: TrialResult
   return total.sentFrames === 0 ? 0 : Math.min(1, frames / total.sentFrames);
 }
 
-function kindShares({ threads }: Pick<Plan, 'threads'>, trials: readonly TrialResult[]): KindShares[] {
+function kindShares({ threads }: KindedThreads, trials: readonly TrialResult[]): KindShares[] {
   const kinds = [...new Set(threads.map(({ kind }) => kind))];
   return kinds.map((kind) => {
     const names = threads.filter((thread) => thread.kind === kind).map(({ name }) => name);

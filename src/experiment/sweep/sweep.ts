@@ -209,8 +209,8 @@ class Sweep {
 
   private conclude(ledgers: readonly Ledger[]): SweepResult {
     const { plan, rates, trials } = this;
-    const points = this.hosts.flatMap(({ variant, host }) =>
-      variantPoints(variant.name, host.plan, plan.load, rates, trials),
+    const points = this.hosts.flatMap((host) =>
+      variantPoints(host.variant.name, { threads: host.threads() }, plan.load, rates, trials),
     );
     const interrupted = this.options.signal.aborted;
     const { scenario } = plan.variants[0];

@@ -47,6 +47,10 @@ export class KernelHost extends ThreadHost {
     this.network = network;
     const { hostCores, hardwareCores } = means.placement;
     this.softirqs = [...new Set(hostCores)].map((core) => ({ core, ksoftirqd: kernelThread(`ksoftirqd/${core}`) }));
+    const listed = softirqTimes();
+    const unlisted = this.softirqs.filter(({ core }) => !listed.has(core)).map(({ core }) => core);
+    if (unlisted.length > 0)
+      this.header.push(`how long softirq ran on core ${unlisted.join(', ')} is not known: /proc/stat does not list it`);
     const { steeringFault } = network;
     this.header.push(
       `the host is this machine's kernel: ${describeKernel()}`,
@@ -59,8 +63,9 @@ export class KernelHost extends ThreadHost {
 
   override async start(): Promise<void> {
     await super.start();
+    const listed = softirqTimes();
     for (const { core, ksoftirqd } of this.softirqs) {
-      this.places.push({ name: `softirq${core}`, core, policy: "the kernel's" });
+      if (listed.has(core)) this.places.push({ name: `softirq${core}`, core, policy: "the kernel's", kind: 'softirq' });
       if (ksoftirqd !== null) this.places.push({ name: `ksoftirqd/${core}`, core, policy: 'nice 0' });
     }
   }
@@ -71,13 +76,13 @@ export class KernelHost extends ThreadHost {
 
   /** The threads', and what softirq took of the modelled host's cores: all of it, whosever, in steps of 10 ms. */
   override threadUse(): ThreadUse[] {
-    const times = parseCoreTimes(readFileSync('/proc/stat', 'latin1'), () => null);
+    const times = softirqTimes();
     const own = this.softirqs.flatMap(({ core, ksoftirqd }): ThreadUse[] => {
-      const runNs = times.find((each) => each.core === core)?.softirqNs ?? 0;
-      const softirq = { name: `softirq${core}`, runNs, waitNs: null, switches: null };
+      const runNs = times.get(core);
+      const softirq = runNs === undefined ? [] : [{ name: `softirq${core}`, runNs, waitNs: null, switches: null }];
       const [time] = ksoftirqd === null ? [null] : this.kernelTimes.readTimes([ksoftirqd]);
-      if (time === null) return [softirq];
-      return [softirq, { name: `ksoftirqd/${core}`, runNs: time.runNs, waitNs: time.waitNs, switches: time.slices }];
+      if (time === null) return softirq;
+      return [...softirq, { name: `ksoftirqd/${core}`, runNs: time.runNs, waitNs: time.waitNs, switches: time.slices }];
     });
     return [...super.threadUse(), ...own];
   }
@@ -97,6 +102,12 @@ export class KernelHost extends ThreadHost {
     this.kernelTimes.close();
     this.network.close();
   }
+}
+
+/** Time in softirqs by core, ns, of the cores that the kernel lists. */
+function softirqTimes(): Map<number, number> {
+  const times = parseCoreTimes(readFileSync('/proc/stat', 'latin1'), () => null);
+  return new Map(times.map(({ core, softirqNs }) => [core, softirqNs]));
 }
 
 /** Every thread is told of every device: what each opens by name its plan decides. */
