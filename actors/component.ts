@@ -7,7 +7,7 @@ import type { Memory } from '../src/memory/arena.ts';
 import type { RingRef } from '../src/memory/id-ring.ts';
 import type { WireRef } from '../src/memory/wire-ring.ts';
 import type { Actor, CounterSpec, Joint, Socket } from './actor.ts';
-import type { FunctionFactory } from './guest/network-functions/function-config.ts';
+import type { FunctionFactory } from './guest/network-functions/functions.ts';
 
 /** A ring or wire that frames wait in. */
 export type Queue = RingRef | WireRef;

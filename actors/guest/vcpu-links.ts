@@ -4,7 +4,7 @@ import type { CounterSpec } from '../actor.ts';
 import { port, portsOf } from '../component.ts';
 import type { E1000NicLink } from './drivers/e1000.ts';
 import type { VirtioNicLink } from './drivers/virtio-net.ts';
-import type { NetworkFunctionConfig } from './network-functions/function-config.ts';
+import type { NetworkFunctionConfig } from './network-functions/functions.ts';
 import type { FunctionCounters } from './network-functions/network-function.ts';
 
 export const VCPU_COUNTERS = [

@@ -18,7 +18,7 @@ import { component } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 import { VCPU_COUNTERS, VCPU_PORTS } from './vcpu-links.ts';
 import type { GuestVcpuConfig } from './vcpu-links.ts';
-import { functionFrameNs } from './network-functions/function-config.ts';
+import { functionFrameNs } from './network-functions/functions.ts';
 import { E1000Driver } from './drivers/e1000.ts';
 import type { NicDriver, NicIdentity } from './drivers/nic-driver.ts';
 import { VirtioNetDriver } from './drivers/virtio-net.ts';

@@ -30,7 +30,7 @@ import type { Actor, Census } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
 import { component } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
-import { TLS_FRAME_NS } from '../guest/network-functions/function-config.ts';
+import { TLS_FRAME_NS } from '../guest/network-functions/tcp-input.ts';
 import type { TrafficClientConfig } from './client-links.ts';
 import { CLIENT_CHANGES_WORD, CLIENT_COUNTERS, CLIENT_PORTS, CLIENT_RATE_DOUBLE } from './client-links.ts';
 import { CATCH_UP_NS } from './catch-up.ts';

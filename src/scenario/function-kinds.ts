@@ -1,6 +1,6 @@
 /**
  * Kinds of network function: one row a kind, one column a fact. Whoever wants to know something about a kind asks here;
- * how each is completed, planned and built stands in switches that the compiler finds incomplete without it.
+ * what may be written of each says keys/functions.ts, and how it is planned a switch that the compiler finds incomplete.
  */
 import type { NfSpec } from './functions.ts';
 
@@ -114,6 +114,9 @@ const TABLE = {
 type KindWith<F extends keyof FunctionFacts, V> = {
   [K in FunctionKind]: (typeof TABLE)[K][F] extends V ? K : never;
 }[FunctionKind];
+
+/** The functions of which a fact has that value. */
+export type NfWith<F extends keyof FunctionFacts, V> = Extract<NfSpec, { readonly kind: KindWith<F, V> }>;
 
 /** Rows with the values they have, so that a switch on a fact can be found incomplete. */
 export const FUNCTION_KINDS = TABLE;

@@ -1,65 +1,18 @@
-/** The network function of a VM, as the rest of the program sees it. */
+/** The network function of a VM, as the rest of the program sees it: its keys, with nothing left open. */
 import { networkOf, parseCidr } from '../net/wire/address.ts';
+import type { ParsedNf, ParsedRoutes } from './keys/functions.ts';
 
-export interface RouteSpec {
-  readonly prefix: string;
-  readonly nic: string;
-  readonly gatewayMac: string;
-}
+/** Plain frozen data. */
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
 
-/** A packet that fits all of it gets its action. */
-export interface FirewallRuleSpec {
-  readonly name: string;
-  readonly action: 'allow' | 'deny';
-  readonly protocol: 'any' | 'icmp' | 'tcp' | 'udp' | number;
-  readonly source: string;
-  readonly destination: string;
-  readonly sourcePorts: PortRangeSpec | null;
-  readonly destinationPorts: PortRangeSpec | null;
-}
-
-export interface PortRangeSpec {
-  readonly low: number;
-  readonly high: number;
-}
+export type RouteSpec = Frozen<Exclude<ParsedRoutes, 'connected'>[number]>;
 
 export interface Routed {
   readonly routes: readonly RouteSpec[];
-}
-
-export interface FirewallSpec extends Routed {
-  readonly kind: 'firewall';
-  readonly rules: readonly FirewallRuleSpec[];
-  readonly default: 'allow' | 'deny';
-}
-
-export interface Nat44Spec extends Routed {
-  readonly kind: 'nat44';
-  /** Name of the vNIC towards the outside. */
-  readonly outside: string;
-  /** External addresses. */
-  readonly external: string;
-  readonly ports: PortRangeSpec;
-  readonly udpTimeoutNs: number;
-  readonly tcpEstablishedTimeoutNs: number;
-  readonly tcpTransitoryTimeoutNs: number;
-  readonly icmpTimeoutNs: number;
-}
-
-export interface BackendSpec {
-  /** Address and port. */
-  readonly endpoint: string;
-  readonly weight: number;
-}
-
-export interface LoadBalancerSpec extends Routed {
-  readonly kind: 'load-balancer';
-  /** Address and port that clients know. */
-  readonly virtual: string;
-  readonly backends: readonly BackendSpec[];
-  /** That each vCPU remembers. */
-  readonly connections: number;
-  readonly idleNs: number;
 }
 
 /** A function of the user's own. */
@@ -69,38 +22,15 @@ export interface ModuleSpec extends Routed {
   readonly path: string;
 }
 
-/** What a function that ends TCP connections and its clients agree on: one request, one response. */
-export interface TcpServing extends Routed {
-  readonly listenPort: number;
-  readonly tls: boolean;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** Most at once, for each vCPU. */
-  readonly connections: number;
-  readonly idleNs: number;
-}
+type Completed<P> = P extends object ? Required<Frozen<Omit<P, 'routes'>>> & Routed : never;
 
-export interface TcpTerminateSpec extends TcpServing {
-  readonly kind: 'tcp-terminate';
-}
+export type BuiltInSpec = Completed<ParsedNf>;
 
-/** Has the response from a server. */
-export interface TcpProxySpec extends TcpServing {
-  readonly kind: 'tcp-proxy';
-  readonly backends: readonly BackendSpec[];
-  readonly backendTimeoutNs: number;
-}
+/** The network function that every vCPU of a VM runs. One that only answers whoever asks has no routes. */
+export type NfSpec = BuiltInSpec | ModuleSpec;
 
-/** The network function that every vCPU of a VM runs. A server has no routes: it answers whoever asks. */
-export type NfSpec =
-  | (Routed & { readonly kind: 'ip-forward' })
-  | FirewallSpec
-  | (Routed & { readonly kind: 'server' })
-  | Nat44Spec
-  | TcpTerminateSpec
-  | TcpProxySpec
-  | ModuleSpec
-  | LoadBalancerSpec;
+/** A function of one kind. */
+export type NfOf<K extends NfSpec['kind']> = Extract<NfSpec, { readonly kind: K }>;
 
 /** The route of the longest prefix that contains an address. */
 export function routeTo(routes: readonly RouteSpec[], address: number): RouteSpec | undefined {

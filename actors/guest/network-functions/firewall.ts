@@ -5,7 +5,7 @@ import { NO_PORTS, PORTS_CUT_OFF, portsByte } from '../../../src/net/wire/transp
 import type { RoutingConfig } from './ip-forward.ts';
 import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
 import { IPV4_ACCEPTED } from './ipv4-input.ts';
-import type { DropReason, NetworkFunction } from './network-function.ts';
+import type { BuiltInFunction, DropReason, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 /** Ports from `low` to `high`, both included. */
@@ -48,7 +48,7 @@ const FIRST_RULE = FIRST + 2;
 const ACCEPTED = IPV4_ACCEPTED;
 
 /** Reasons of this rule set: denials are counted rule by rule. */
-export function firewallDrops({ rules }: FirewallConfig): readonly DropReason[] {
+function firewallDrops({ rules }: FirewallConfig): readonly DropReason[] {
   return [
     ...IP_FORWARD_DROPS,
     { name: 'nf_tiny_fragment', reason: 'transport header cut off or overwritten by a fragment (RFC 1858)' },
@@ -155,3 +155,9 @@ function ruleWords(rule: FirewallRule, verdict: number): Int32Array {
 function maskOf({ prefixLength }: AddressRange): number {
   return prefixLength === 0 ? 0 : -1 << (32 - prefixLength);
 }
+
+export const FIREWALL: BuiltInFunction<'firewall', FirewallConfig> = {
+  kind: 'firewall',
+  counters: (config) => ({ drops: firewallDrops(config) }),
+  create: (_, config) => new Firewall(config),
+};

@@ -3,7 +3,7 @@ import { decrementTtl, ipv4Dst, ipv4Ttl } from '../../../src/net/wire/ipv4.ts';
 import { LPM_NO_ROUTE, LpmTable } from '../../../src/net/tables/lpm.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
-import type { NetworkFunction } from './network-function.ts';
+import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 /** A route: prefix to next hop. The neighbour's MAC is given, as by a permanent ARP entry. */
@@ -93,3 +93,9 @@ export class IpForward implements NetworkFunction {
     return port;
   }
 }
+
+export const IP_FORWARD: BuiltInFunction<'ip-forward', IpForwardConfig> = {
+  kind: 'ip-forward',
+  counters: () => ({ drops: IP_FORWARD_DROPS }),
+  create: (_, config) => new IpForward(config),
+};

@@ -23,7 +23,7 @@ import { IP_FORWARD_DROPS, IpForward } from './ip-forward.ts';
 import { IPV4_ACCEPTED } from './ipv4-input.ts';
 import { MaglevTable } from './maglev.ts';
 import type { WeightedBackend } from './maglev.ts';
-import type { EventCounter, NetworkFunction } from './network-function.ts';
+import type { BuiltInFunction, EventCounter, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
@@ -37,7 +37,7 @@ export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
 }
 
 const FIRST = IP_FORWARD_DROPS.length;
-export const LOAD_BALANCER_DROPS = [
+const LOAD_BALANCER_DROPS = [
   ...IP_FORWARD_DROPS,
   { name: 'nf_fragment', reason: 'fragment to the virtual address or from a backend, which is not reassembled' },
   { name: 'nf_l4_hdr_errors', reason: 'transport header cut off' },
@@ -74,7 +74,7 @@ const EVENTS = [
  * What it counts: connections, new packets that found no room in the table, connections whose backend was taken out,
  * and packets to each backend.
  */
-export function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly EventCounter[] {
+function loadBalancerEvents({ backends }: LoadBalancerConfig): readonly EventCounter[] {
   const meaning = 'packets that were sent on to this backend';
   return [...EVENTS, ...backends.map((_, i) => ({ name: `nf_to_backend${i}`, meaning }))];
 }
@@ -188,3 +188,9 @@ export class LoadBalancer implements NetworkFunction {
 function endpointKey(port: number): number {
   return portKey(port, IP_PROTOCOL_UDP);
 }
+
+export const LOAD_BALANCER: BuiltInFunction<'load-balancer', LoadBalancerConfig> = {
+  kind: 'load-balancer',
+  counters: (config) => ({ drops: LOAD_BALANCER_DROPS, events: loadBalancerEvents(config) }),
+  create: (memory, config) => new LoadBalancer(memory, config),
+};

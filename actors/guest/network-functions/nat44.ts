@@ -30,7 +30,7 @@ import { NatMappings } from './nat-mappings.ts';
 import type { NatTimeouts } from './nat-owner.ts';
 import { NAT_EXHAUSTED, NatOwner } from './nat-owner.ts';
 import { natRemote } from './nat-tcp-note.ts';
-import type { NetworkFunction } from './network-function.ts';
+import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 export interface Nat44Config extends RoutingConfig {
@@ -46,7 +46,7 @@ export interface Nat44Config extends RoutingConfig {
 }
 
 const FIRST = IP_FORWARD_DROPS.length;
-export const NAT44_DROPS = [
+const NAT44_DROPS = [
   ...IP_FORWARD_DROPS,
   { name: 'nf_fragment', reason: 'fragment, which this NAT does not reassemble' },
   { name: 'nf_nat_protocol', reason: 'neither TCP, UDP nor ICMP echo' },
@@ -61,7 +61,7 @@ const PORTS_EXHAUSTED = dropped(FIRST + 3);
 const NO_MAPPING = dropped(FIRST + 4);
 const ACCEPTED = IPV4_ACCEPTED;
 
-export const NAT44_EVENTS = [
+const NAT44_EVENTS = [
   { name: 'nf_mappings_created', meaning: 'mappings that the NAT made for a new endpoint inside' },
   { name: 'nf_mappings_expired', meaning: 'mappings that the NAT forgot, unused for too long' },
 ] as const;
@@ -180,3 +180,9 @@ function checkTransport(bytes: Uint8Array, ip: number): number {
       return NOT_TRANSLATED;
   }
 }
+
+export const NAT44: BuiltInFunction<'nat44', Nat44Config> = {
+  kind: 'nat44',
+  counters: () => ({ drops: NAT44_DROPS, events: NAT44_EVENTS }),
+  create: (memory, config) => new Nat44(memory, config),
+};

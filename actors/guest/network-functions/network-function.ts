@@ -1,3 +1,5 @@
+import type { Memory } from '../../../src/memory/arena.ts';
+
 /** A reason frames end at a function: the name of its counter, and in words. */
 export interface DropReason {
   readonly name: string;
@@ -40,6 +42,16 @@ export interface EventCounter {
 export interface FunctionCounters {
   readonly drops: readonly DropReason[];
   readonly events?: readonly EventCounter[];
+}
+
+/** What is known of a built-in function beside its code; functions.ts lists them all. */
+export interface BuiltInFunction<Kind extends string, Config extends { readonly kind: Kind }> {
+  readonly kind: Kind;
+  counters(config: Config): FunctionCounters;
+  /** CPU time that a frame takes more in it than one that is forwarded, ns; measured. Default: none. */
+  moreFrameNs?(config: Config): number;
+  /** Builds a vCPU's own instance, on the thread that will run it. */
+  create(memory: Memory, config: Config, context: FunctionContext): NetworkFunction;
 }
 
 /** Work that is due at a time and not when a frame comes. */

@@ -32,7 +32,7 @@ import {
 import { UDP_HEADER_BYTES, swapUdpPorts, udpChecksumOk, udpLength } from '../../../src/net/wire/udp.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
-import type { NetworkFunction } from './network-function.ts';
+import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
 export interface ServerConfig {
@@ -137,3 +137,9 @@ function answerTransport(bytes: Uint8Array, ip: number): number {
       return NO_SERVICE;
   }
 }
+
+export const SERVER: BuiltInFunction<'server', ServerConfig> = {
+  kind: 'server',
+  counters: () => ({ drops: SERVER_DROPS }),
+  create: (_, config) => new Server(config),
+};

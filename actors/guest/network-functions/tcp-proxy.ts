@@ -23,8 +23,14 @@ import type { ProxyBackend, ResponseTaker } from './backend-connections.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { MaglevTable } from './maglev.ts';
 import type { WeightedBackend } from './maglev.ts';
-import type { EventCounter, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
-import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf } from './tcp-input.ts';
+import type {
+  BuiltInFunction,
+  EventCounter,
+  FunctionContext,
+  FunctionTimers,
+  NetworkFunction,
+} from './network-function.ts';
+import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf, tcpFrameNs } from './tcp-input.ts';
 
 export interface TcpProxyConfig extends BackendStatesConfig {
   readonly kind: 'tcp-proxy';
@@ -93,11 +99,13 @@ const NO_BACKEND = 14;
 const TO_FIRST_BACKEND = EVENTS.length;
 
 /** What it counts: above all what became of the requests that it sent on, by backend. */
-export function tcpProxyEvents({ backends }: TcpProxyConfig): readonly EventCounter[] {
+function tcpProxyEvents({ backends }: TcpProxyConfig): readonly EventCounter[] {
   const meaning = 'requests that were sent on to this backend';
   return [...EVENTS, ...backends.map((_, i) => ({ name: `tcp_to_backend${i}`, meaning }))];
 }
 
+/** Of the seven frames it has of a connection four come from the client, with the TLS; three from the server. */
+const TLS_SHARE = 4 / 7;
 /** As tcp_synack_retries of Linux. */
 const RETRIES_MAX = 5;
 
@@ -254,3 +262,10 @@ export class TcpProxy implements NetworkFunction, FunctionTimers, TcpUser, Respo
     this.backends.abandon(asked, nowNs);
   }
 }
+
+export const TCP_PROXY: BuiltInFunction<'tcp-proxy', TcpProxyConfig> = {
+  kind: 'tcp-proxy',
+  counters: (config) => ({ drops: TCP_INPUT_DROPS, events: tcpProxyEvents(config) }),
+  moreFrameNs: ({ tlsSecret }) => tcpFrameNs(tlsSecret, TLS_SHARE),
+  create: (memory, config, context) => new TcpProxy(memory, config, context),
+};

@@ -10,8 +10,8 @@ import { TcpEndpoint } from '../../../src/net/tcp/tcp-endpoint.ts';
 import type { TcpUser } from '../../../src/net/tcp/tcp-user.ts';
 import { ENDED_CLOSED, ENDED_RESET } from '../../../src/net/tcp/tcp-user.ts';
 import type { GuestPort } from './ipv4-input.ts';
-import type { FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
-import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf } from './tcp-input.ts';
+import type { BuiltInFunction, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
+import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf, tcpFrameNs } from './tcp-input.ts';
 
 export interface TcpTerminateConfig {
   readonly kind: 'tcp-terminate';
@@ -26,7 +26,7 @@ export interface TcpTerminateConfig {
   readonly idleNs: number;
 }
 
-export const TCP_TERMINATE_EVENTS = [
+const TCP_TERMINATE_EVENTS = [
   { name: 'tcp_accepted', meaning: 'connections of clients that were established' },
   { name: 'tcp_served', meaning: 'requests that were right, and answered here' },
   {
@@ -145,3 +145,10 @@ export class TcpTerminate implements NetworkFunction, FunctionTimers, TcpUser {
     this.counts[reason === ENDED_CLOSED ? CLOSED : reason === ENDED_RESET ? RESETS : EXPIRED]++;
   }
 }
+
+export const TCP_TERMINATE: BuiltInFunction<'tcp-terminate', TcpTerminateConfig> = {
+  kind: 'tcp-terminate',
+  counters: () => ({ drops: TCP_INPUT_DROPS, events: TCP_TERMINATE_EVENTS }),
+  moreFrameNs: ({ tlsSecret }) => tcpFrameNs(tlsSecret, 1),
+  create: (_, config, context) => new TcpTerminate(config, context),
+};

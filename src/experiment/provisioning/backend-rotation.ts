@@ -12,7 +12,7 @@ import { VCPU_PORTS, receives } from '../../../actors/guest/vcpu-links.ts';
 import { formatEndpoint } from '../../net/wire/address.ts';
 import { threadsThere } from '../../runtime/host.ts';
 import type { Host } from '../../runtime/host.ts';
-import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/functions.ts';
 import { jointsAt } from '../../runtime/plan.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 

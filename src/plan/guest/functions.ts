@@ -14,20 +14,13 @@ import type { FunctionModule, UserFunctionConfig } from '../../../actors/guest/n
 import type { Arena } from '../../memory/arena.ts';
 import { parseCidr, parseEndpoint } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
-import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/functions.ts';
 import { surveyUserFunction } from '../../runtime/function-module.ts';
 import { IP_PROTOCOL_ICMP, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP } from '../../net/wire/ipv4.ts';
 import { bundleFunctionModule } from './function-bundle.ts';
 import { PRE_SHARED_SECRET } from '../wires/clients.ts';
 import { routeTo } from '../../scenario/functions.ts';
-import type {
-  BackendSpec,
-  FirewallRuleSpec,
-  LoadBalancerSpec,
-  Nat44Spec,
-  TcpProxySpec,
-  TcpTerminateSpec,
-} from '../../scenario/functions.ts';
+import type { NfOf } from '../../scenario/functions.ts';
 import type { VmSpec } from '../../scenario/scenario.ts';
 
 const PROTOCOL_NUMBERS = { any: null, icmp: IP_PROTOCOL_ICMP, tcp: IP_PROTOCOL_TCP, udp: IP_PROTOCOL_UDP } as const;
@@ -65,7 +58,7 @@ function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConf
   });
 }
 
-function servingOf(vm: VmSpec, nf: TcpTerminateSpec | TcpProxySpec): Omit<TcpTerminateConfig, 'kind'> {
+function servingOf(vm: VmSpec, nf: NfOf<'tcp-terminate' | 'tcp-proxy'>): Omit<TcpTerminateConfig, 'kind'> {
   return {
     ports: portsOf(vm),
     listenPort: nf.listenPort,
@@ -77,7 +70,7 @@ function servingOf(vm: VmSpec, nf: TcpTerminateSpec | TcpProxySpec): Omit<TcpTer
   };
 }
 
-function planTcpProxies(memory: Arena, vm: VmSpec, nf: TcpProxySpec): TcpProxyConfig[] {
+function planTcpProxies(memory: Arena, vm: VmSpec, nf: NfOf<'tcp-proxy'>): TcpProxyConfig[] {
   const backends = nf.backends.map((backend) => proxyBackendOf(vm, nf, backend));
   const serving = servingOf(vm, nf);
   const { backendTimeoutNs } = nf;
@@ -91,7 +84,11 @@ function planTcpProxies(memory: Arena, vm: VmSpec, nf: TcpProxySpec): TcpProxyCo
 }
 
 /** A server behind a proxy, with the way there, which does not change. */
-function proxyBackendOf(vm: VmSpec, nf: TcpProxySpec, backend: BackendSpec): TcpProxyConfig['backends'][number] {
+function proxyBackendOf(
+  vm: VmSpec,
+  nf: NfOf<'tcp-proxy'>,
+  backend: NfOf<'tcp-proxy'>['backends'][number],
+): TcpProxyConfig['backends'][number] {
   const { address, port } = parseEndpoint(backend.endpoint);
   const route = routeTo(nf.routes, address);
   if (route === undefined) throw new Error(`${vm.name}: no route to backend ${backend.endpoint}`);
@@ -102,7 +99,7 @@ function proxyBackendOf(vm: VmSpec, nf: TcpProxySpec, backend: BackendSpec): Tcp
 }
 
 /** Mappings for all vCPUs; each vCPU that serves an inside vNIC has a block of the ports. */
-function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
+function planNat44(memory: Arena, vm: VmSpec, nf: NfOf<'nat44'>): Nat44Config[] {
   const pool = natPool(nf);
   const mappings = reserveMappings(memory, pool);
   const inside = vm.nics.filter(({ name }) => name !== nf.outside).map(({ vcpu }) => vcpu);
@@ -124,7 +121,7 @@ function planNat44(memory: Arena, vm: VmSpec, nf: Nat44Spec): Nat44Config[] {
 }
 
 /** Each vCPU remembers the connections of its own clients. */
-function planLoadBalancers(memory: Arena, vm: VmSpec, nf: LoadBalancerSpec): LoadBalancerConfig[] {
+function planLoadBalancers(memory: Arena, vm: VmSpec, nf: NfOf<'load-balancer'>): LoadBalancerConfig[] {
   return planStates(memory, vm, nf.backends.length).map((states) => ({
     kind: 'load-balancer',
     ...routingOf(vm),
@@ -146,7 +143,7 @@ function planStates(memory: Arena, { vcpus }: VmSpec, backends: number): Backend
 }
 
 /** The external endpoints that a NAT's scenario gives it. */
-export function natPool({ external, ports }: Nat44Spec): ExternalPool {
+export function natPool({ external, ports }: NfOf<'nat44'>): ExternalPool {
   const { address, prefixLength } = parseCidr(external);
   return {
     firstAddress: address,
@@ -156,7 +153,7 @@ export function natPool({ external, ports }: Nat44Spec): ExternalPool {
   };
 }
 
-function ruleOf(rule: FirewallRuleSpec): FirewallRule {
+function ruleOf(rule: NfOf<'firewall'>['rules'][number]): FirewallRule {
   return {
     name: rule.name,
     allow: rule.action === 'allow',

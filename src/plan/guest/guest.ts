@@ -1,5 +1,5 @@
 /** A virtual machine's part of the plan: its memory map, its vCPUs and its VMM. */
-import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/function-config.ts';
+import type { NetworkFunctionConfig } from '../../../actors/guest/network-functions/functions.ts';
 import { VCPU_PORTS, vcpuCounters } from '../../../actors/guest/vcpu-links.ts';
 import { VMM_PORTS } from '../../../actors/vmm/vmm.ts';
 import type { VmmNicLink } from '../../../actors/vmm/vmm.ts';

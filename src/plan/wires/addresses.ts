@@ -8,7 +8,7 @@ import { srcPortsOf } from '../../net/traffic/flow-templates.ts';
 import type { FlowSpec } from '../../net/traffic/flow-templates.ts';
 import { natPool } from '../guest/functions.ts';
 import { FUNCTION_KINDS, isOfKind } from '../../scenario/function-kinds.ts';
-import type { LoadBalancerSpec } from '../../scenario/functions.ts';
+import type { NfWith } from '../../scenario/function-kinds.ts';
 import type { Scenario, StreamSpec } from '../../scenario/scenario.ts';
 
 interface Ends {
@@ -60,12 +60,12 @@ function rangeOf({ firstAddress, addresses, firstPort, ports }: ExternalPool): E
   return { addressLow: firstAddress, addressHigh, portLow: firstPort, portHigh: firstPort + ports - 1 };
 }
 
-function isSentTo({ virtual }: LoadBalancerSpec, address: number, port: number): boolean {
+function isSentTo({ virtual }: NfWith<'addresses', 'balanced'>, address: number, port: number): boolean {
   const known = parseEndpoint(virtual);
   return known.address === address && known.port === port;
 }
 
-function endpointOf({ endpoint }: LoadBalancerSpec['backends'][number]): Ipv4Endpoint {
+function endpointOf({ endpoint }: NfWith<'addresses', 'balanced'>['backends'][number]): Ipv4Endpoint {
   return parseEndpoint(endpoint);
 }
 

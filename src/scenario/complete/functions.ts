@@ -1,7 +1,7 @@
-/** Network functions with what was left out filled in. */
+/** Network functions with what was left out filled in, key by key: a kind has no say here. */
 import { formatCidr, parseCidr } from '../../net/wire/address.ts';
-import type { Nat44Spec, NfSpec, RouteSpec, Routed, TcpServing } from '../functions.ts';
-import type { ParsedNf } from '../keys/functions.ts';
+import type { NfSpec, RouteSpec } from '../functions.ts';
+import type { ParsedNf, ParsedRoutes } from '../keys/functions.ts';
 
 /** What a function may refer to, and what stands where it names no routes. */
 export interface NfChoice {
@@ -17,65 +17,19 @@ export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
   if (typeof parsed === 'string') {
     return { kind: 'module', path: choice.modulePath(parsed), routes: choice.connected };
   }
-  switch (parsed.kind) {
-    case 'server':
-      return { kind: 'server', routes: [] };
-    case 'tcp-terminate':
-      return { kind: 'tcp-terminate', ...completeServing(parsed), routes: [] };
-    case 'tcp-proxy': {
-      const { backends, backendTimeout } = parsed;
-      const routes = completeRoutes(parsed.routes, choice);
-      return { kind: 'tcp-proxy', ...completeServing(parsed), backends, backendTimeoutNs: backendTimeout, routes };
-    }
-    case 'ip-forward':
-      return { kind: 'ip-forward', routes: completeRoutes(parsed.routes, choice) };
-    case 'nat44':
-      return completeNat44(parsed, choice);
-    case 'load-balancer': {
-      const { virtual, backends, connections, idleTimeout } = parsed;
-      const routes = completeRoutes(parsed.routes, choice);
-      return { kind: 'load-balancer', virtual, backends, connections, idleNs: idleTimeout, routes };
-    }
-    case 'firewall':
-      return {
-        kind: 'firewall',
-        rules: parsed.rules.map((rule, i) => ({
-          ...rule,
-          name: rule.name ?? `rule${i}`,
-          sourcePorts: rule.sourcePorts ?? null,
-          destinationPorts: rule.destinationPorts ?? null,
-        })),
-        default: parsed.default,
-        routes: completeRoutes(parsed.routes, choice),
-      };
-  }
+  const routes = 'routes' in parsed ? completeRoutes(parsed.routes, choice) : [];
+  return 'external' in parsed ? { ...parsed, ...completeOutside(parsed, choice), routes } : { ...parsed, routes };
 }
 
-function completeServing(
-  parsed: Extract<ParsedNf, { kind: 'tcp-terminate' | 'tcp-proxy' }>,
-): Omit<TcpServing, keyof Routed> {
-  const { listenPort, tls, requestBytes, responseBytes, connections, idle } = parsed;
-  return { listenPort, tls, requestBytes, responseBytes, connections, idleNs: idle };
+/** The side of a NAT that others see. */
+function completeOutside({ outside, external }: Extract<ParsedNf, { external: string }>, { nics }: NfChoice) {
+  const nic = nics.find(({ name }) => name === outside) ?? nics[nics.length - 1];
+  const own = formatCidr({ ...parseCidr(nic.ip), prefixLength: 32 });
+  return { outside: nic.name, external: external === 'auto' ? own : external };
 }
 
-function completeNat44(parsed: Extract<ParsedNf, { kind: 'nat44' }>, choice: NfChoice): Nat44Spec {
-  const outside = choice.nics.find(({ name }) => name === parsed.outside) ?? choice.nics[choice.nics.length - 1];
-  const own = formatCidr({ ...parseCidr(outside.ip), prefixLength: 32 });
-  return {
-    kind: 'nat44',
-    outside: outside.name,
-    external: parsed.external === 'auto' ? own : parsed.external,
-    ports: parsed.ports,
-    udpTimeoutNs: parsed.udpTimeout,
-    tcpEstablishedTimeoutNs: parsed.tcpEstablishedTimeout,
-    tcpTransitoryTimeoutNs: parsed.tcpTransitoryTimeout,
-    icmpTimeoutNs: parsed.icmpTimeout,
-    routes: completeRoutes(parsed.routes, choice),
-  };
-}
-
-function completeRoutes(routes: readonly RouteSpec[] | undefined, choice: NfChoice): readonly RouteSpec[] {
-  if (routes === undefined) return choice.connected;
+function completeRoutes(routes: ParsedRoutes, choice: NfChoice): readonly RouteSpec[] {
+  if (routes === 'connected') return choice.connected;
   return routes.map((route) => ({
     ...route,
     gatewayMac: route.gatewayMac === 'auto' ? choice.stationMac(route.nic) : route.gatewayMac,

@@ -26,12 +26,17 @@ const routes = () =>
   z
     .array(routeSchema)
     .describe('Forwarding table. Default: the network of every port, and every VM, that a vNIC shares a bridge with.')
-    .optional();
+    .optional()
+    .transform((routes) => routes ?? 'connected');
+
+export type ParsedRoutes = z.output<ReturnType<typeof routes>>;
 
 const ipForwardSchema = z.strictObject({
   kind: z.literal('ip-forward').prefault('ip-forward').describe('IPv4 forwarding.'),
   routes: routes(),
 });
+
+const orNull = <T>(value: T | undefined): T | null => value ?? null;
 
 const RULE_NAME_ALLOWED = 'a name of up to 24 small letters, digits and _';
 const ruleSchema = z.strictObject({
@@ -51,10 +56,12 @@ const ruleSchema = z.strictObject({
   destination: prefix().prefault('0.0.0.0/0').describe('Prefix of the destination address. Default: any.'),
   sourcePorts: portRange()
     .describe('Source ports, such as 1024-65535; fits TCP and UDP only. Default: any.')
-    .optional(),
+    .optional()
+    .transform(orNull),
   destinationPorts: portRange()
     .describe('Destination ports, such as 53; fits TCP and UDP only. Default: any.')
-    .optional(),
+    .optional()
+    .transform(orNull),
 });
 
 const firewallSchema = z.strictObject({
@@ -63,7 +70,8 @@ const firewallSchema = z.strictObject({
     .array(ruleSchema)
     .max(RULES_MAX)
     .prefault([])
-    .describe('Rules in their order: the first that fits decides. Default none.'),
+    .describe('Rules in their order: the first that fits decides. Default none.')
+    .transform((rules) => rules.map(({ name, ...rule }, i) => ({ name: name ?? `rule${i}`, ...rule }))),
   default: z.enum(['allow', 'deny']).prefault('deny').describe('For packets that no rule fits. Default deny.'),
   routes: routes(),
 });
@@ -84,33 +92,41 @@ const EXTERNAL_PORTS_ALLOWED = `a range of at least ${EXTERNAL_PORTS_MIN} ports,
 const timeout = (least: string, leastNs: number) =>
   duration().refine((ns) => ns >= leastNs, { error: () => `a duration of at least ${least}` });
 
-const nat44Schema = z.strictObject({
-  kind: z.literal('nat44').describe('Source NAT with port translation for TCP, UDP and ICMP echo.'),
-  outside: componentName().describe('vNIC towards the outside. Default: the last.').optional(),
-  external: prefixOrAuto()
-    .refine((value) => value === 'auto' || Number(value.split('/')[1]) >= EXTERNAL_LENGTH_MIN, {
-      error: () => EXTERNAL_ALLOWED,
-    })
-    .prefault('auto')
-    .describe('External addresses, which lead to the outside vNIC. Default auto: its own.'),
-  ports: portRange()
-    .refine(({ low, high }) => high - low + 1 >= EXTERNAL_PORTS_MIN, { error: () => EXTERNAL_PORTS_ALLOWED })
-    .prefault('1024-65535')
-    .describe('Ports of each external address that mappings use. Default 1024-65535 (RFC 4787 REQ-3).'),
-  udpTimeout: timeout('2m', 120e9)
-    .prefault('5m')
-    .describe('Idle time of UDP mappings. Default 5m, at least 2m (RFC 4787 REQ-5).'),
-  tcpEstablishedTimeout: timeout('124m', 7440e9)
-    .prefault('124m')
-    .describe('Idle time of TCP connections. Default 124m, at least that (RFC 5382 REQ-5).'),
-  tcpTransitoryTimeout: timeout('4m', 240e9)
-    .prefault('4m')
-    .describe('Idle time of TCP connections that open or close. Default 4m, at least that (RFC 5382 REQ-5).'),
-  icmpTimeout: timeout('60s', 60e9)
-    .prefault('60s')
-    .describe('Idle time of ICMP echo mappings. Default 60s, at least that (RFC 5508 REQ-2).'),
-  routes: routes(),
-});
+const nat44Schema = z
+  .strictObject({
+    kind: z.literal('nat44').describe('Source NAT with port translation for TCP, UDP and ICMP echo.'),
+    outside: componentName().describe('vNIC towards the outside. Default: the last.').optional(),
+    external: prefixOrAuto()
+      .refine((value) => value === 'auto' || Number(value.split('/')[1]) >= EXTERNAL_LENGTH_MIN, {
+        error: () => EXTERNAL_ALLOWED,
+      })
+      .prefault('auto')
+      .describe('External addresses, which lead to the outside vNIC. Default auto: its own.'),
+    ports: portRange()
+      .refine(({ low, high }) => high - low + 1 >= EXTERNAL_PORTS_MIN, { error: () => EXTERNAL_PORTS_ALLOWED })
+      .prefault('1024-65535')
+      .describe('Ports of each external address that mappings use. Default 1024-65535 (RFC 4787 REQ-3).'),
+    udpTimeout: timeout('2m', 120e9)
+      .prefault('5m')
+      .describe('Idle time of UDP mappings. Default 5m, at least 2m (RFC 4787 REQ-5).'),
+    tcpEstablishedTimeout: timeout('124m', 7440e9)
+      .prefault('124m')
+      .describe('Idle time of TCP connections. Default 124m, at least that (RFC 5382 REQ-5).'),
+    tcpTransitoryTimeout: timeout('4m', 240e9)
+      .prefault('4m')
+      .describe('Idle time of TCP connections that open or close. Default 4m, at least that (RFC 5382 REQ-5).'),
+    icmpTimeout: timeout('60s', 60e9)
+      .prefault('60s')
+      .describe('Idle time of ICMP echo mappings. Default 60s, at least that (RFC 5508 REQ-2).'),
+    routes: routes(),
+  })
+  .transform(({ udpTimeout, tcpEstablishedTimeout, tcpTransitoryTimeout, icmpTimeout, ...rest }) => ({
+    ...rest,
+    udpTimeoutNs: udpTimeout,
+    tcpEstablishedTimeoutNs: tcpEstablishedTimeout,
+    tcpTransitoryTimeoutNs: tcpTransitoryTimeout,
+    icmpTimeoutNs: icmpTimeout,
+  }));
 
 const BACKENDS_MAX = 256;
 const CONNECTIONS_MAX = 1_048_576;
@@ -129,18 +145,20 @@ const backends = () =>
     .max(BACKENDS_MAX)
     .describe('Servers, chosen by consistent hashing (Maglev, NSDI 2016, section 3.4).');
 
-const loadBalancerSchema = z.strictObject({
-  kind: z.literal('load-balancer').describe('An application delivery controller at layer 4, for TCP and UDP.'),
-  virtual: endpoint().describe('Address and port that clients send to, such as 198.18.0.100:80.'),
-  backends: backends(),
-  connections: integer(1, CONNECTIONS_MAX)
-    .prefault(65_536)
-    .describe('Connections that each vCPU remembers; those beyond are hashed packet by packet. Default 65536.'),
-  idleTimeout: positiveDuration()
-    .prefault('5m')
-    .describe('Time after its last packet from the client that a connection is remembered. Default 5m.'),
-  routes: routes(),
-});
+const loadBalancerSchema = z
+  .strictObject({
+    kind: z.literal('load-balancer').describe('An application delivery controller at layer 4, for TCP and UDP.'),
+    virtual: endpoint().describe('Address and port that clients send to, such as 198.18.0.100:80.'),
+    backends: backends(),
+    connections: integer(1, CONNECTIONS_MAX)
+      .prefault(65_536)
+      .describe('Connections that each vCPU remembers; those beyond are hashed packet by packet. Default 65536.'),
+    idleTimeout: positiveDuration()
+      .prefault('5m')
+      .describe('Time after its last packet from the client that a connection is remembered. Default 5m.'),
+    routes: routes(),
+  })
+  .transform(({ idleTimeout, ...rest }) => ({ ...rest, idleNs: idleTimeout }));
 
 const messageBytes = () => integer(EXCHANGE_BYTES_MIN, TLS_CONTENT_BYTES_MAX);
 
@@ -163,36 +181,44 @@ const tcpServing = () => ({
   idle: duration().prefault('60s').describe('Time without a segment after which a connection is ended. Default 60s.'),
 });
 
-const tcpTerminateSchema = z.strictObject({
-  kind: z
-    .literal('tcp-terminate')
-    .describe('Ends TCP connections: accepts, checks one request, answers with one response, closes after its client.'),
-  ...tcpServing(),
-  connections: integer(1, 65_536)
-    .prefault(4096)
-    .describe('Connections at once, for each vCPU; a SYN beyond is dropped. Default 4096: SOMAXCONN since Linux 5.4.'),
-});
+const tcpTerminateSchema = z
+  .strictObject({
+    kind: z
+      .literal('tcp-terminate')
+      .describe(
+        'Ends TCP connections: accepts, checks one request, answers with one response, closes after its client.',
+      ),
+    ...tcpServing(),
+    connections: integer(1, 65_536)
+      .prefault(4096)
+      .describe(
+        'Connections at once, for each vCPU; a SYN beyond is dropped. Default 4096: SOMAXCONN since Linux 5.4.',
+      ),
+  })
+  .transform(({ idle, ...rest }) => ({ ...rest, idleNs: idle }));
 
 /** Far fewer than a proxy has source ports, so that there is always one that no connection has. */
 export const PROXIED_CONNECTIONS_MAX = 32_768;
 
-const tcpProxySchema = z.strictObject({
-  kind: z
-    .literal('tcp-proxy')
-    .describe(
-      'Ends TCP connections, and TLS, in front of servers: a request that is right goes to one of them in the clear, over ' +
-        'a connection of its own, and the response back to the client.',
-    ),
-  ...tcpServing(),
-  backends: backends(),
-  connections: integer(1, PROXIED_CONNECTIONS_MAX)
-    .prefault(4096)
-    .describe('Connections at once on each side; a SYN beyond is dropped, a request reset. Default 4096.'),
-  backendTimeout: positiveDuration()
-    .prefault('5s')
-    .describe('Time from a request to the whole response, after which its client is reset. Default 5s.'),
-  routes: routes(),
-});
+const tcpProxySchema = z
+  .strictObject({
+    kind: z
+      .literal('tcp-proxy')
+      .describe(
+        'Ends TCP connections, and TLS, in front of servers: a request that is right goes to one of them in the clear, over ' +
+          'a connection of its own, and the response back to the client.',
+      ),
+    ...tcpServing(),
+    backends: backends(),
+    connections: integer(1, PROXIED_CONNECTIONS_MAX)
+      .prefault(4096)
+      .describe('Connections at once on each side; a SYN beyond is dropped, a request reset. Default 4096.'),
+    backendTimeout: positiveDuration()
+      .prefault('5s')
+      .describe('Time from a request to the whole response, after which its client is reset. Default 5s.'),
+    routes: routes(),
+  })
+  .transform(({ idle, backendTimeout, ...rest }) => ({ ...rest, idleNs: idle, backendTimeoutNs: backendTimeout }));
 
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
 
@@ -212,5 +238,5 @@ export const nfSchema = z.union(
   { error: () => MODULE_ALLOWED },
 );
 
-/** A network function after its keys were checked one by one. */
+/** A network function after its keys were checked one by one: durations end in their unit. */
 export type ParsedNf = z.output<typeof nfSchema>;

@@ -4,7 +4,7 @@ import { valueFault } from '../fault.ts';
 import type { Fault, KeyPath } from '../fault.ts';
 import { isOfKind } from '../function-kinds.ts';
 import { routeTo } from '../functions.ts';
-import type { TcpProxySpec } from '../functions.ts';
+import type { NfWith } from '../function-kinds.ts';
 import type { Scenario, VmSpec } from '../scenario.ts';
 import { didYouMean } from '../text/suggestion.ts';
 
@@ -29,7 +29,12 @@ function checkOneVcpu({ nics, vcpus }: VmSpec, path: KeyPath): Fault[] {
   return [valueFault([...path, 'vcpus'], sentence)];
 }
 
-function checkBackend(nf: TcpProxySpec, endpoint: string, others: readonly VmSpec[], path: KeyPath): Fault[] {
+function checkBackend(
+  nf: NfWith<'connects', true>,
+  endpoint: string,
+  others: readonly VmSpec[],
+  path: KeyPath,
+): Fault[] {
   const { address, port } = parseEndpoint(endpoint);
   const vm = others.find(({ nics }) => nics.some(({ ip }) => parseCidr(ip).address === address));
   // What a module listens on, and how, only its author knows.

@@ -195,7 +195,7 @@ function checkQueues({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fau
 
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
   if (typeof nf === 'string') return [];
-  const routes = 'routes' in nf ? (nf.routes ?? []) : [];
+  const routes = 'routes' in nf && nf.routes !== 'connected' ? nf.routes : [];
   const rules = 'rules' in nf ? nf.rules : [];
   return [
     ...routes.flatMap(({ nic }, r) => unknownName([...path, 'routes', r, 'nic'], nic, 'vNIC of this VM', nics)),
@@ -209,7 +209,7 @@ function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fau
       'backend',
     ),
     ...findRepeated(
-      rules.flatMap(({ name }, r) => (name === undefined ? [] : [{ name, path: [...path, 'rules', r, 'name'] }])),
+      rules.map(({ name }, r) => ({ name, path: [...path, 'rules', r, 'name'] })),
       'rule',
     ),
   ];

@@ -67,6 +67,7 @@ describe('firewall', () => {
       '{ action: deny, name: x }, { action: allow, name: x }',
       'found "x" a second time, allowed: one rule of that name',
     ],
+    ['{ action: deny, name: rule1 }, { action: allow }', 'found "rule1" a second time, allowed: one rule of that name'],
   ])('refuses %s', (rules, sentence) => {
     expect(problems(nf(rules)).map((line) => line.replace(/^x?.*?:\d+:\d+: /, ''))).toEqual([sentence]);
   });
