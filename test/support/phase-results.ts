@@ -110,6 +110,8 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
       deliveredFrames: 2 * sentFrames - droppedFrames,
       droppedFrames,
       foreignFrames: 0,
+      floodedFrames: 0,
+      lostFrames: droppedFrames,
       lossRatio: sentFrames === 0 ? null : droppedFrames / (2 * sentFrames),
     },
     drops,

@@ -42,6 +42,8 @@ export function trialResult(figures: TrialFigures): TrialResult {
       deliveredFrames: delivered[0] + delivered[1],
       droppedFrames,
       foreignFrames: 0,
+      floodedFrames: 0,
+      lostFrames: droppedFrames,
       lossRatio: droppedFrames / (2 * sent),
     },
     drops: dropped.map(({ place, frames }) => ({ place, actor: place, counter: place, reason: place, frames })),

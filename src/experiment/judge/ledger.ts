@@ -7,6 +7,7 @@ import { GENERATOR, sentCounter } from '../../../actors/wire/generator.ts';
 import { SINK, arrivedCounter } from '../../../actors/wire/sink.ts';
 import { pageOf, placeOfCounter } from '../../metrics/derive/counters.ts';
 import { UNEXPLAINED } from '../../../actors/kernel/devices.ts';
+import { countFrames, flowOf } from '../../metrics/derive/frame-counts.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
@@ -26,7 +27,7 @@ export async function takeLedger(host: Host): Promise<Ledger> {
   const stock = await host.takeStock();
   const snapshot = takeSnapshot(host);
   const lanes = planLanes(host.plan);
-  const counts = countFrames(lanes, snapshot);
+  const counts = ledgerCounts(lanes, snapshot);
   const inFlight = findInFlight(host.plan, snapshot, stock);
   const inFlightFrames = inFlight.reduce((sum, { frames }) => sum + frames, 0);
   const slots = findSlots(host, stock);
@@ -62,7 +63,7 @@ export async function takeLedger(host: Host): Promise<Ledger> {
 export function ledgerNotTaken(host: Host, latest: Snapshot, why: string): Ledger {
   return {
     balanced: false,
-    ...countFrames(planLanes(host.plan), latest),
+    ...ledgerCounts(planLanes(host.plan), latest),
     unexplainedFrames: 0,
     inFlightFrames: 0,
     inFlight: [],
@@ -72,19 +73,11 @@ export function ledgerNotTaken(host: Host, latest: Snapshot, why: string): Ledge
   };
 }
 
-type FrameCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'consumedFrames' | 'droppedFrames'>;
+type LedgerCounts = Pick<Ledger, 'sentFrames' | 'copiedFrames' | 'receivedFrames' | 'consumedFrames' | 'droppedFrames'>;
 
-function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCounts {
-  let [sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames] = [0, 0, 0, 0, 0];
-  for (const lane of lanes) {
-    const flow = flowOf(lane, snapshot);
-    if (lane.place === 'generator' || lane.place === 'client') sentFrames += flow.outFrames;
-    if (lane.place === 'sink' || lane.place === 'client') receivedFrames += flow.inFrames;
-    copiedFrames += flow.copiedFrames;
-    consumedFrames += flow.consumedFrames;
-    droppedFrames += flow.droppedFrames;
-  }
-  return { sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames };
+function ledgerCounts(lanes: readonly Lane[], snapshot: Snapshot): LedgerCounts {
+  const { floodedFrames, begunFrames, ...counts } = countFrames(lanes, snapshot);
+  return { ...counts, copiedFrames: floodedFrames + begunFrames };
 }
 
 /** What went into a real kernel and is in none of its accounts. */
@@ -93,26 +86,6 @@ function countUnexplained(lanes: readonly Lane[], snapshot: Snapshot): number {
     const index = drops.find(({ counter }) => counter === UNEXPLAINED)?.index;
     return index === undefined ? sum : sum + snapshot.counters.get(actor)![index];
   }, 0);
-}
-
-interface LaneFlow {
-  readonly inFrames: number;
-  readonly outFrames: number;
-  readonly copiedFrames: number;
-  readonly consumedFrames: number;
-  readonly droppedFrames: number;
-}
-
-function flowOf(lane: Lane, snapshot: Snapshot): LaneFlow {
-  const values = pageOf(snapshot, lane.actor);
-  const sumOf = (indexes: readonly number[]): number => indexes.reduce((sum, index) => sum + values[index], 0);
-  return {
-    inFrames: sumOf(lane.inIndexes),
-    outFrames: sumOf(lane.outIndexes),
-    copiedFrames: sumOf(lane.cloneIndexes),
-    consumedFrames: sumOf(lane.consumeIndexes),
-    droppedFrames: sumOf(lane.drops.map(({ index }) => index)),
-  };
 }
 
 function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inFlight'] {
@@ -125,7 +98,7 @@ function findInFlight(plan: Plan, snapshot: Snapshot, stock: Stock): Ledger['inF
   ].filter(({ frames }) => frames !== 0);
 }
 
-function frameFaults(counts: FrameCounts, inFlightFrames: number): string[] {
+function frameFaults(counts: LedgerCounts, inFlightFrames: number): string[] {
   const { sentFrames, copiedFrames, receivedFrames, consumedFrames, droppedFrames } = counts;
   const difference = sentFrames + copiedFrames - receivedFrames - consumedFrames - droppedFrames - inFlightFrames;
   if (difference === 0) return [];

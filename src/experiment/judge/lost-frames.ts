@@ -1,11 +1,24 @@
-/** What a phase lost: frames that were dropped on the way, and frames that nobody took where they arrived. */
+/** What ended in a phase without doing its job: dropped on the way, or come out on a wire where nobody took it. */
 import { SINK } from '../../../actors/wire/sink.ts';
 import { counterOf } from '../../metrics/derive/counters.ts';
 import { sinkName } from '../../scenario/names.ts';
+import { formatAmount } from '../../text/number-format.ts';
 import type { PhaseResult, RunResult } from '../run/run-result.ts';
 
-export function lostFrames({ total }: PhaseResult): number {
+export function endedFrames({ total }: PhaseResult): number {
   return total.droppedFrames + total.foreignFrames;
+}
+
+/** `63 k copies of flooded frames`: what ended there beside the frames lost; null when nothing else did. */
+export function tellOtherEnds(phase: PhaseResult): string | null {
+  const { lostFrames, floodedFrames } = phase.total;
+  const others = endedFrames(phase) - lostFrames;
+  if (others === 0) return null;
+  const kinds = [
+    ...(floodedFrames > 0 ? ['copies of flooded frames'] : []),
+    ...(others > floodedFrames ? ['sent before it'] : []),
+  ];
+  return `${formatAmount(others)} ${kinds.join(' or ')}`;
 }
 
 /** Where frames came out on a wire and were for nobody there: each sink that saw some, and its port. */

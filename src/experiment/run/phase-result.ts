@@ -13,6 +13,8 @@ import type { Plan } from '../../runtime/plan.ts';
 import { formatRate } from '../../scenario/text/quantities.ts';
 import type { PhaseSpec, Scenario } from '../../scenario/scenario.ts';
 import { streamRatesFps } from '../../scenario/stream-rates.ts';
+import { countLosses } from './losses.ts';
+import type { Losses } from './losses.ts';
 import { describeConnections } from './connection-result.ts';
 import { describeLateness } from './lateness.ts';
 import type {
@@ -51,7 +53,9 @@ export async function describePhase(
   const ratesFps = requestedFps(scenario, spec);
   const counters = counterTable(plan, before, after);
   const foreignFrames = plan.ports.reduce((sum, { sink }) => sum + counterOf(SINK, counters, sink, 'rx_foreign'), 0);
-  const streams = describeStreams(plan, ratesFps, before, after, drops.length + foreignFrames > 0);
+  const droppedFrames = drops.reduce((sum, { frames }) => sum + frames, 0);
+  const losses = countLosses(planLanes(plan), before, after, { droppedFrames, foreignFrames });
+  const streams = describeStreams(plan, ratesFps, before, after, losses.lostFrames > 0);
   const connections = describeConnections(plan, scenario, spec, before, after);
   const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
   const latency: LatencyResult[] = [];
@@ -69,7 +73,7 @@ export async function describePhase(
     complete,
     streams,
     connections,
-    total: totalOf(streams, connections, drops, foreignFrames),
+    total: totalOf(streams, connections, losses),
     drops,
     latency,
     latencyAll: summariseHistogram(addHistograms(arrivals)),
@@ -136,22 +140,18 @@ function describeStreams(
 function totalOf(
   streams: readonly StreamResult[],
   connections: readonly ConnectionResult[],
-  drops: readonly DropCount[],
-  foreignFrames: number,
+  losses: Losses,
 ): TotalResult {
   const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
   const clientsSent = connections.reduce((total, each) => total + each.sentFrames, 0);
   const clientsReceived = connections.reduce((total, each) => total + each.receivedFrames, 0);
   const sentFrames = sum((stream) => stream.sentFrames) + clientsSent;
-  const droppedFrames = drops.reduce((total, { frames }) => total + frames, 0);
   return {
     // A client sends what its connections call for: nothing more was offered.
     offeredFrames: sum((stream) => stream.offeredFrames) + clientsSent,
     sentFrames,
     deliveredFrames: sum((stream) => stream.deliveredFrames) + clientsReceived,
-    droppedFrames,
-    foreignFrames,
-    // Copies made by flooding can be lost besides, and frames of the phase before.
-    lossRatio: sentFrames === 0 ? null : Math.min(1, (droppedFrames + foreignFrames) / sentFrames),
+    ...losses,
+    lossRatio: sentFrames === 0 ? null : losses.lostFrames / sentFrames,
   };
 }

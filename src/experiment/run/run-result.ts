@@ -53,10 +53,14 @@ export interface TotalResult {
   readonly offeredFrames: number;
   readonly sentFrames: number;
   readonly deliveredFrames: number;
+  /** Frames that ended in the phase: on the way, and on a wire where they were for nobody. */
   readonly droppedFrames: number;
-  /** That came out on a wire and were for nobody there. */
   readonly foreignFrames: number;
-  /** Both as a share of those sent. */
+  /** Copies that bridges made by flooding: they end there too, and nobody lacks them. */
+  readonly floodedFrames: number;
+  /** Frames sent in the phase, of those that ended in it: no copies, and none of before. Never more than were sent. */
+  readonly lostFrames: number;
+  /** Those as a share of the frames sent. */
   readonly lossRatio: number | null;
 }
 

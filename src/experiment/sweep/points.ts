@@ -96,7 +96,8 @@ function lostAt(trials: readonly TrialResult[]): PointResult['lostAt'] {
 
 function droppedShare({ total, drops }: { total: TotalResult; drops: TrialResult['phase']['drops'] }, place: string) {
   const frames = drops.reduce((sum, drop) => (drop.place === place ? sum + drop.frames : sum), 0);
-  return total.sentFrames === 0 ? 0 : Math.min(1, frames / total.sentFrames);
+  const there = total.sentFrames + total.floodedFrames;
+  return there === 0 ? 0 : frames / there;
 }
 
 function kindShares({ threads }: KindedThreads, trials: readonly TrialResult[]): KindShares[] {

@@ -63,7 +63,7 @@ export interface PointResult {
   readonly egressPerSecond: Spread;
   readonly lossRatio: Spread;
   readonly streams: readonly StreamPoint[];
-  /** Dropped frames as shares of those sent, medians, most first. */
+  /** Dropped frames as shares of those sent and of the copies that flooding made, medians, most first. */
   readonly lostAt: readonly { readonly place: DropPlace; readonly ratio: number }[];
   readonly threads: readonly KindShares[];
 }

@@ -13,7 +13,7 @@ import { coresMoved, describeDistance } from '../../runtime/os/core-distance.ts'
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { barText, dividedBar, shorten, styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
 import type { ThreadRow } from '../../metrics/derive/thread-shares.ts';
-import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';
+import { endedFrames, foreignBySink, tellOtherEnds } from '../judge/lost-frames.ts';
 import type { Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
 import { expectationLines } from './expectation-lines.ts';
 import { connectionLines } from './summary-connections.ts';
@@ -29,17 +29,12 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
   const section = (title: string, lines: readonly string[]): string[] =>
     lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => (line === '' ? '' : INDENT + line))];
   const inner = width - INDENT.length;
-  const lossy = result.phases.filter((phase) => lostFrames(phase) > 0);
+  const lossy = result.phases.filter((phase) => endedFrames(phase) > 0);
   return [
     titleLine(result, paint),
     ...failureLines(result, width, paint),
     ...section('Traffic, frames/s', trafficLines(result.phases, inner, paint)),
-    ...lossy.flatMap((phase) =>
-      section(
-        `Where frames were lost in phase ${phase.name}: ${formatAmount(lostFrames(phase))} of ${formatAmount(phase.total.sentFrames)}`,
-        waterfallLines(result.scenario, phase, inner, paint),
-      ),
-    ),
+    ...lossy.flatMap((phase) => section(lossTitle(phase), waterfallLines(result.scenario, phase, inner, paint))),
     ...section('Connections, per second', connectionLines(result.phases, inner, paint)),
     ...section('Latency from the intended send time', latencyLines(result.phases, inner, paint)),
     ...result.phases.flatMap((phase) =>
@@ -107,14 +102,22 @@ function totalName({ streams }: PhaseResult): string {
   return streams.length === 2 && a.from === b.to && a.to === b.from && a.from !== a.to ? 'both ways' : 'all streams';
 }
 
-/** Places in the order of their loss, each bar a share of all that was lost. */
+function lossTitle(phase: PhaseResult): string {
+  const { lostFrames, sentFrames } = phase.total;
+  const others = tellOtherEnds(phase);
+  const lost = `${formatAmount(lostFrames)} of ${formatAmount(sentFrames)}`;
+  if (others === null) return `Where frames were lost in phase ${phase.name}: ${lost}`;
+  return `Where frames ended in phase ${phase.name}: ${lost} lost, and ${others}`;
+}
+
+/** Places in the order of what ended there, each bar a share of all that did. */
 function waterfallLines(scenario: RunResult['scenario'], phase: PhaseResult, width: number, paint: Paint): string[] {
   const foreign = foreignBySink(scenario, phase).map(({ sink, frames }) => {
     return { actor: sink, reason: 'for nobody on that wire', frames };
   });
   const losses = [...phase.drops, ...foreign].sort((a, b) => b.frames - a.frames);
   const rows = losses.map(({ actor, reason, frames }): Cell[] => {
-    const share = frames / lostFrames(phase);
+    const share = frames / endedFrames(phase);
     const bar = barText(share, WATERFALL_BAR_CELLS).padEnd(WATERFALL_BAR_CELLS);
     return [actor, reason, styled('red', bar), formatCompact(frames), formatShare(share)];
   });

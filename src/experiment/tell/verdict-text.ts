@@ -2,7 +2,7 @@
 import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { CausedRun } from './drop-causes.ts';
 import { WIRE_FULL_RATIO, causeOf, wireShare } from './drop-causes.ts';
-import { foreignBySink, lostFrames } from '../judge/lost-frames.ts';
+import { endedFrames, foreignBySink, tellOtherEnds } from '../judge/lost-frames.ts';
 import { generatorFaults } from '../judge/validity.ts';
 import type { DropCount, PhaseResult, RunResult } from '../run/run-result.ts';
 import { tellThread } from './thread-story.ts';
@@ -35,26 +35,32 @@ function limits(run: VerdictRun): string[] {
   if (passed.length === 0) return ['No traffic was sent, so nothing limited this run.'];
   const lossOf = ({ total }: PhaseResult): number => total.lossRatio ?? 0;
   const worst = passed.reduce((most, phase) => (lossOf(phase) > lossOf(most) ? phase : most));
-  if (lostFrames(worst) === 0) return [nothingLost(run, passed)];
+  if (worst.total.lostFrames === 0) return [nothingLost(run, passed)];
   const sentences = [
     `In phase ${worst.name} ${formatShare(worst.total.lossRatio)} of ${formatAmount(worst.total.sentFrames)} frames ` +
-      `were lost.`,
+      `were lost${othersText(worst)}.`,
     ...groupDrops(worst)
       .slice(0, SENTENCES_MAX)
       .map((group, i) => groupSentence(run, worst, group, i === 0)),
     ...foreignSentence(run, worst),
   ];
-  const clean = passed.filter((phase) => lostFrames(phase) === 0).map(({ name }) => name);
+  const clean = passed.filter(({ total }) => total.lostFrames === 0).map(({ name }) => name);
   if (clean.length > 0) sentences.push(`Phase${clean.length > 1 ? 's' : ''} ${listWords(clean)} lost nothing.`);
   return sentences;
+}
+
+/** What follows is of all that ended: lost frames alone cannot be told from their copies where they end. */
+function othersText(phase: PhaseResult): string {
+  const others = tellOtherEnds(phase);
+  return others === null ? '' : `; with ${others} ${formatAmount(endedFrames(phase))} ended on the way`;
 }
 
 /** What was sent to an address that is not on its wire was lost without a drop. */
 function foreignSentence({ scenario }: VerdictRun, phase: PhaseResult): string[] {
   const { foreignFrames, droppedFrames } = phase.total;
-  if (foreignFrames < NOTABLE_RATIO * lostFrames(phase)) return [];
+  if (foreignFrames < NOTABLE_RATIO * endedFrames(phase)) return [];
   const ports = foreignBySink(scenario, phase).map(({ port }) => port);
-  const subject = droppedFrames === 0 ? 'All' : formatShare(foreignFrames / lostFrames(phase));
+  const subject = droppedFrames === 0 ? 'All' : formatShare(foreignFrames / endedFrames(phase));
   return [
     `${subject} of them (${formatAmount(foreignFrames)}) came out on the wire at ` +
       `${listWords(ports)} and were for nobody there.`,
@@ -94,7 +100,7 @@ function groupDrops(phase: PhaseResult): DropGroup[] {
   return [...groups.values()]
     .map((members) => {
       const frames = members.reduce((sum, drop) => sum + drop.frames, 0);
-      return { drops: members, frames, ratio: frames / lostFrames(phase) };
+      return { drops: members, frames, ratio: frames / endedFrames(phase) };
     })
     .sort((a, b) => b.frames - a.frames)
     .filter(({ ratio }, i) => (i === 0 && phase.total.foreignFrames === 0) || ratio >= NOTABLE_RATIO);

@@ -206,9 +206,9 @@ describe('what limited a run, in words', () => {
         /^The generator fell behind in phase flood: the generator of eth0-to-eth1 sent 100 k frames less .* Nothing was lost and the generator was the limit: /,
       );
       const drops = [tapFull('tap0', 1000)];
-      expect(verdict({ ...late, drops, total: { ...late.total, droppedFrames: 1000, lossRatio: 0.01 } })).toMatch(
-        /^The generator fell behind .* In phase flood /,
-      );
+      expect(
+        verdict({ ...late, drops, total: { ...late.total, droppedFrames: 1000, lostFrames: 1000, lossRatio: 0.01 } }),
+      ).toMatch(/^The generator fell behind .* In phase flood /);
     });
 
     it('a run that is invalid for another reason says so first', () => {
