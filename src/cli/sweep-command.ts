@@ -8,7 +8,7 @@ import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
 import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
-import { formatRate } from '../scenario/text/quantities.ts';
+import { formatRate, parseShare } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
@@ -32,6 +32,7 @@ export interface SweepFlags {
   readonly trials: number;
   readonly duration: string;
   readonly warmup: string;
+  readonly lossFree: string;
   readonly json?: string;
   readonly jsonStream?: true;
   readonly svg?: string;
@@ -89,6 +90,7 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
     warmupNs: readDuration('warmup', flags.warmup, 0),
     runInNs: RUN_IN_NS,
     probeNs: PROBE_NS,
+    lossFreeRatioMax: named('loss-free', () => parseShare(flags.lossFree)),
   };
 }
 

@@ -2,7 +2,8 @@
 import { formatAmount, formatShare } from '../text/number-format.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
 import type { Paint } from '../metrics/text/text-table.ts';
-import type { LossProbe } from '../experiment/sweep/loss-free-search.ts';
+import { tellLossFree } from '../experiment/sweep/loss-free-rate.ts';
+import type { LossFreeRate, LossProbe } from '../experiment/sweep/loss-free-rate.ts';
 import { describeOffered } from '../experiment/sweep/offered-rates.ts';
 import type { OfferedRate } from '../experiment/sweep/offered-rates.ts';
 import { formatRate } from '../scenario/text/quantities.ts';
@@ -46,15 +47,17 @@ export class SweepLines implements SweepOutput {
     for (const line of hosts[0]?.host.header ?? []) this.writeLine(line);
   }
 
-  probed({ perSecond, lossRatio }: LossProbe): void {
+  probed({ perSecond, lossRatio, unsentRatio, validTrials }: LossProbe): void {
+    const unsent = unsentRatio > 0 ? `, ${formatShare(unsentRatio)} of it never sent` : '';
+    const doubt = validTrials === 0 ? ' (no valid trial)' : '';
     this.writeLine(
-      `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(perSecond)}/s loses ${formatShare(lossRatio)}`,
+      `searching the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(perSecond)}/s loses ` +
+        `${formatShare(lossRatio)}${unsent}${doubt}`,
     );
   }
 
-  offering(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void {
-    if (lossFreePerSecond !== null)
-      this.writeLine(`L, the loss-free rate of ${this.plan.variants[0].name}: ${formatAmount(lossFreePerSecond)}/s`);
+  offering(rates: readonly OfferedRate[], search: LossFreeRate | null): void {
+    if (search !== null) this.writeLossFree(search);
     const count = rates.length * this.plan.variants.length * this.plan.trials;
     this.writeLine(
       `${count} trials: ${rates.length} rates, ${this.plan.variants.length} variants, ${this.plan.trials} each`,
@@ -76,6 +79,13 @@ export class SweepLines implements SweepOutput {
 
   fail(): void {
     this.endRow();
+  }
+
+  private writeLossFree({ lossFreePerSecond, generatorLimited }: LossFreeRate): void {
+    if (lossFreePerSecond === null) return;
+    const within = tellLossFree(this.plan.lossFreeRatioMax);
+    this.writeLine(`L, what ${this.plan.variants[0].name} carries ${within}: ${formatAmount(lossFreePerSecond)}/s`);
+    if (generatorLimited) this.writeLine('  the generator is the limit: it could not send the next higher rate');
   }
 
   private endRow(): void {
@@ -136,8 +146,10 @@ export class SweepRecords implements SweepOutput {
     writeRecord('search', probe);
   }
 
-  offering(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void {
-    writeRecord('rates', { lossFreePerSecond, rates });
+  offering(rates: readonly OfferedRate[], search: LossFreeRate | null): void {
+    const { lossFreeRatioMax } = this.plan;
+    const { lossFreePerSecond = null, generatorLimited = null } = search ?? {};
+    writeRecord('rates', { lossFreePerSecond, lossFreeRatioMax, generatorLimited, rates });
   }
 
   tried(trial: TrialResult): void {

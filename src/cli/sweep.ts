@@ -46,6 +46,7 @@ export function addSweep(program: Command): void {
     .option('--trials <count>', 'trials of each at each load', trialCount, 5)
     .option('--duration <time>', 'what is measured of each trial', '2s')
     .option('--warmup <time>', 'traffic through each, before the first trial', '2s')
+    .option('--loss-free <share>', 'most loss at which a rate counts as loss-free, in L and in results', '0.5%')
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each trial and point to stdout, one JSON object a line')
     .option('--svg <file>', 'draw the graph to a file')

@@ -44,7 +44,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
       foreignFrames: 0,
       floodedFrames: 0,
       lostFrames: droppedFrames,
-      lossRatio: droppedFrames / (2 * sent),
+      lossRatio: sent === 0 ? null : droppedFrames / (2 * sent),
     },
     drops: dropped.map(({ place, frames }) => ({ place, actor: place, counter: place, reason: place, frames })),
     latency: [],

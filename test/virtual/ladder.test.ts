@@ -48,6 +48,7 @@ describe('the ladder', () => {
         warmupNs: 4e7,
         runInNs: 2e7,
         probeNs: 2e7,
+        lossFreeRatioMax: 0.005,
       },
       {
         openHost: ({ scenario }) => Promise.resolve(new VirtualHost(buildPlan(scenario), { seed: scenario.seed })),

@@ -60,7 +60,7 @@ it('the shared NIC: what the quiet VM loses and waits', { timeout: 90_000 }, () 
   const { points } = publishedSweep('noisy-neighbour-vhost');
   const fresh = points.map(({ variant, streams }) => {
     const { lossRatio, latency } = streams.find(({ name }) => name === 'quiet')!;
-    return [variant, formatShare(lossRatio.median), formatTime(latency!.p50Ns), formatTime(latency!.p99Ns)];
+    return [variant, formatShare(lossRatio!.median), formatTime(latency!.p50Ns), formatTime(latency!.p99Ns)];
   });
   const published = publishedTable('the quiet VM, neighbour flooded');
   expect(published.map(([variant, , ...figures]) => [variant, ...figures])).toEqual(fresh);

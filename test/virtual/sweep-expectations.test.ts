@@ -33,6 +33,7 @@ function sweep(
     warmupNs: 4e7,
     runInNs: 2e8,
     probeNs: 1e8,
+    lossFreeRatioMax: 0.005,
   };
   return runSweep(plan, {
     signal: new AbortController().signal,

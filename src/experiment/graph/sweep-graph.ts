@@ -2,6 +2,7 @@
 import { formatAmount, formatTime } from '../../text/number-format.ts';
 import { wrapWords } from '../../metrics/text/text-table.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
+import { tellLossFree } from '../sweep/loss-free-rate.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';
 import { egressPanel } from './egress-panel.ts';
 import { CAPTION_PX, CHARACTER_RATIO, FONTS, INK, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';
@@ -91,7 +92,7 @@ function captionLines(result: SweepResult): string[] {
       `${result.interrupted ? ' (interrupted)' : ''}.` +
       (lossFree === null
         ? ''
-        : ` L: highest rate that ${variants[0].name} carries without loss (at most 0.5 %), ${formatAmount(lossFree)}/s.`) +
+        : ` L: highest rate that ${variants[0].name} carries ${tellLossFree(result.lossFreeRatioMax)}, ${formatAmount(lossFree)}/s.`) +
       ' Running: cores used by all threads of a kind together; waiting: mean share of time they were runnable and not running.' +
       (invalid === 0 ? '' : ` Hollow markers: no valid trial (${invalid} of ${points.length} points).`) +
       (oversubscribed.length === 0 ? '' : ` Oversubscribed: ${[...new Set(oversubscribed)].join('; ')}.`),

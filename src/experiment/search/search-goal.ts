@@ -3,7 +3,7 @@
  * near the answer must be. Times in ns, ratios from 0 to 1.
  */
 import { formatShare, formatTime } from '../../text/number-format.ts';
-import { QuantityError, parseDurationNs } from '../../scenario/text/quantities.ts';
+import { QuantityError, parseDurationNs, parseShare } from '../../scenario/text/quantities.ts';
 
 export interface SearchGoal {
   readonly name: string;
@@ -81,8 +81,13 @@ export function parseGoal(text: string): SearchGoal {
   if (parts.includes(null) || given.size !== parts.length || !given.has('loss')) {
     throw new QuantityError(text, GOAL_ALLOWED);
   }
-  const share = (key: string, otherwise: number): number =>
-    given.has(key) ? parseShare(text, given.get(key)!) : otherwise;
+  const share = (key: string, otherwise: number): number => {
+    try {
+      return given.has(key) ? parseShare(given.get(key)!) : otherwise;
+    } catch {
+      throw new QuantityError(text, GOAL_ALLOWED);
+    }
+  };
   const time = (key: string, otherwise: number): number =>
     given.has(key) ? parseDurationNs(given.get(key)!) : otherwise;
   const lossRatio = share('loss', 0);
@@ -100,13 +105,6 @@ export function parseGoal(text: string): SearchGoal {
   const fits = widthRatio > 0 && initialTrialNs > 0 && initialTrialNs <= finalTrialNs && durationSumNs >= finalTrialNs;
   if (!fits) throw new QuantityError(text, GOAL_ALLOWED);
   return goal;
-}
-
-function parseShare(goal: string, text: string): number {
-  const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text) ?? [];
-  const share = Number(digits) / (percent === '%' ? 100 : 1);
-  if (!(share >= 0 && share < 1)) throw new QuantityError(goal, GOAL_ALLOWED);
-  return share;
 }
 
 /** `NDR: without loss, bounds within 2 %, trials of 1.00 s, 5.00 s at each load, half of them may lose more`. */

@@ -10,13 +10,13 @@ import { LOAD_WORDS, SweptLoadError, measuredWhole, rateOf } from '../sweep/swep
 import type { SweptLoad } from '../sweep/swept-load.ts';
 import { SweptHost } from '../sweep/swept-host.ts';
 import type { Trial } from '../sweep/swept-host.ts';
+import { trialLoss } from '../sweep/trial-loss.ts';
 import type { SweepVariant } from '../sweep/variants.ts';
 import { searchLoads } from './mlr-search.ts';
 import type { GoalBounds, LoadLimits } from './mlr-search.ts';
 import type { SearchGoal } from './search-goal.ts';
 import { SEARCH_SCHEMA_VERSION } from './search-result.ts';
 import type { GoalResult, SearchResult, SearchTrial, SearchedVariant } from './search-result.ts';
-import { trialLoss } from './trial-loss.ts';
 
 export interface SearchPlan {
   readonly hostKind: Host['kind'];

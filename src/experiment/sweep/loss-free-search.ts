@@ -1,6 +1,3 @@
-/** Most loss at which a rate still counts as loss-free. */
-export const LOSS_FREE_RATIO_MAX = 0.005;
-
 export interface LossFreeSearch {
   /** Where to begin, and the least and the most that is tried, per second. */
   readonly start: number;
@@ -8,12 +5,8 @@ export interface LossFreeSearch {
   readonly max: number;
   /** How near the answer must be to a rate that loses frames: 1.05 is 5 %. */
   readonly precision: number;
-}
-
-/** One rate that was tried. */
-export interface LossProbe {
-  readonly perSecond: number;
-  readonly lossRatio: number;
+  /** Most loss at which a rate still counts as loss-free. */
+  readonly lossRatioMax: number;
 }
 
 /**
@@ -24,7 +17,7 @@ export interface LossProbe {
  * @returns null when the search was ended, or when even the least rate loses frames.
  */
 export async function searchLossFreeRate(
-  { start, min, max, precision }: LossFreeSearch,
+  { start, min, max, precision, lossRatioMax }: LossFreeSearch,
   measure: (perSecond: number) => Promise<number | null>,
 ): Promise<number | null> {
   let [good, bad] = [0, Infinity];
@@ -33,7 +26,7 @@ export async function searchLossFreeRate(
   for (;;) {
     const lossRatio = await measure(perSecond);
     if (lossRatio === null) return null;
-    if (lossRatio <= LOSS_FREE_RATIO_MAX) good = Math.max(good, perSecond);
+    if (lossRatio <= lossRatioMax) good = Math.max(good, perSecond);
     else bad = Math.min(bad, perSecond);
     if (good >= max || bad <= min) break;
     if (good > 0 && bad / good <= precision) {

@@ -2,7 +2,6 @@
 import { mean, median } from 'simple-statistics';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { TotalResult } from '../run/run-result.ts';
-import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import { measuredParts, measuredWhole } from './swept-load.ts';
 import type { LoadUnit, MeasuredPart, SweptLoad } from './swept-load.ts';
@@ -16,6 +15,12 @@ export function spreadOf(values: readonly number[]): Spread {
 /** Every thread of a variant's host and what it does: those of its plan, and softirq where that is the kernel's own. */
 export interface KindedThreads {
   readonly threads: readonly Pick<ThreadPlan, 'name' | 'kind'>[];
+}
+
+/** Null when none is known. */
+function spreadOfKnown(values: readonly (number | null)[]): Spread | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : spreadOf(known);
 }
 
 /** One point for each rate of a variant at which a trial was made, in the order of the rates. */
@@ -53,7 +58,7 @@ function pointOf(
     validTrials: usable.length,
     status: usable.length > 0 ? usable[0].validity.status : 'invalid',
     egressPerSecond: spreadOf(used.map((trial, i) => perSecond(trial, whole[i].delivered))),
-    lossRatio: spreadOf(whole.map(({ lossRatio }) => lossRatio)),
+    lossRatio: spreadOfKnown(whole.map(({ lossRatio }) => lossRatio)),
     streams: streamPoints(used, load.unit),
     lostAt: lostAt(used),
     threads: kindShares(run, used),
@@ -73,7 +78,7 @@ function streamPoints(trials: readonly TrialResult[], unit: LoadUnit): StreamPoi
       name,
       requestedPerSecond: median(parts.map(({ requestedPerSecond }) => requestedPerSecond)),
       egressPerSecond: spreadOf(trials.map((trial, t) => perSecond(trial, parts[t].delivered))),
-      lossRatio: spreadOf(parts.map(({ lossRatio }) => lossRatio)),
+      lossRatio: spreadOfKnown(parts.map(({ lossRatio }) => lossRatio)),
       latency: latencyOf(parts),
     };
   });
@@ -127,9 +132,9 @@ export function sharesOf({ threads }: PointResult, kind: ThreadPlan['kind']): Ki
   return threads.find((shares) => shares.kind === kind) ?? null;
 }
 
-/** Highest offered rate with a median loss of at most 0.5 %; null when no valid point has so little. */
-export function lossFreeRateOf(points: readonly PointResult[]): number | null {
-  const carried = validOf(points).filter(({ lossRatio }) => lossRatio.median <= LOSS_FREE_RATIO_MAX);
+/** Highest offered rate with a median loss of at most `lossRatioMax`; null when no valid point has so little. */
+export function lossFreeRateOf(points: readonly PointResult[], lossRatioMax: number): number | null {
+  const carried = validOf(points).filter(({ lossRatio }) => lossRatio !== null && lossRatio.median <= lossRatioMax);
   return carried.length === 0 ? null : Math.max(...carried.map((point) => point.offeredPerSecond));
 }
 

@@ -6,7 +6,7 @@ import { holds } from '../judge/expectations.ts';
 import type { ExpectationResult } from '../run/run-result.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, sharesOf } from './points.ts';
-import type { PointResult } from './sweep-result.ts';
+import type { PointResult, SweepResult } from './sweep-result.ts';
 
 /** A multiple of L that was offered differs from the one that was asked for by rounding alone. */
 const MULTIPLE_TOLERANCE = 1e-9;
@@ -19,12 +19,12 @@ const MULTIPLE_TOLERANCE = 1e-9;
 export function judgeSweep(
   expectations: readonly SweepExpectation[],
   points: readonly PointResult[],
-  interrupted: boolean,
+  { lossFreeRatioMax, interrupted }: Pick<SweepResult, 'lossFreeRatioMax' | 'interrupted'>,
 ): ExpectationResult[] {
   return expectations.map(({ left: measured, relation, right: against, why }) => {
-    const left = measure(measured, points);
+    const left = measure(measured, points, lossFreeRatioMax);
     const times = against.kind === 'value' ? 1 : against.times;
-    const compared = against.kind === 'value' ? against.value : measure(against.measurement, points);
+    const compared = against.kind === 'value' ? against.value : measure(against.measurement, points, lossFreeRatioMax);
     const right = typeof compared === 'number' ? compared * times : compared;
     const shown = show(measured, right);
     const rightText =
@@ -43,10 +43,14 @@ export function judgeSweep(
 }
 
 /** Undefined where there is nothing to judge; null where what was measured has no such value. */
-function measure(measurement: SweepMeasurement, all: readonly PointResult[]): number | null | undefined {
+function measure(
+  measurement: SweepMeasurement,
+  all: readonly PointResult[],
+  lossFreeRatioMax: number,
+): number | null | undefined {
   const own = all.filter(({ variant }) => variant === measurement.variant);
   if (measurement.at === null) {
-    return own.some(({ status }) => status === 'valid') ? lossFreeRateOf(own) : undefined;
+    return own.some(({ status }) => status === 'valid') ? lossFreeRateOf(own, lossFreeRatioMax) : undefined;
   }
   const point = pointAt(measurement.at, own);
   return point?.status === 'valid' ? valueAt(measurement, point) : undefined;
@@ -76,7 +80,7 @@ function valueAt({ metric, place, threads }: SweepMeasurement, point: PointResul
     case 'egress':
       return point.egressPerSecond.median;
     case 'loss':
-      return point.lossRatio.median;
+      return point.lossRatio?.median ?? null;
     case 'dropShare': {
       const lost = point.lostAt.reduce((sum, { ratio }) => sum + ratio, 0);
       return lost === 0 ? null : (point.lostAt.find((each) => each.place === place)?.ratio ?? 0) / lost;

@@ -8,12 +8,12 @@ import type { HostKind } from '../../runtime/host.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
 import type { ExpectationResult, Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
-import type { LossProbe } from './loss-free-search.ts';
+import type { LossFreeRate } from './loss-free-rate.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { SweptLoad } from './swept-load.ts';
 import type { PlannedTrial } from './trial-queue.ts';
 
-export const SWEEP_SCHEMA_VERSION = 2;
+export const SWEEP_SCHEMA_VERSION = 3;
 
 /** One trial: what a phase of a run reports, and whether it may be believed. */
 export interface TrialResult extends PlannedTrial {
@@ -44,7 +44,8 @@ export interface StreamPoint {
   readonly name: string;
   readonly requestedPerSecond: number;
   readonly egressPerSecond: Spread;
-  readonly lossRatio: Spread;
+  /** Null where nothing was sent or due. */
+  readonly lossRatio: Spread | null;
   /** Of what arrived, medians of the trials; null when nothing did. */
   readonly latency: { readonly p50Ns: number; readonly p99Ns: number } | null;
 }
@@ -61,7 +62,8 @@ export interface PointResult {
   readonly status: Validity['status'];
   /** Of what counts: one stream or client, or all together. */
   readonly egressPerSecond: Spread;
-  readonly lossRatio: Spread;
+  /** Null where nothing was sent or due. */
+  readonly lossRatio: Spread | null;
   readonly streams: readonly StreamPoint[];
   /** Dropped frames as shares of those sent and of the copies that flooding made, medians, most first. */
   readonly lostAt: readonly { readonly place: DropPlace; readonly ratio: number }[];
@@ -80,7 +82,7 @@ export interface VariantResult {
   readonly threads: RunResult['threads'];
   /** Highest rate carried without loss in the course of its warm-up: where to start, not a result. */
   readonly warmedUpAtPerSecond: number | null;
-  /** Highest offered rate of the sweep with a median loss of at most 0.5 %; null when there is none. */
+  /** Highest offered rate of the sweep with a median loss of at most `lossFreeRatioMax`; null when there is none. */
   readonly lossFreePerSecond: number | null;
   /** Median egress where it is highest. */
   readonly peak: { readonly egressPerSecond: number; readonly offeredPerSecond: number } | null;
@@ -108,7 +110,7 @@ export interface SweepResult {
   /** Most loss at which a rate counts as loss-free: the threshold of every `lossFreePerSecond`. */
   readonly lossFreeRatioMax: number;
   /** The loss-free rate of the first variant, if it was searched for. */
-  readonly search: { readonly lossFreePerSecond: number | null; readonly probes: readonly LossProbe[] } | null;
+  readonly search: LossFreeRate | null;
   readonly rates: readonly OfferedRate[];
   readonly variants: readonly VariantResult[];
   readonly points: readonly PointResult[];

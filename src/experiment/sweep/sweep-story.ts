@@ -1,6 +1,6 @@
 /** A sweep in words: a paragraph for each variant, from its points alone. */
 import { formatAmount, formatShare } from '../../text/number-format.ts';
-import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
+import { tellLossFree } from './loss-free-rate.ts';
 import { formatMultiple } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import type { PointResult, SweepResult, VariantResult } from './sweep-result.ts';
@@ -20,7 +20,7 @@ function variantStory(result: SweepResult, variant: VariantResult, points: reado
   const peakEgress = peak?.egressPerSecond ?? 0;
   const compared = comparedText(result, variant, points);
   const kept = peakEgress === 0 ? 'nothing' : `${formatShare(last.egressPerSecond.median / peakEgress)} of the peak`;
-  const within = `with at most ${formatShare(LOSS_FREE_RATIO_MAX)} lost`;
+  const within = tellLossFree(result.lossFreeRatioMax);
   const carried =
     lossFreePerSecond === null
       ? `It carried none of the offered rates ${within}.`

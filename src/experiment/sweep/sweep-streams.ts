@@ -40,12 +40,12 @@ function areAlike(points: readonly PointResult[]): boolean {
 }
 
 function cellsOf({ name, requestedPerSecond, egressPerSecond, lossRatio, latency }: StreamPoint): Cell[] {
-  const lost = formatShare(lossRatio.median);
+  const lost = lossRatio?.median ?? null;
   return [
     name,
     formatCompact(requestedPerSecond),
     styled('bold', formatCompact(egressPerSecond.median)),
-    lossRatio.median > 0 ? styled('red', lost) : lost,
+    lost !== null && lost > 0 ? styled('red', formatShare(lost)) : formatShare(lost),
     formatTime(latency?.p50Ns ?? null),
     formatTime(latency?.p99Ns ?? null),
   ];

@@ -29,7 +29,11 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
   const words = LOAD_WORDS[result.load.unit];
   const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
   const cut = result.interrupted ? ', interrupted' : '';
-  if (result.points.length === 0) return ['', `nothing was measured${cut}`, ...ledgerLines(result, paint)];
+  if (result.points.length === 0) {
+    const why = result.search?.failure ?? null;
+    const nothing = `nothing was measured${cut}${why === null ? '' : `: ${why}`}`;
+    return ['', ...wrapWords(nothing, width), ...ledgerLines(result, paint)];
+  }
   return [
     ...section(
       `${result.scenario} on ${kind}: ${words.egress}${counted} in ${words.perSecond}, median [least..most]${cut}`,
@@ -126,8 +130,8 @@ function spreadText({ min, max }: Spread): string {
 }
 
 function lossCell({ lossRatio }: PointResult): Cell {
-  const text = formatShare(lossRatio.median);
-  return lossRatio.median > 0 ? styled('red', text) : text;
+  const lost = lossRatio?.median ?? null;
+  return lost !== null && lost > 0 ? styled('red', formatShare(lost)) : formatShare(lost);
 }
 
 function whereLost({ lostAt }: PointResult): string {

@@ -1,23 +1,20 @@
 /** A sweep: several variants of a scenario at several offered rates, their trials interleaved. */
-import { median } from 'simple-statistics';
-import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';
 import type { Ledger } from '../run/run-result.ts';
 import { toolVersion } from '../run/tool-version.ts';
 import { verdictText } from '../tell/verdict-text.ts';
 import type { VerdictRun } from '../tell/verdict-text.ts';
-import { LOSS_FREE_RATIO_MAX, searchLossFreeRate } from './loss-free-search.ts';
-import type { LossProbe } from './loss-free-search.ts';
+import { measureLossFreeRate } from './loss-free-rate.ts';
+import type { LossFreeRate, LossProbe } from './loss-free-rate.ts';
 import { describeMachine } from './machine.ts';
-import { carriedPerSecondMax, describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
+import { describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
-import { LOAD_WORDS, SweptLoadError, measuredWhole, offeredPerSecond, rateOf } from './swept-load.ts';
+import { measuredWhole, offeredPerSecond } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
 import { judgeSweep } from './sweep-expectations.ts';
 import { SweptHost } from './swept-host.ts';
-import type { Trial } from './swept-host.ts';
 import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
 import type { PointResult, SweepResult, TrialResult, VariantResult } from './sweep-result.ts';
 import { TrialQueue } from './trial-queue.ts';
@@ -38,6 +35,8 @@ export interface SweepPlan {
   readonly runInNs: number;
   /** What is measured of each trial of the search for the loss-free rate. */
   readonly probeNs: number;
+  /** Most loss at which a rate counts as loss-free. */
+  readonly lossFreeRatioMax: number;
 }
 
 /** What a sweep tells while it goes on. */
@@ -46,7 +45,7 @@ export interface SweepWatcher {
   started?(hosts: readonly SweptHost[]): void;
   probed?(probe: LossProbe): void;
   /** Rates are known; trials begin. */
-  offering?(rates: readonly OfferedRate[], lossFreePerSecond: number | null): void;
+  offering?(rates: readonly OfferedRate[], search: LossFreeRate | null): void;
   tried?(trial: TrialResult, rate: OfferedRate): void;
 }
 
@@ -58,13 +57,6 @@ export interface SweepOptions {
   readonly watcher?: SweepWatcher;
 }
 
-const PROBE_TRIALS = 3;
-const PROBE_ATTEMPTS_MAX = 5;
-const SEARCH_PRECISION = 1.05;
-/** The search gives up below this share of what the line carries. */
-const SEARCH_FLOOR_RATIO = 1 / 1024;
-/** Connections that a probe offers at least, so that one more or less of them is not half a percent. */
-const PROBE_CONNECTIONS_MIN = 400;
 const REPEATS_PER_TRIAL_MAX = 2;
 /** All repeats together, as a share of the trials planned. */
 const REPEATS_RATIO_MAX = 1 / 4;
@@ -80,10 +72,8 @@ class Sweep {
   private readonly startedAt = new Date();
   private readonly hosts: SweptHost[] = [];
   private readonly warmedUpAtPerSecond: (number | null)[] = [];
-  private readonly probes: LossProbe[] = [];
-  private lastProbed: Trial | null = null;
   private readonly trials: TrialResult[] = [];
-  private lossFreePerSecond: number | null = null;
+  private search: LossFreeRate | null = null;
   private rates: readonly OfferedRate[] = [];
 
   constructor(plan: SweepPlan, options: SweepOptions) {
@@ -97,7 +87,7 @@ class Sweep {
       await this.startAll();
       watcher?.started?.(this.hosts);
       this.rates = await this.chooseRates();
-      if (!signal.aborted) watcher?.offering?.(this.rates, this.lossFreePerSecond);
+      if (this.rates.length > 0 && !signal.aborted) watcher?.offering?.(this.rates, this.search);
       await this.passTrials();
       const ledgers: Ledger[] = [];
       for (const host of this.hosts) ledgers.push(await host.ledger());
@@ -122,58 +112,17 @@ class Sweep {
     const { scenario } = variants[0];
     if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
     if (this.options.signal.aborted) return [];
-    this.lossFreePerSecond = await this.searchLossFree(this.hosts[0]);
-    if (this.lossFreePerSecond !== null)
-      return multipliedRates(scenario, load.unit, offered.multiples, this.lossFreePerSecond);
-    if (this.options.signal.aborted) return [];
-    throw new SweptLoadError(this.nothingLossFree());
-  }
-
-  private searchLossFree(host: SweptHost): Promise<number | null> {
-    const { load, probeNs } = this.plan;
-    const max = carriedPerSecondMax(host.variant.scenario, load.unit);
-    const least = load.unit === 'frames' ? 0 : (PROBE_CONNECTIONS_MIN * 1e9) / probeNs;
-    const min = Math.min(max, Math.max(max * SEARCH_FLOOR_RATIO, least));
-    const start = this.warmedUpAtPerSecond[0] ?? min;
-    return searchLossFreeRate({ start, min, max, precision: SEARCH_PRECISION }, async (perSecond) => {
-      const lossRatio = await this.probe(host, perSecond);
-      if (lossRatio === null) return null;
-      this.probes.push({ perSecond, lossRatio });
-      this.options.watcher?.probed?.({ perSecond, lossRatio });
-      return lossRatio;
+    this.search = await measureLossFreeRate(this.hosts[0], {
+      load,
+      lossRatioMax: this.plan.lossFreeRatioMax,
+      probeNs: this.plan.probeNs,
+      runInNs: this.plan.runInNs,
+      startPerSecond: this.warmedUpAtPerSecond[0] ?? null,
+      signal: this.options.signal,
+      probed: (probe) => this.options.watcher?.probed?.(probe),
     });
-  }
-
-  private nothingLossFree(): string {
-    const [{ name, scenario }] = this.plan.variants;
-    const { unit, counted } = this.plan.load;
-    const last = this.probes[this.probes.length - 1];
-    const [worst] = this.lastProbed?.phase.drops ?? [];
-    const where = worst === undefined ? '' : ` (most frames at ${worst.actor}: ${worst.reason})`;
-    const { streams, connections } = scenario.traffic;
-    const names = (unit === 'frames' ? streams : connections).map((each) => each.name);
-    const others =
-      counted === null && names.length > 1 ? `, or --stream with the one that counts (${names.join(', ')})` : '';
-    return (
-      `${name} has no loss-free rate to be multiplied, ${counted ?? 'it'} loses ${formatShare(last.lossRatio)} even at ` +
-      `${formatAmount(last.perSecond)} ${LOAD_WORDS[unit].perSecond}${where}, allowed: --rates or --steps${others}`
-    );
-  }
-
-  /** Median loss of a few short trials; invalid ones are made again while there is patience. */
-  private async probe(host: SweptHost, perSecond: number): Promise<number | null> {
-    const trials: Trial[] = [];
-    const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
-    while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
-      const rate = rateOf(host.variant.scenario, this.plan.load.unit, perSecond);
-      const request = { name: 'search', rate, runInNs: this.plan.runInNs, durationNs: this.plan.probeNs };
-      const trial = await host.trial(request, this.options.signal);
-      if (trial === null) return null;
-      trials.push(trial);
-    }
-    const judged = usable().length > 0 ? usable() : trials;
-    [this.lastProbed] = judged;
-    return median(judged.map(({ phase }) => measuredWhole(phase, this.plan.load).lossRatio));
+    const { lossFreePerSecond } = this.search;
+    return lossFreePerSecond === null ? [] : multipliedRates(scenario, load.unit, offered.multiples, lossFreePerSecond);
   }
 
   private async passTrials(): Promise<void> {
@@ -214,7 +163,8 @@ class Sweep {
     );
     const interrupted = this.options.signal.aborted;
     const { scenario } = plan.variants[0];
-    const expectations = judgeSweep(scenario.sweep.expect, points, interrupted);
+    const { lossFreeRatioMax } = plan;
+    const expectations = judgeSweep(scenario.sweep.expect, points, { lossFreeRatioMax, interrupted });
     return {
       schemaVersion: SWEEP_SCHEMA_VERSION,
       kind: 'sweep',
@@ -229,8 +179,8 @@ class Sweep {
       trialsPerPoint: plan.trials,
       durationNs: plan.durationNs,
       interrupted,
-      lossFreeRatioMax: LOSS_FREE_RATIO_MAX,
-      search: plan.offered.kind === 'rates' ? null : { lossFreePerSecond: this.lossFreePerSecond, probes: this.probes },
+      lossFreeRatioMax,
+      search: this.search,
       rates,
       variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),
       points,
@@ -240,7 +190,7 @@ class Sweep {
         failed: false,
         balanced: ledgers.every(({ balanced }) => balanced),
         interrupted,
-        valid: points.every(({ status }) => status !== 'invalid'),
+        valid: (this.search?.failure ?? null) === null && points.every(({ status }) => status !== 'invalid'),
         expectationsMet: expectations.every(({ passed }) => passed !== false),
       }),
     };
@@ -261,7 +211,7 @@ class Sweep {
       coreDistance: host.coreDistance,
       threads,
       warmedUpAtPerSecond: this.warmedUpAtPerSecond[i] ?? null,
-      lossFreePerSecond: lossFreeRateOf(own),
+      lossFreePerSecond: lossFreeRateOf(own, this.plan.lossFreeRatioMax),
       peak:
         peak === null
           ? null

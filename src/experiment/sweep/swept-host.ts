@@ -19,10 +19,10 @@ import { waitUntilReady } from '../run/readiness.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
-import { LOSS_FREE_RATIO_MAX } from './loss-free-search.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
-import { askedAt, measuredWhole, rateOf } from './swept-load.ts';
+import { askedAt, rateOf } from './swept-load.ts';
 import type { SweptLoad, SweptRate } from './swept-load.ts';
+import { trialLoss } from './trial-loss.ts';
 import type { SweepVariant } from './variants.ts';
 
 /** What one trial asks for. */
@@ -52,6 +52,8 @@ const SETTLE_NS_MAX = 2e9;
 /** Warm-up begins at this share of what the line carries, and is judged this many times. */
 const WARM_UP_FIRST_RATIO = 1 / 128;
 const WARM_UP_STEPS = 8;
+/** Share that a step of it may lose and go on upward. */
+const WARM_UP_LOSS_MAX = 0.005;
 
 export class SweptHost {
   readonly variant: SweepVariant;
@@ -88,8 +90,8 @@ export class SweptHost {
 
   /**
    * Passes traffic through until the code is compiled, at rates that begin low and double for as long as nothing is
-   * lost: threads that starve would stay cold. @returns the highest load without loss, per second; null when there was
-   * none.
+   * lost: threads that starve would stay cold. @returns the highest load that it carried, per second, to begin a search
+   * at; null when there was none.
    */
   async warmUp(load: SweptLoad, durationNs: number, signal: AbortSignal): Promise<number | null> {
     const { scenario } = this.variant;
@@ -108,7 +110,7 @@ export class SweptHost {
       const before = takeSnapshot(this.host);
       await this.pass(request.durationNs, signal);
       const phase = await this.describe(request, [before, takeSnapshot(this.host)], UNWATCHED);
-      const lossless = measuredWhole(phase, load).lossRatio <= LOSS_FREE_RATIO_MAX;
+      const lossless = trialLoss(phase, load).lossRatio <= WARM_UP_LOSS_MAX;
       climbing &&= lossless;
       if (lossless) best = Math.max(best ?? 0, perSecond);
       if (climbing) perSecond = Math.min(max, perSecond * 2);

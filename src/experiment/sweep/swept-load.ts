@@ -100,7 +100,8 @@ export interface MeasuredPart {
   readonly name: string;
   readonly requestedPerSecond: number;
   readonly delivered: number;
-  readonly lossRatio: number;
+  /** Null where nothing was sent or due. */
+  readonly lossRatio: number | null;
   readonly latency: LatencySummary | null;
 }
 
@@ -110,7 +111,7 @@ export function measuredParts({ streams, connections, latency }: PhaseResult, un
       name,
       requestedPerSecond: requestedFps,
       delivered: deliveredFrames,
-      lossRatio: lossRatio ?? 0,
+      lossRatio,
       latency: latency.find(({ stream }) => stream === name)?.summary ?? null,
     }));
   }
@@ -127,12 +128,12 @@ export function measuredParts({ streams, connections, latency }: PhaseResult, un
 export function measuredWhole(
   phase: PhaseResult,
   { unit, counted }: SweptLoad,
-): { delivered: number; lossRatio: number } {
+): Pick<MeasuredPart, 'delivered' | 'lossRatio'> {
   if (counted !== null) return measuredParts(phase, unit).find(({ name }) => name === counted)!;
   if (unit === 'frames') {
     return {
       delivered: sum(phase.streams.map(({ deliveredFrames }) => deliveredFrames)),
-      lossRatio: phase.total.lossRatio ?? 0,
+      lossRatio: phase.total.lossRatio,
     };
   }
   const completed = sum(phase.connections.map((each) => each.completed));
@@ -146,8 +147,8 @@ export function measuredWhole(
  * Connections that were due and have not completed, as a share. Those under way at either end make one more or less of
  * them, and those that pile up where more is offered than is served are lost to whoever waits for them.
  */
-function unfinishedRatio(offered: number, completed: number): number {
-  return offered === 0 ? 0 : Math.max(0, offered - completed - 1) / offered;
+function unfinishedRatio(offered: number, completed: number): number | null {
+  return offered === 0 ? null : Math.max(0, offered - completed - 1) / offered;
 }
 
 function sum(values: readonly number[]): number {

@@ -70,6 +70,11 @@ export const SIZE_FORM: QuantityForm = {
   pattern: `^${NUMBER}(${['b', 'kib', 'mib', 'gib'].map(anyCase).join('|')})$`,
   examples: ['64MiB', '1GiB'],
 };
+export const SHARE_FORM: QuantityForm = {
+  allowed: 'a share from 0% and below 100%, such as 0.5%',
+  pattern: `^(?:${NUMBER} ?%|0)$`,
+  examples: ['0%', '0.5%', '2%'],
+};
 
 const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = { '': 0, k: 3, m: 6, g: 9 };
 const DURATION_UNITS_NS: readonly (readonly [unit: string, ns: number])[] = [
@@ -126,6 +131,14 @@ export function parseDurationNs(text: string): number {
 /** Reads a size in bytes, rounded to a whole one. @throws QuantityError */
 export function parseSizeBytes(text: string): number {
   return parseScaled(text, SIZE_UNITS_BYTES, SIZE_FORM.allowed);
+}
+
+/** Reads a share as a ratio, from 0 and below 1. @throws QuantityError, also for a number without a sign, but for 0. */
+export function parseShare(text: string): number {
+  const found = new RegExp(SHARE_FORM.pattern).exec(text.trim());
+  const ratio = found === null ? NaN : Number(`${found[1] ?? 0}e-2`);
+  if (!(ratio < 1)) throw new QuantityError(text, SHARE_FORM.allowed);
+  return ratio;
 }
 
 function parseScaled(text: string, units: readonly (readonly [string, number])[], allowed: string): number {

@@ -56,7 +56,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     ),
   );
   return {
-    schemaVersion: 2,
+    schemaVersion: 3,
     kind: 'sweep',
     tool: { name: 'vhostlab', version: '0', node: 'v20' },
     machine: 'a machine',
@@ -71,7 +71,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     interrupted: false,
     lossFreeRatioMax: 0.005,
     expectations: [],
-    search: { lossFreePerSecond: 1e5, probes: [] },
+    search: { lossFreePerSecond: 1e5, probes: [], generatorLimited: false, failure: null },
     rates,
     variants: names.map((name) => ({
       name,

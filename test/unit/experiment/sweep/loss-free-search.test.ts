@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { searchLossFreeRate } from '../../../../src/experiment/sweep/loss-free-search.ts';
 import type { LossFreeSearch } from '../../../../src/experiment/sweep/loss-free-search.ts';
 
-const SEARCH: LossFreeSearch = { start: 20_000, min: 1000, max: 1_488_000, precision: 1.05 };
+const SEARCH: LossFreeSearch = { start: 20_000, min: 1000, max: 1_488_000, precision: 1.05, lossRatioMax: 0.005 };
 
 /** A machine that carries `limit` and drops the rest, and the rates it was asked to carry. */
 function machine(limit: number): { tried: number[]; measure: (perSecond: number) => Promise<number> } {

@@ -54,6 +54,13 @@ describe('points of a sweep', () => {
     expect(variantPoints('a', PLAN, FRAMES, RATES, trials).map(({ rateIndex }) => rateIndex)).toEqual([2]);
   });
 
+  it('have no loss where nothing was sent, and are no loss-free rate then', () => {
+    const points = variantPoints('a', PLAN, FRAMES, RATES, [trialResult({ sent: 0, delivered: [0, 0] })]);
+    expect(points[0].lossRatio).toBeNull();
+    expect(points[0].egressPerSecond.median).toBe(0);
+    expect(lossFreeRateOf(points, 0.005)).toBeNull();
+  });
+
   it('say where frames were lost, most first, as shares of those sent', () => {
     const dropped = [
       { place: 'nic', frames: 200 },
@@ -66,7 +73,7 @@ describe('points of a sweep', () => {
       { place: 'tap', ratio: 0.5 },
       { place: 'nic', ratio: 0.1 },
     ]);
-    expect(point.lossRatio.median).toBe(0.6);
+    expect(point.lossRatio!.median).toBe(0.6);
   });
 
   it('add up what threads of a kind ran, and average how long they waited', () => {
@@ -103,8 +110,8 @@ describe('a variant over its points', () => {
     );
 
   it('is loss-free up to the highest rate with at most half a percent of loss', () => {
-    expect(lossFreeRateOf(pointsOf([0, 10, 11]))).toBe(4000);
-    expect(lossFreeRateOf(pointsOf([11, 11, 11]))).toBeNull();
+    expect(lossFreeRateOf(pointsOf([0, 10, 11]), 0.005)).toBe(4000);
+    expect(lossFreeRateOf(pointsOf([11, 11, 11]), 0.005)).toBeNull();
   });
 
   it('peaks where the median egress is highest', () => {
@@ -113,8 +120,8 @@ describe('a variant over its points', () => {
   });
 
   it('has neither figure from a point without a valid trial', () => {
-    expect(lossFreeRateOf(pointsOf([0, 10, 11], [1]))).toBe(2000);
-    expect(lossFreeRateOf(pointsOf([0, 0, 0], [0, 1, 2]))).toBeNull();
+    expect(lossFreeRateOf(pointsOf([0, 10, 11], [1]), 0.005)).toBe(2000);
+    expect(lossFreeRateOf(pointsOf([0, 0, 0], [0, 1, 2]), 0.005)).toBeNull();
     expect(peakOf(pointsOf([100, 0, 300], [1]))?.rateIndex).toBe(0);
     expect(peakOf(pointsOf([100, 0, 300], [0, 1, 2]))).toBeNull();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { trialLoss } from '../../../../src/experiment/search/trial-loss.ts';
+import { trialLoss } from '../../../../src/experiment/sweep/trial-loss.ts';
 import type { PhaseResult } from '../../../../src/experiment/run/run-result.ts';
 
 const phase = (offeredFrames: number, sentFrames: number, lossRatio: number): PhaseResult =>
