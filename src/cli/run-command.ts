@@ -21,6 +21,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
+import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { HumanOutput, RecordOutput } from './run-output.ts';
 import type { SetupReport } from './run-output.ts';
@@ -43,6 +44,8 @@ export interface RunFlags {
  */
 export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
   const scenario = scenarioFor(flags.host, readScenario(nameOrPath, flags));
+  const elsewhere = await runInOwnNamespaces([flags.host]);
+  if (elsewhere !== null) return elsewhere;
   const files = openOutputs({ json: flags.json });
   const screen = screenFor(Object.values(files), flags);
   const log = await createLog(flags.logLevel);

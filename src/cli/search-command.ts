@@ -11,6 +11,7 @@ import { loadScenario } from '../plan/load-scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
+import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SearchLines, SearchRecords } from './search-output.ts';
 import type { SearchOutput } from './search-output.ts';
@@ -35,6 +36,8 @@ const RUN_IN_NS = 3e8;
 /** Searches and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function searchCommand(nameOrPath: string, flags: SearchFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
+  const elsewhere = await runInOwnNamespaces([flags.host]);
+  if (elsewhere !== null) return elsewhere;
   const files = openOutputs({ json: flags.json });
   const screen = screenFor(Object.values(files), flags);
   const output: SearchOutput = flags.jsonStream === true ? new SearchRecords(plan) : new SearchLines(plan, screen);

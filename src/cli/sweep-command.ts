@@ -15,6 +15,7 @@ import { MODES, VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
+import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
@@ -45,6 +46,8 @@ const PROBE_NS = 5e8;
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
+  const elsewhere = await runInOwnNamespaces([flags.host]);
+  if (elsewhere !== null) return elsewhere;
   const files = openOutputs({ json: flags.json, svg: flags.svg });
   const screen = screenFor(Object.values(files), flags);
   const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan, screen);

@@ -43,7 +43,7 @@ export class KernelHost extends ThreadHost {
   }
 
   private constructor(plan: Plan, layout: KernelLayout, means: ThreadHostMeans, network: KernelNetwork) {
-    super(plan, means, deviceTask(plan, layout, network));
+    super(plan, judgedBy(means, network), deviceTask(plan, layout, network));
     this.network = network;
     const { hostCores, hardwareCores } = means.placement;
     this.softirqs = [...new Set(hostCores)].map((core) => ({ core, ksoftirqd: kernelThread(`ksoftirqd/${core}`) }));
@@ -102,6 +102,14 @@ export class KernelHost extends ThreadHost {
     this.kernelTimes.close();
     this.network.close();
   }
+}
+
+/** Where softirq is not on the modelled host's core, it is another experiment: whoever sends pays for it. */
+function judgedBy(found: ThreadHostMeans, { steeringFault }: KernelNetwork): ThreadHostMeans {
+  if (steeringFault === '') return found;
+  const { placement } = found;
+  const why = 'softirq runs on the core of whoever sends, and not on that of the worker: RPS is refused';
+  return { ...found, placement: { ...placement, oversubscribed: [...placement.oversubscribed, why] } };
 }
 
 /** Time in softirqs by core, ns, of the cores that the kernel lists. */
