@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
+import { modesForPeople } from '../scenario/modes.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
 import { collect, collectSetting } from './option-parsers.ts';
@@ -8,8 +9,9 @@ import type { SweepFlags } from './sweep-command.ts';
 
 const TRIALS_MAX = 1000;
 const NOTES =
-  'Without --modes and --variant what the scenario names under sweep is compared; where it names nothing, the modes ' +
-  'vhost, vhost-feedback, accelerated and direct. Without rates, the loss-free rate L of the first of them is measured, ' +
+  'Without --modes and --variant what the scenario names under sweep is compared; where it names nothing, ' +
+  `${modesForPeople(({ isSwept }) => isSwept)}. ` +
+  'Without rates, the loss-free rate L of the first of them is measured, ' +
   'and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L. What the scenario expects under sweep is judged at ' +
   'the end. The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and ' +
   'completed, where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep ' +

@@ -2,6 +2,7 @@
  * Kinds of network function: one row a kind, one column a fact. Whoever wants to know something about a kind asks here;
  * what may be written of each says keys/functions.ts, and how it is planned a switch that the compiler finds incomplete.
  */
+import { wordsInARow } from '../text/lists.ts';
 import type { NfSpec } from './functions.ts';
 
 export type FunctionKind = NfSpec['kind'];
@@ -134,7 +135,7 @@ export function isOfKind<F extends keyof FunctionFacts, V extends FunctionFacts[
 /** The kinds of which something holds, for people: `ip-forward, firewall or a module`. */
 export function kindsForPeople(holds: (facts: FunctionFacts) => boolean): string {
   const called = Object.values<FunctionFacts>(TABLE).flatMap((facts) => (holds(facts) ? [facts.called] : []));
-  return [called.slice(0, -1).join(', '), ...called.slice(-1)].filter((part) => part !== '').join(' or ');
+  return wordsInARow(called, 'or');
 }
 
 /** The functions that TCP clients may be sent to. */

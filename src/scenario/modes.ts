@@ -2,8 +2,11 @@
  * How frames reach a guest: one row a mode, one column a fact. Whoever wants to know something about a mode asks here;
  * how each is planned stands in the table of src/plan/backends.
  */
+import { wordsInARow } from '../text/lists.ts';
 
 export interface ModeFacts {
+  /** What it is, in a few words for the help. */
+  readonly meaning: string;
   /** Who moves frames between the host and the guest's queues: a worker of vhost, the VMM's main loop, or the NIC. */
   readonly servedBy: 'worker' | 'vmm' | 'nic';
   /** Whether its frames pass bridge and tap, or go past them, straight to queues in the NIC port of its bridge. */
@@ -33,8 +36,8 @@ export interface ModeFacts {
 }
 
 const TABLE = {
-  /** A vhost worker in the host's kernel copies between tap and virtqueues. */
   vhost: {
+    meaning: "a worker in the host's kernel copies between tap and virtqueues",
     servedBy: 'worker',
     way: 'tap',
     device: 'virtio',
@@ -49,8 +52,8 @@ const TABLE = {
     isSwept: true,
     kernelObstacle: null,
   },
-  /** The same, and a tap queue at its high mark masks the NIC's interrupt. */
   'vhost-feedback': {
+    meaning: 'as vhost, and a tap queue at its high mark masks the interrupt of the NIC',
     servedBy: 'worker',
     way: 'tap',
     device: 'virtio',
@@ -65,8 +68,8 @@ const TABLE = {
     isSwept: true,
     kernelObstacle: 'no kernel lets a tap mask the interrupt of a port',
   },
-  /** A vhost worker passes buffers between virtqueues and queues in the NIC. */
   accelerated: {
+    meaning: 'a worker that copies nothing passes buffers between virtqueues and queues in the NIC',
     servedBy: 'worker',
     way: 'nic',
     device: 'virtio',
@@ -81,8 +84,9 @@ const TABLE = {
     isSwept: true,
     kernelObstacle: 'it needs a NIC that classifies into buffers of the guest',
   },
-  /** The NIC serves the virtqueues itself; vhost only tells it where they are. */
+  /** vhost only tells it where they are. */
   direct: {
+    meaning: 'the NIC serves the virtqueues itself',
     servedBy: 'nic',
     way: 'nic',
     device: 'virtio',
@@ -97,8 +101,8 @@ const TABLE = {
     isSwept: true,
     kernelObstacle: 'it needs a NIC that serves the vring',
   },
-  /** virtio-net served by the VMM in user space. */
   qemu: {
+    meaning: 'virtio-net served by the VMM in user space',
     servedBy: 'vmm',
     way: 'tap',
     device: 'virtio',
@@ -113,8 +117,9 @@ const TABLE = {
     isSwept: false,
     kernelObstacle: null,
   },
-  /** Full virtualization. Ring sizes: E1000_MIN_RXD and E1000_MAX_82544_RXD of e1000.h, as powers of two. */
+  /** Ring sizes: E1000_MIN_RXD and E1000_MAX_82544_RXD of e1000.h, as powers of two. */
   emulated: {
+    meaning: 'full virtualization, an e1000',
     servedBy: 'vmm',
     way: 'tap',
     device: 'e1000',
@@ -146,6 +151,25 @@ export const VNIC_MODES = Object.keys(MODES) as [VnicMode, ...VnicMode[]];
 /** The modes of which something holds. */
 export function modesWhere(holds: (facts: ModeFacts) => boolean): VnicMode[] {
   return VNIC_MODES.filter((mode) => holds(MODES[mode]));
+}
+
+/** The modes of which something holds, for people: `mode emulated`, `modes accelerated and direct`. */
+export function modesForPeople(holds: (facts: ModeFacts) => boolean): string {
+  const modes = modesWhere(holds);
+  return `${modes.length === 1 ? 'mode' : 'modes'} ${wordsInARow(modes, 'and')}`;
+}
+
+/** Whether a worker of vhost passes the guest's buffers down to the NIC. */
+export function passesBuffersDown({ servedBy, way }: ModeFacts): boolean {
+  return servedBy === 'worker' && way === 'nic';
+}
+
+/** Every mode with its meaning. */
+export function modesExplained(): string {
+  return wordsInARow(
+    VNIC_MODES.map((mode) => `${mode} (${MODES[mode].meaning})`),
+    'or',
+  );
 }
 
 /** Whether a vNIC's frames go that way. */

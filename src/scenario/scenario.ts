@@ -121,7 +121,7 @@ export interface VnicSpec {
   readonly mtuBytes: number;
   /** Queue pairs; the first is served by vCPU `vcpu`, each other by the next one. */
   readonly queues: number;
-  /** Bridge that its tap is a port of; also tells accelerated and direct vNICs their NIC port. */
+  /** Bridge that its tap is a port of; also tells vNICs past the tap their NIC port. */
   readonly bridge: string;
   /** `queueFrames` is the limit of each of its queues, of which there are `queues`. */
   readonly tap: { readonly name: string; readonly queueFrames: number };
@@ -133,7 +133,7 @@ export interface VnicSpec {
     readonly batch: number;
     readonly busyLoopNs: number;
   };
-  /** Frames of one callback of the VMM's main loop, modes qemu and emulated. */
+  /** Frames of one callback of the main loop, where the VMM serves it. */
   readonly qemu: { readonly rxBurst: number | 'none'; readonly txBurst: number };
   /** Marks in frames of the tap queue. */
   readonly feedback: { readonly highMark: number; readonly lowMark: number; readonly timeoutNs: number | 'none' };

@@ -1,12 +1,12 @@
 /**
  * What a scenario file may say, key by key, with its default and where the value comes from in the kernel. Rules
- * between keys are in scenario-checks.ts; defaults that depend on other keys are in scenario-structure.ts and
- * scenario-complete.ts.
+ * between keys are in src/scenario/rules; defaults that depend on other keys are in src/scenario/structure.ts and
+ * src/scenario/complete.
  */
 import { z } from 'zod';
 import { VLAN_MAX, VLAN_MIN } from '../../net/wire/vlan.ts';
 import { TX_STOP_DESCRIPTORS } from '../../virtio/net/net-queues.ts';
-import { VNIC_MODES } from '../modes.ts';
+import { VNIC_MODES, modesExplained, modesForPeople, passesBuffersDown } from '../modes.ts';
 import { PLACEMENT_KINDS } from '../words.ts';
 import { trafficConnections } from './connections.ts';
 import { expectationSchema } from './expectations.ts';
@@ -108,15 +108,12 @@ const vnicSchema = z.strictObject({
   mode: z
     .enum(VNIC_MODES)
     .prefault('vhost')
-    .describe(
-      'How frames reach the guest: vhost, vhost-feedback, accelerated, direct, qemu (virtio-net served by the VMM in ' +
-        'user space) or emulated (full virtualization, an e1000). Default vhost.',
-    ),
+    .describe(`How frames reach the guest: ${modesExplained()}. Default vhost.`),
   mac: macOrAuto().prefault('auto').describe('Address of the vNIC. Default auto: 52:54:00:…, as QEMU.'),
   vlan: integerOr('none', VLAN_MIN, VLAN_MAX)
     .prefault('none')
     .describe(
-      'VLAN of the vNIC in its port, modes accelerated and direct: the NIC gives it the frames with its address and this ' +
+      `VLAN of the vNIC in its port, ${modesForPeople(({ classifiesVlans }) => classifiesVlans)}: the NIC gives it the frames with its address and this ` +
         'IEEE 802.1Q tag, takes the tag off, and puts it on what the vNIC sends, as `ip link set eth0 vf 0 vlan 10`. ' +
         'Default none: its frames bear no tag.',
     ),
@@ -141,11 +138,15 @@ const vnicSchema = z.strictObject({
       'Queue pairs (VIRTIO_NET_F_MQ), at most as many as vCPUs, each with a vhost worker and a queue of the tap or of ' +
         'the NIC; vCPU i serves pair i and sends by it. Default 1.',
     ),
-  tap: tapSchema.prefault({}).describe('The tap behind it, which a bridge names; unused by accelerated and direct.'),
+  tap: tapSchema
+    .prefault({})
+    .describe(`The tap behind it, which a bridge names; unused in ${modesForPeople(({ way }) => way === 'nic')}.`),
   vhost: vhostSchema.prefault({}).describe('Limits of its vhost worker.'),
-  qemu: qemuSchema.prefault({}).describe('Limits of the VMM main loop, modes qemu and emulated.'),
-  feedback: feedbackSchema.prefault({}).describe('Marks of mode vhost-feedback.'),
-  acceleration: accelerationSchema.prefault({}).describe('Hardware queues of mode accelerated.'),
+  qemu: qemuSchema
+    .prefault({})
+    .describe(`Limits of the VMM main loop, ${modesForPeople(({ servedBy }) => servedBy === 'vmm')}.`),
+  feedback: feedbackSchema.prefault({}).describe(`Marks of ${modesForPeople(({ feedback }) => feedback)}.`),
+  acceleration: accelerationSchema.prefault({}).describe(`Hardware queues of ${modesForPeople(passesBuffersDown)}.`),
   features: featuresSchema,
 });
 

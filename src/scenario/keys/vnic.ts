@@ -1,5 +1,6 @@
 /** What a scenario may say of the parts behind one vNIC: its tap, its vhost worker, feedback and acceleration. */
 import { z } from 'zod';
+import { modesForPeople, passesBuffersDown } from '../modes.ts';
 import { ACCELERATION_PROVIDERS, VNIC_FEATURES } from '../words.ts';
 import { SOFTIRQ_CPUS_MAX, componentName, duration, durationOr, integer, integerOr } from './fields.ts';
 
@@ -67,7 +68,7 @@ export const accelerationSchema = z.strictObject({
     .enum(ACCELERATION_PROVIDERS)
     .prefault('dpaa')
     .describe(
-      'Hardware behind mode accelerated: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.',
+      `Hardware behind ${modesForPeople(passesBuffersDown)}: dpaa, frame queues and buffer pools, or sriov, a queue pair. Default dpaa.`,
     ),
   depletionEntry: integerOr('auto', 0, 32_767)
     .prefault('auto')
@@ -83,6 +84,6 @@ export const featuresSchema = z
   .describe(
     'Features offered besides VIRTIO_F_VERSION_1: event-idx (VIRTIO_F_EVENT_IDX, bit 29), indirect-desc ' +
       '(VIRTIO_F_INDIRECT_DESC, 28), ring-packed (VIRTIO_F_RING_PACKED, 34; VIRTIO 2.8), mrg-rxbuf ' +
-      '(VIRTIO_NET_F_MRG_RXBUF, 15: a frame in several receive buffers; modes vhost and vhost-feedback). ' +
+      `(VIRTIO_NET_F_MRG_RXBUF, 15: a frame in several receive buffers; ${modesForPeople(({ mergesBuffers }) => mergesBuffers)}). ` +
       `Default ${DEFAULT_FEATURES.join(', ')}.`,
   );
