@@ -4,13 +4,14 @@ import { runScenario } from '../../src/experiment/run/run.ts';
 import { ThreadHost } from '../../src/runtime/threads/thread-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { modesWhere } from '../../src/scenario/modes.ts';
 
 const both = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];
 const QUEUES = ['vms.vm0.vcpus=4', ...both('queues=4'), 'ports.eth0.rxQueues=4', 'ports.eth1.rxQueues=2'];
 const PHASES =
   'run.phases=[{name: comfortable, rate: 40kpps, duration: 1s}, {name: flood, rate: 600kpps, duration: 1s}]';
 
-it.each(['vhost', 'vhost-feedback', 'accelerated', 'direct'])(
+it.each(modesWhere(({ queuesMax }) => queuesMax === null))(
   '%s with four queue pairs: every frame and buffer is accounted for, in order and whole',
   async (mode) => {
     const scenario = loadScenario('kvm-forum-2014', {

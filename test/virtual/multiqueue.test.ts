@@ -8,6 +8,7 @@ import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import type { VirtualHostOptions } from '../../src/runtime/virtual/virtual-options.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { modesWhere } from '../../src/scenario/modes.ts';
 
 const MS = 1e6;
 const BOTH = (key: string): string[] => [`vms.vm0.nics.vnic0.${key}`, `vms.vm0.nics.vnic1.${key}`];
@@ -79,7 +80,7 @@ describe('several receive queues of a NIC', () => {
 });
 
 describe('several queue pairs of a vNIC', () => {
-  const MODES = ['vhost', 'vhost-feedback', 'accelerated', 'direct'];
+  const MODES = modesWhere(({ queuesMax }) => queuesMax === null);
 
   it.each(MODES)('%s: carry a comfortable load without loss, each flow in order, over every pair', async (mode) => {
     const host = await readyHost([...FOUR_PAIRS, ...BOTH(`mode=${mode}`)]);

@@ -3,6 +3,7 @@ import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { COST_PROFILES } from '../../../src/scenario/profiles/cost-profiles.ts';
 import { loadScenario, parseScenario } from '../../../src/plan/load-scenario.ts';
 import { shippedScenarios } from '../../../src/scenario/file.ts';
+import { VNIC_MODES } from '../../../src/scenario/modes.ts';
 import { portLoads, streamRatesFps } from '../../../src/scenario/stream-rates.ts';
 import { threadSettings } from '../../../src/scenario/names.ts';
 
@@ -169,20 +170,16 @@ describe('threads', () => {
     expect(threadSettings(placement, 'tap', 'tap0', null).own).toBe(false);
   });
 
-  it.each(['vhost', 'vhost-feedback', 'accelerated', 'direct', 'qemu', 'emulated'])(
-    'of a VM are placed by its name, whatever moves its frames in mode %s',
-    (mode) => {
-      const overrides = ['0', '1'].map((nic) => `vms.vm0.nics.${nic}.mode=${mode}`);
-      const placement =
-        'placement: { threads: { vhost: { core: 4 }, vm0: { core: 2, nice: 3 }, vm0/vmm: { core: 3 } } }';
-      const { threads } = buildPlan(parseScenario(`${placement}\n`, 'x.yaml', { overrides }));
-      const coresOf = (vm: string | null) => threads.filter((each) => each.vm === vm).map(({ core }) => core);
-      const owned = threads.filter(({ vm }) => vm === 'vm0');
-      expect(owned.length).toBeGreaterThan(1);
-      for (const { name, core } of owned) expect(core, name).toBe(name === 'vm0/vmm' ? 3 : 2);
-      expect(coresOf(null).every((core) => core === null)).toBe(true);
-    },
-  );
+  it.each(VNIC_MODES)('of a VM are placed by its name, whatever moves its frames in mode %s', (mode) => {
+    const overrides = ['0', '1'].map((nic) => `vms.vm0.nics.${nic}.mode=${mode}`);
+    const placement = 'placement: { threads: { vhost: { core: 4 }, vm0: { core: 2, nice: 3 }, vm0/vmm: { core: 3 } } }';
+    const { threads } = buildPlan(parseScenario(`${placement}\n`, 'x.yaml', { overrides }));
+    const coresOf = (vm: string | null) => threads.filter((each) => each.vm === vm).map(({ core }) => core);
+    const owned = threads.filter(({ vm }) => vm === 'vm0');
+    expect(owned.length).toBeGreaterThan(1);
+    for (const { name, core } of owned) expect(core, name).toBe(name === 'vm0/vmm' ? 3 : 2);
+    expect(coresOf(null).every((core) => core === null)).toBe(true);
+  });
 });
 
 describe('shipped scenarios', () => {

@@ -30,7 +30,7 @@ describe('JSON Schema of scenario files', () => {
 
   it('is the one beside the scenarios', () => {
     const written: unknown = JSON.parse(readFileSync(SCHEMA_FILE, 'utf8'));
-    const hint = 'stale file; run: npm run --silent vhostlab -- schema > scenarios/scenario.schema.json';
+    const hint = 'stale file; run: npm run docs';
     expect(written, hint).toEqual(scenarioJsonSchema());
   });
 
