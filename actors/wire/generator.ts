@@ -174,6 +174,8 @@ export class TrafficGenerator implements Actor {
   private wire: WireSender | null = null;
   private changesSeen = 0;
   private wireFreeNs = 0;
+  /** The stream that sends first in this poll: each in turn, so that a shortfall of the wire or the core is shared. */
+  private first = 0;
   private polledNs = -1;
   private lastPolledNs = -1;
   /** What the schedule has come to: the time, but for a generator that was away and has not caught up. */
@@ -210,10 +212,7 @@ export class TrafficGenerator implements Actor {
     const wire = this.wire;
     if (wire === null) return 0;
     if (this.wireFreeNs < nowNs - CATCH_UP_NS) this.wireFreeNs = nowNs - CATCH_UP_NS;
-    let sent = 0;
-    for (let s = 0; s < this.streams.length; s++) {
-      if (this.streams[s].dueNs <= this.clockNs) sent += this.sendDue(this.streams[s], wire, budget);
-    }
+    const sent = this.sendAllDue(wire, budget);
     if (sent === 0) return 0;
     wire.publish();
     if (this.clockNs < nowNs) this.counters.values[TX_CAUGHT_UP] += sent;
@@ -234,6 +233,18 @@ export class TrafficGenerator implements Actor {
     }
     const clockNs = this.clockNs + elapsedNs * CATCH_UP_PACE;
     this.clockNs = clockNs < nowNs ? clockNs : nowNs;
+  }
+
+  private sendAllDue(wire: WireSender, budget: number): number {
+    const streams = this.streams;
+    let sent = 0;
+    let s = this.first;
+    for (let turns = streams.length; turns > 0; turns--) {
+      if (streams[s].dueNs <= this.clockNs) sent += this.sendDue(streams[s], wire, budget);
+      s = s + 1 < streams.length ? s + 1 : 0;
+    }
+    if (sent > 0) this.first = this.first + 1 < streams.length ? this.first + 1 : 0;
+    return sent;
   }
 
   /** Sends what is due on one stream, which is something, as far as the wire carries it. */

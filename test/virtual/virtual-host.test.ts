@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { takeLedger } from '../../src/experiment/judge/ledger.ts';
 import { waitUntilReady } from '../../src/experiment/run/readiness.ts';
 import { setRates, stopTraffic } from '../../src/experiment/run/throttle.ts';
+import { lineRateFps } from '../../src/net/wire/ethernet.ts';
 import { takeSnapshot } from '../../src/metrics/derive/snapshot.ts';
 import type { SlotMemoryRef } from '../../src/memory/frame-pool.ts';
 import type { Plan, ThreadPlan } from '../../src/runtime/plan.ts';
@@ -274,6 +275,15 @@ describe('the host itself', () => {
       return lanes.reduce((sum, name) => sum + counter(host, name, 'rx_to_guest'), 0);
     };
     expect(await delivered({ cpus: 8 })).toBeGreaterThan(3 * (await delivered({ cpus: 2 })));
+  });
+
+  it('has a tester without a ceiling: all ports at line rate, frames of 64 bytes, on time', async () => {
+    const host = await readyHost({}, defaultPlan('ports.eth0.speed=10Gbps', 'ports.eth1.speed=10Gbps'));
+    const fps = lineRateFps(64, 10e9);
+    await offer(host, fps, 10 * MS);
+    for (const name of ['generator-eth0', 'generator-eth1']) {
+      expect(counter(host, name, 'tx_packets') / (fps * 0.01)).toBeGreaterThan(0.999);
+    }
   });
 
   it('stops advancing when it is interrupted', async () => {

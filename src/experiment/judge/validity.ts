@@ -57,6 +57,9 @@ export function generatorFaults(phases: readonly PhaseResult[]): string[] {
   return phases.flatMap((phase) => [...behind(phase), ...late(phase)]);
 }
 
+/** What helps a generator that falls behind; on virtual time none does. */
+const REMEDY = 'allowed: a lower rate, or a core of its own (placement.threads.generator: own)';
+
 /** Silently sending less than asked is the classic fault of software generators. */
 function behind({ name, streams, connections }: PhaseResult): string[] {
   const clients = connections.flatMap(({ name: label, offered, started, failures }) => {
@@ -73,7 +76,7 @@ function behind({ name, streams, connections }: PhaseResult): string[] {
     const short = stream.offeredFrames - stream.sentFrames;
     return [
       `${name}: the generator of ${stream.name} sent ${formatAmount(short)} frames less than it should have ` +
-        `(${formatShare(stream.sentFrames / stream.offeredFrames)} of ${formatAmount(stream.offeredFrames)})`,
+        `(${formatShare(stream.sentFrames / stream.offeredFrames)} of ${formatAmount(stream.offeredFrames)}); ${REMEDY}`,
     ];
   });
   return [...generators, ...clients];

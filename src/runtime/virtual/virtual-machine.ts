@@ -3,6 +3,7 @@ import type { Parking } from '../../memory/doorbell.ts';
 import { VirtualCpu } from './virtual-cpu.ts';
 import { VirtualEvents } from './virtual-events.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
+import { POLL_BUDGET } from '../poll-round.ts';
 import { VirtualRandom } from './virtual-random.ts';
 import type { VirtualThread } from './virtual-thread.ts';
 
@@ -112,14 +113,21 @@ export class VirtualMachine {
     return true;
   }
 
+  /**
+   * Hardware is not a program: its components work side by side, at no CPU's cost, and none ever has more to do than it
+   * can. So what it does takes no time, and while an actor may have moved all it may in one poll it is polled again.
+   */
   private pollHardware(thread: VirtualThread): void {
     const { nowNs, options } = this;
     this.ringer = thread;
-    const costNs = thread.pollAll(nowNs);
+    let moved = 0;
+    do {
+      thread.pollAll(nowNs);
+      moved += thread.moved;
+    } while (thread.moved >= POLL_BUDGET);
     this.wakeRung();
-    const meanNs = thread.moved > 0 ? options.hardwarePollNs : options.hardwareIdlePollNs;
-    const periodNs = meanNs * (0.5 + this.random.fraction());
-    this.events.set(this.firstThread + thread.index, nowNs + Math.max(periodNs, costNs));
+    const meanNs = moved > 0 ? options.hardwarePollNs : options.hardwareIdlePollNs;
+    this.events.set(this.firstThread + thread.index, nowNs + meanNs * (0.5 + this.random.fraction()));
   }
 
   private lookAtCpu(cpu: VirtualCpu): void {

@@ -34,8 +34,8 @@ export interface VirtualHostOptions {
   /** CPU by thread name, for threads that are not to be placed by the rule. */
   readonly placement: Readonly<Record<string, number>>;
   /**
-   * Mean time until a hardware thread is polled again after it moved frames, or the cost of the poll if that is longer;
-   * and after it moved none. Hardware that polls rarely is late by as much.
+   * Mean time until a hardware thread is polled again after it moved frames, and after it moved none. Hardware that
+   * polls rarely is late by as much.
    */
   readonly hardwarePollNs: number;
   readonly hardwareIdlePollNs: number;

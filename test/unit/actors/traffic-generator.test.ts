@@ -177,3 +177,32 @@ describe('behind its schedule', () => {
 function bedCells(bed: ActorBed): number {
   return bed.wires.in.cells;
 }
+
+describe('two streams on one wire that carries half of what is due', () => {
+  test('share the shortfall', () => {
+    const twice = `
+name: two-streams
+ports: [{ name: eth0, speed: 1Gbps }, { name: eth1, speed: 1Gbps }]
+bridges: [{ name: br0, ports: [eth0, tap0] }, { name: br1, ports: [eth1, tap1] }]
+vms:
+  - name: vm0
+    nics: [{ name: vnic0, mode: vhost, tap: { name: tap0 } }, { name: vnic1, mode: vhost, tap: { name: tap1 } }]
+traffic: { streams: [{ name: a, from: eth0, to: eth1 }, { name: b, from: eth0, to: eth1 }] }
+run: { phases: [{ name: only, rate: 100%, duration: 1s }] }
+`;
+    const bed = new ActorBed([], twice);
+    const { throttle } = bed.config<TrafficGeneratorConfig>(NAME);
+    const generator = bed.create<TrafficGenerator>(NAME);
+    const wire = new WireReceiver(bed.memory, bed.wires.in);
+    bed.memory.doubles(throttle).fill(1e9 / LINE_NS, THROTTLE_RATES_DOUBLE, THROTTLE_RATES_DOUBLE + 2);
+    bed.memory.words(throttle)[THROTTLE_CHANGES_WORD]++;
+    for (let nowNs = 0; nowNs < 1e6; nowNs += 2000) {
+      generator.poll(64, nowNs);
+      for (let n = wire.readable(1); n > 0; n--) wire.next();
+      wire.release();
+    }
+    const { tx_a: a, tx_b: b } = bed.counts(generator);
+    expect(a + b).toBeGreaterThan(1400);
+    expect(Math.abs(a - b)).toBeLessThan(0.05 * a);
+  });
+});

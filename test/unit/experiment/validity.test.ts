@@ -24,7 +24,7 @@ describe('validity', () => {
     {
       fault: 'a generator that sent too little',
       phase: phaseOf({ sentFrames: 998_000, offeredFrames: 1_000_000 }),
-      reason: /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\)/,
+      reason: /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\); allowed: a lower rate, or a core/,
     },
     {
       fault: 'frames later than the room before them lasts',
