@@ -42,6 +42,9 @@ export const COMPONENTS = [
   KERNEL_TAP,
 ] as const;
 
+const ALL: readonly AnyComponent[] = COMPONENTS;
+const BY_KIND = Object.fromEntries(ALL.map((each) => [each.kind, each])) as Readonly<Record<Kind, AnyComponent>>;
+
 type Listed = (typeof COMPONENTS)[number];
 
 /** The kind of a component. */
@@ -60,9 +63,6 @@ interface SpecOf<C extends AnyComponent> {
   readonly kind: C['kind'];
   readonly config: ConfigOf<C>;
 }
-
-const ALL: readonly AnyComponent[] = COMPONENTS;
-const BY_KIND = Object.fromEntries(ALL.map((each) => [each.kind, each])) as Readonly<Record<Kind, AnyComponent>>;
 
 /** The descriptor of a kind of component. */
 export function componentOf(kind: Kind): AnyComponent {

@@ -335,6 +335,20 @@ describe('headers', () => {
     const path = SOURCES.filter((file) => /^actors\/(wire|host|vmm|guest)\//.test(file) && !/functions\//.test(file));
     expect(path.filter((file) => !text.get(file)!.startsWith('/**'))).toEqual([]);
   });
+
+  test('constants stand before types, and both before the class they are for', () => {
+    const isType = (each: ts.Statement) => ts.isInterfaceDeclaration(each) || ts.isTypeAliasDeclaration(each);
+    const isConstant = (each: ts.Statement) =>
+      ts.isVariableStatement(each) && !each.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword);
+    const late = SOURCES.filter((file) => file.startsWith('actors/')).flatMap((file) => {
+      const { statements } = parsed.get(file)!;
+      const firstClass = statements.findIndex(ts.isClassDeclaration);
+      const before = firstClass < 0 ? statements : statements.slice(0, firstClass);
+      const firstType = before.findIndex(isType);
+      return firstType < 0 || !before.slice(firstType).some(isConstant) ? [] : [file];
+    });
+    expect(late).toEqual([]);
+  });
 });
 
 describe('leftovers', () => {

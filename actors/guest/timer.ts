@@ -17,6 +17,8 @@ export const GUEST_TIMER_COUNTERS = [
 ] as const satisfies readonly CounterSpec[];
 const { timer_interrupts: TIMER_INTERRUPTS } = indexCounters(GUEST_TIMER_COUNTERS);
 
+export const GUEST_TIMER_PORTS = portsOf('guest-timer', { sleeper: port<GuestTimerLink>() });
+
 export interface GuestTimerConfig {
   readonly name: string;
   readonly counters: Region;
@@ -27,8 +29,6 @@ export interface GuestTimerLink {
   readonly deadline: Region;
   readonly doorbell: Region;
 }
-
-export const GUEST_TIMER_PORTS = portsOf('guest-timer', { sleeper: port<GuestTimerLink>() });
 
 interface Sleeper {
   readonly deadline: TimerWord;

@@ -44,6 +44,9 @@ export function vcpuCounters({ drops, events = [] }: FunctionCounters): readonly
   ];
 }
 
+/** vNICs in the order of the guest's configuration. */
+export const VCPU_PORTS = portsOf('vcpu', { nic: port<GuestVcpuNicLink>() });
+
 export interface GuestVcpuConfig {
   readonly name: string;
   readonly counters: Region;
@@ -68,9 +71,6 @@ export interface GuestVcpuConfig {
 
 /** A vNIC, with what the driver of its device needs. */
 export type GuestVcpuNicLink = VirtioNicLink | E1000NicLink;
-
-/** vNICs in the order of the guest's configuration. */
-export const VCPU_PORTS = portsOf('vcpu', { nic: port<GuestVcpuNicLink>() });
 
 /** Whether the vCPU takes frames from the vNIC. */
 export function receives(link: GuestVcpuNicLink): boolean {

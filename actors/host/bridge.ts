@@ -57,6 +57,9 @@ const {
   drop_tx_queue_full: DROP_TX_QUEUE_FULL,
 } = indexCounters(BRIDGE_COUNTERS);
 
+/** Its ports are numbered through. */
+export const BRIDGE_PORTS = portsOf('bridge', { port: port<BridgePortLink>({ forward: ({ rx }) => rx }) });
+
 export interface BridgeConfig {
   readonly name: string;
   readonly counters: Region;
@@ -85,9 +88,6 @@ export interface BridgePortLink {
   /** Rung after sending where the receiver has a thread of its own and may sleep. */
   readonly txDoorbell: Region | null;
 }
-
-/** Its ports are numbered through. */
-export const BRIDGE_PORTS = portsOf('bridge', { port: port<BridgePortLink>({ forward: ({ rx }) => rx }) });
 
 class BridgePort {
   readonly rx: readonly IdRingConsumer[];

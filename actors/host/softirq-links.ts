@@ -104,6 +104,13 @@ export const SOFTIRQ_COUNTERS = [
     meaning: 'time of softirq work that ran in ksoftirqd, one fair thread among others',
   },
 ] as const satisfies readonly CounterSpec[];
+
+/** Its ports are numbered through, whatever they lead to. */
+export const SOFTIRQ_PORTS = portsOf('softirq', {
+  nic: port<SoftirqNicLink>({ rx: ({ rxDone }) => [rxDone] }),
+  source: port<SoftirqBacklogLink>({ backlog: ({ from }) => [from] }),
+});
+
 /** What one context of softirq processing was used for: three counters, in this order. */
 export interface ContextUse {
   readonly visits: number;
@@ -154,9 +161,3 @@ export interface SoftirqNicLink extends BridgeInputRef {
 export interface SoftirqBacklogLink extends BridgeInputRef {
   readonly from: RingRef;
 }
-
-/** Its ports are numbered through, whatever they lead to. */
-export const SOFTIRQ_PORTS = portsOf('softirq', {
-  nic: port<SoftirqNicLink>({ rx: ({ rxDone }) => [rxDone] }),
-  source: port<SoftirqBacklogLink>({ backlog: ({ from }) => [from] }),
-});

@@ -37,6 +37,12 @@ const {
   feedback_masks: FEEDBACK_MASKS,
 } = indexCounters(TAP_COUNTERS);
 
+/** The bridge hands frames over; each queue has its reader, and they are numbered alike. */
+export const TAP_PORTS = portsOf('tap', {
+  bridge: port<TapBridgeLink>({ xmit: ({ rx }) => [rx] }),
+  reader: port<TapReaderLink>(),
+});
+
 export interface TapConfig {
   readonly name: string;
   readonly counters: Region;
@@ -74,12 +80,6 @@ export interface TapReaderLink {
   /** Mode vhost-feedback: the depth at which the ports in front are masked. */
   readonly feedback: TapFeedbackConfig | null;
 }
-
-/** The bridge hands frames over; each queue has its reader, and they are numbered alike. */
-export const TAP_PORTS = portsOf('tap', {
-  bridge: port<TapBridgeLink>({ xmit: ({ rx }) => [rx] }),
-  reader: port<TapReaderLink>(),
-});
 
 /** One queue with its reader. */
 class TapQueue {

@@ -66,6 +66,14 @@ const {
   virtqueue_errors: VIRTQUEUE_ERRORS,
 } = indexCounters(VHOST_ACCELERATED_COUNTERS);
 
+export const VHOST_ACCELERATED_PORTS = portsOf('vhost-accelerated', {
+  hardware: port<VhostHardwareLink>(),
+  guest: port<VhostGuestLink>(),
+});
+
+const RX = 0;
+const TX = 1;
+
 export interface VhostAcceleratedConfig {
   readonly name: string;
   readonly counters: Region;
@@ -82,14 +90,6 @@ export interface VhostHardwareLink {
   readonly queues: AcceleratedQueuesRef;
   readonly event: Region;
 }
-
-export const VHOST_ACCELERATED_PORTS = portsOf('vhost-accelerated', {
-  hardware: port<VhostHardwareLink>(),
-  guest: port<VhostGuestLink>(),
-});
-
-const RX = 0;
-const TX = 1;
 
 /**
  * The vhost worker of an accelerated vNIC: it copies nothing. It registers its handles with the acceleration interface,

@@ -13,6 +13,10 @@ import type { Actor, Census } from '../actor.ts';
 import { component, port, portsOf } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 
+export const VHOST_CONTROL_PORTS = portsOf('vhost-control', { pair: port<VhostControlLink>() });
+
+const VRINGS = 2;
+
 export interface VhostControlConfig {
   readonly name: string;
 }
@@ -25,10 +29,6 @@ export interface VhostControlLink {
   /** Where the hardware is told which rings to serve. */
   readonly direct: Region;
 }
-
-export const VHOST_CONTROL_PORTS = portsOf('vhost-control', { pair: port<VhostControlLink>() });
-
-const VRINGS = 2;
 
 /** A vhost device in front of one queue pair of the hardware. */
 class ControlledPair {

@@ -53,6 +53,11 @@ export const VHOST_COUNTERS = [
   },
 ] as const satisfies readonly CounterSpec[];
 
+export const VHOST_PORTS = portsOf('vhost', {
+  tap: port<VhostTapLink>({ rx: ({ queue }) => [queue] }),
+  guest: port<VhostGuestLink>(),
+});
+
 export interface VhostWorkerConfig {
   readonly name: string;
   readonly counters: Region;
@@ -99,8 +104,3 @@ export interface VhostGuestLink {
   /** Rung when an ioctl is answered. */
   readonly vmmDoorbell: Region;
 }
-
-export const VHOST_PORTS = portsOf('vhost', {
-  tap: port<VhostTapLink>({ rx: ({ queue }) => [queue] }),
-  guest: port<VhostGuestLink>(),
-});

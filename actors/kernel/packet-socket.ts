@@ -30,6 +30,8 @@ const {
   receive_calls: RECEIVE_CALLS,
 } = indexCounters(SOCKET_COUNTERS);
 
+export const SOCKET_PORTS = portsOf('packet-socket', { wire: port<SocketWireLink>() });
+
 export interface PacketSocketConfig {
   readonly name: string;
   readonly counters: Region;
@@ -42,8 +44,6 @@ export interface SocketWireLink {
   readonly rx: WireRef;
   readonly tx: WireRef;
 }
-
-export const SOCKET_PORTS = portsOf('packet-socket', { wire: port<SocketWireLink>() });
 
 export class PacketSocket implements Actor {
   readonly name: string;

@@ -31,6 +31,9 @@ const {
   write_errors: WRITE_ERRORS,
 } = indexCounters(TUN_FILE_COUNTERS);
 
+/** What the guest sends, and the queue that frames for it are read into. */
+export const TUN_FILE_PORTS = portsOf('tun-file', { backlog: port<TunBacklogLink>(), reader: port<TunReaderLink>() });
+
 export interface TunFileConfig {
   readonly name: string;
   readonly counters: Region;
@@ -53,9 +56,6 @@ export interface TunReaderLink {
   readonly queue: RingRef;
   readonly event: Region;
 }
-
-/** What the guest sends, and the queue that frames for it are read into. */
-export const TUN_FILE_PORTS = portsOf('tun-file', { backlog: port<TunBacklogLink>(), reader: port<TunReaderLink>() });
 
 export class TunFile implements Actor {
   readonly name: string;

@@ -64,6 +64,11 @@ const {
   system_calls: SYSTEM_CALLS,
 } = indexCounters(E1000_COUNTERS);
 
+export const E1000_PORTS = portsOf('e1000', {
+  tap: port<TapFileLink>({ rx: ({ queue }) => [queue] }),
+  guest: port<E1000GuestLink>(),
+});
+
 export interface E1000Config extends DeviceConfig {
   /** When its main loop is to be woken for its interrupt mitigation. */
   readonly timer: Region;
@@ -79,11 +84,6 @@ export interface E1000GuestLink {
   readonly interruptDoorbell: Region;
   readonly mac: readonly number[];
 }
-
-export const E1000_PORTS = portsOf('e1000', {
-  tap: port<TapFileLink>({ rx: ({ queue }) => [queue] }),
-  guest: port<E1000GuestLink>(),
-});
 
 /**
  * Full virtualization: the registers and rings of an 82540EM as the VMM emulates them (QEMU, hw/net/e1000.c), on

@@ -80,6 +80,11 @@ const {
 const RX = 0;
 const TX = 1;
 
+export const QEMU_PORTS = portsOf('qemu', {
+  tap: port<TapFileLink>({ rx: ({ queue }) => [queue] }),
+  guest: port<QemuGuestLink>(),
+});
+
 export interface QemuBackendConfig extends DeviceConfig {
   /** Frames one flush of the transmit queue sends: TX_BURST, hw/net/virtio-net.c. */
   readonly txBurst: number;
@@ -99,11 +104,6 @@ export interface QemuGuestLink {
   readonly mac: readonly number[];
   readonly mtuBytes: number;
 }
-
-export const QEMU_PORTS = portsOf('qemu', {
-  tap: port<TapFileLink>({ rx: ({ queue }) => [queue] }),
-  guest: port<QemuGuestLink>(),
-});
 
 /**
  * A virtio-net device whose backend is the VMM process itself (hw/net/virtio-net.c and net/tap.c of QEMU, vhost=off).

@@ -28,6 +28,10 @@ import type { Actor, Census } from '../actor.ts';
 import { component, port, portsOf } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 
+export const VMM_PORTS = portsOf('vmm', { nic: port<VmmNicLink>() });
+
+const QUEUES_OF_PAIR = 2;
+
 export interface VmmConfig {
   readonly name: string;
   readonly guestMemoryBytes: number;
@@ -61,10 +65,6 @@ export interface VmmNicLink {
   /** What NET_SET_BACKEND names: the number of the tap. */
   readonly tapFd: number;
 }
-
-export const VMM_PORTS = portsOf('vmm', { nic: port<VmmNicLink>() });
-
-const QUEUES_OF_PAIR = 2;
 
 /** A virtio-net device as the VMM emulates it: registers and control queue in front, vhost behind. */
 class VmmNic {

@@ -44,6 +44,8 @@ export const CLIENT_FAILURES = [
 export const CLIENT_CHANGES_WORD = 0;
 export const CLIENT_RATE_DOUBLE = 1;
 
+export const CLIENT_PORTS = portsOf('client', { wire: port<ClientWireLink>({ rx: ({ rx }) => [rx] }) });
+
 export interface TrafficClientConfig {
   readonly name: string;
   readonly counters: Region;
@@ -77,5 +79,3 @@ export interface ClientWireLink {
   readonly tx: WireRef;
   readonly rx: WireRef;
 }
-
-export const CLIENT_PORTS = portsOf('client', { wire: port<ClientWireLink>({ rx: ({ rx }) => [rx] }) });

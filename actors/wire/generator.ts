@@ -65,6 +65,8 @@ export function generatorCounters(streams: readonly string[]): readonly CounterS
 export const THROTTLE_CHANGES_WORD = 0;
 export const THROTTLE_RATES_DOUBLE = 1;
 
+export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
+
 /** How the frames of a stream are spaced in time. */
 export interface StreamPacing {
   /** Bursts at equal distances, or at exponentially distributed ones (a Poisson process of bursts). */
@@ -89,8 +91,6 @@ export interface TrafficGeneratorConfig {
 export interface GeneratorWireLink {
   readonly tx: WireRef;
 }
-
-export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
 
 /** One stream's place in time. */
 class Stream {

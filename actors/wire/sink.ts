@@ -56,6 +56,8 @@ export function sinkCounters(streams: readonly string[]): readonly CounterSpec[]
   ];
 }
 
+export const SINK_PORTS = portsOf('sink', { wire: port<SinkWireLink>({ rx: ({ rx }) => [rx] }) });
+
 export interface TrafficSinkConfig {
   readonly name: string;
   readonly counters: Region;
@@ -70,8 +72,6 @@ export interface TrafficSinkConfig {
 export interface SinkWireLink {
   readonly rx: WireRef;
 }
-
-export const SINK_PORTS = portsOf('sink', { wire: port<SinkWireLink>({ rx: ({ rx }) => [rx] }) });
 
 /**
  * The far end of one wire, a station with an address of its own: identifies each frame that is addressed to it,

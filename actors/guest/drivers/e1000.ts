@@ -23,23 +23,6 @@ import type { Census } from '../../actor.ts';
 import { DriverAccounts } from './nic-driver.ts';
 import type { NicDriver, NicIdentity } from './nic-driver.ts';
 
-/** An emulated e1000. */
-export interface E1000NicLink extends NicIdentity {
-  readonly kind: 'e1000';
-  readonly rx: DriverRingRef;
-  readonly tx: DriverTxRingRef;
-  readonly qdiscFrames: number;
-  /** This vCPU's trap mailbox for the device: each vCPU has an access of its own under way. */
-  readonly trap: Region;
-  readonly vmmDoorbell: Region;
-  /** The device's interrupt pin. */
-  readonly interrupt: Region;
-  /** Of all vCPUs of the guest: who may wait for transmission. */
-  readonly vcpuDoorbells: readonly Region[];
-  /** CPU time of the exit that a register access is, ns. */
-  readonly exitNs: number;
-}
-
 /** Where the driver stands. Interrupts are masked in all states but IDLE and READ_CAUSE. */
 const IDLE = 0;
 /** e1000_intr: which cause; then mask them all; then wait for the write to arrive. */
@@ -60,6 +43,23 @@ const NAPI_WEIGHT = 64;
 const ALL_CAUSES = 0xffff_ffff;
 const UP_WORD = 0;
 const NOTHING_POSTED = -1;
+
+/** An emulated e1000. */
+export interface E1000NicLink extends NicIdentity {
+  readonly kind: 'e1000';
+  readonly rx: DriverRingRef;
+  readonly tx: DriverTxRingRef;
+  readonly qdiscFrames: number;
+  /** This vCPU's trap mailbox for the device: each vCPU has an access of its own under way. */
+  readonly trap: Region;
+  readonly vmmDoorbell: Region;
+  /** The device's interrupt pin. */
+  readonly interrupt: Region;
+  /** Of all vCPUs of the guest: who may wait for transmission. */
+  readonly vcpuDoorbells: readonly Region[];
+  /** CPU time of the exit that a register access is, ns. */
+  readonly exitNs: number;
+}
 
 /**
  * The e1000 driver of one vNIC on one vCPU (drivers/net/ethernet/intel/e1000/e1000_main.c, v3.13): e1000_intr,

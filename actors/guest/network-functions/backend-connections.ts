@@ -13,6 +13,23 @@ import type { TcpNeighbour, TcpUser } from '../../../src/net/tcp/tcp-user.ts';
 import { ENDED_CLOSED, ENDED_RESET } from '../../../src/net/tcp/tcp-user.ts';
 import type { GuestPort } from './ipv4-input.ts';
 
+/** The backend answered the SYN with RST. */
+export const BACKEND_REFUSED = 0;
+/** Reset, or closed before the response was whole. */
+export const BACKEND_RESET = 1;
+/** No whole response in time. */
+export const BACKEND_EXPIRED = 2;
+/** More than a response. */
+export const BACKEND_BAD_RESPONSE = 3;
+
+/** Source ports: RFC 6056 section 3.2. */
+const FIRST_PORT = 1024;
+/** One of them is kept for clients. */
+export const SOURCE_PORTS = 0x1_0000 - FIRST_PORT;
+/** tcp_syn_retries of Linux; the timeout of the request usually comes first. */
+const RETRIES_MAX = 6;
+const NOBODY = -1;
+
 /** A server, and the way there. */
 export interface ProxyBackend {
   readonly address: number;
@@ -37,15 +54,6 @@ export interface BackendConnectionsConfig {
   readonly idleNs: number;
 }
 
-/** The backend answered the SYN with RST. */
-export const BACKEND_REFUSED = 0;
-/** Reset, or closed before the response was whole. */
-export const BACKEND_RESET = 1;
-/** No whole response in time. */
-export const BACKEND_EXPIRED = 2;
-/** More than a response. */
-export const BACKEND_BAD_RESPONSE = 3;
-
 /** Whoever asked; called while a segment is handled or a timer runs out. */
 export interface ResponseTaker {
   /** `response` begins with the whole response and is good until this returns. */
@@ -53,14 +61,6 @@ export interface ResponseTaker {
   /** There will be no response, for one of the BACKEND_ reasons. */
   unanswered(client: number, reason: number, nowNs: number): void;
 }
-
-/** Source ports: RFC 6056 section 3.2. */
-const FIRST_PORT = 1024;
-/** One of them is kept for clients. */
-export const SOURCE_PORTS = 0x1_0000 - FIRST_PORT;
-/** tcp_syn_retries of Linux; the timeout of the request usually comes first. */
-const RETRIES_MAX = 6;
-const NOBODY = -1;
 
 /**
  * The server side of a proxy: a TCP connection of its own for each request, in the clear, closed from here as soon as

@@ -4,13 +4,6 @@
  */
 import type { Memory, Region } from '../../../src/memory/arena.ts';
 
-export interface BackendStatesConfig {
-  /** Guest memory where the control plane says what each backend takes; one for all vCPUs. */
-  readonly states: Region;
-  /** Guest memory where this vCPU says how far it has followed that, and how many connections it has. */
-  readonly accounts: Region;
-}
-
 /* The words of `states`: how often they were changed, then one for each backend. */
 export const BACKEND_CHANGES_WORD = 0;
 export const FIRST_BACKEND_WORD = 1;
@@ -25,6 +18,13 @@ export const BACKEND_OUT = 2;
 /* The words of `accounts`: which change was followed, then connections by backend, kept while any backend is drained. */
 export const FOLLOWED_WORD = 0;
 export const FIRST_CONNECTIONS_WORD = 1;
+
+export interface BackendStatesConfig {
+  /** Guest memory where the control plane says what each backend takes; one for all vCPUs. */
+  readonly states: Region;
+  /** Guest memory where this vCPU says how far it has followed that, and how many connections it has. */
+  readonly accounts: Region;
+}
 
 /** The function's side. Allocates nothing after construction. */
 export class BackendStates {

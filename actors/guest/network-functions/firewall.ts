@@ -8,6 +8,30 @@ import { IPV4_ACCEPTED } from './ipv4-input.ts';
 import type { BuiltInFunction, DropReason, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
+const FIRST = IP_FORWARD_DROPS.length;
+const TINY_FRAGMENT = dropped(FIRST);
+const DENIED_BY_DEFAULT = dropped(FIRST + 1);
+const FIRST_RULE = FIRST + 2;
+const ACCEPTED = IPV4_ACCEPTED;
+
+/* One rule is this many words of the table. */
+const RULE_WORDS = 12;
+const VERDICT = 0;
+const PROTOCOL = 1;
+const SRC_MASK = 2;
+const SRC_PREFIX = 3;
+const DST_MASK = 4;
+const DST_PREFIX = 5;
+const SRC_PORT_LOW = 6;
+const SRC_PORT_HIGH = 7;
+const DST_PORT_LOW = 8;
+const DST_PORT_HIGH = 9;
+
+const ANY_PROTOCOL = -1;
+/** What stands for the ports of a packet that has none: within no range but that of a rule that names no ports. */
+const WITHOUT_PORTS = -1;
+const PORT_MAX = 0xffff;
+
 /** Ports from `low` to `high`, both included. */
 export interface PortRange {
   readonly low: number;
@@ -41,12 +65,6 @@ export interface FirewallConfig extends RoutingConfig {
   readonly allowByDefault: boolean;
 }
 
-const FIRST = IP_FORWARD_DROPS.length;
-const TINY_FRAGMENT = dropped(FIRST);
-const DENIED_BY_DEFAULT = dropped(FIRST + 1);
-const FIRST_RULE = FIRST + 2;
-const ACCEPTED = IPV4_ACCEPTED;
-
 /** Reasons of this rule set: denials are counted rule by rule. */
 function firewallDrops({ rules }: FirewallConfig): readonly DropReason[] {
   return [
@@ -58,24 +76,6 @@ function firewallDrops({ rules }: FirewallConfig): readonly DropReason[] {
       .map(({ name }) => ({ name: `nf_denied_${name}`, reason: `denied by rule ${name}` })),
   ];
 }
-
-/* One rule is this many words of the table. */
-const RULE_WORDS = 12;
-const VERDICT = 0;
-const PROTOCOL = 1;
-const SRC_MASK = 2;
-const SRC_PREFIX = 3;
-const DST_MASK = 4;
-const DST_PREFIX = 5;
-const SRC_PORT_LOW = 6;
-const SRC_PORT_HIGH = 7;
-const DST_PORT_LOW = 8;
-const DST_PORT_HIGH = 9;
-
-const ANY_PROTOCOL = -1;
-/** What stands for the ports of a packet that has none: within no range but that of a rule that names no ports. */
-const WITHOUT_PORTS = -1;
-const PORT_MAX = 0xffff;
 
 /**
  * A stateless packet filter in front of the forwarding decision, as iptables' FORWARD chain: ordered rules, the first

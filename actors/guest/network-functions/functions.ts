@@ -12,6 +12,8 @@ import type { UserFunctionConfig } from './user-function.ts';
 
 const BUILT_IN = [IP_FORWARD, FIREWALL, SERVER, NAT44, LOAD_BALANCER, TCP_TERMINATE, TCP_PROXY] as const;
 
+const BY_KIND = Object.fromEntries(BUILT_IN.map((each) => [each.kind, each])) as Readonly<Record<string, AnyFunction>>;
+
 export type BuiltInConfig = Parameters<(typeof BUILT_IN)[number]['create']>[1];
 
 /** What the plan says of the function one vCPU runs. */
@@ -25,7 +27,6 @@ export type FunctionFactory = (
 ) => NetworkFunction;
 
 type AnyFunction = BuiltInFunction<BuiltInConfig['kind'], BuiltInConfig>;
-const BY_KIND = Object.fromEntries(BUILT_IN.map((each) => [each.kind, each])) as Readonly<Record<string, AnyFunction>>;
 
 /** The function that a configuration is of. */
 export function builtInFunction({ kind }: BuiltInConfig): AnyFunction {

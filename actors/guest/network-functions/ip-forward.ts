@@ -6,6 +6,18 @@ import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
 import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
+const FIRST = IPV4_INPUT_DROPS.length;
+export const IP_FORWARD_DROPS = [
+  ...IPV4_INPUT_DROPS,
+  { name: 'nf_ttl_exceeded', reason: 'TTL would reach zero (ICMP time exceeded)' },
+  { name: 'nf_no_route', reason: 'no route to the destination (ICMP unreachable)' },
+  { name: 'nf_local', reason: 'addressed to the router itself' },
+] as const;
+const TTL_EXCEEDED = dropped(FIRST);
+const NO_ROUTE = dropped(FIRST + 1);
+const LOCAL = dropped(FIRST + 2);
+const ACCEPTED = IPV4_ACCEPTED;
+
 /** A route: prefix to next hop. The neighbour's MAC is given, as by a permanent ARP entry. */
 export interface ForwardRoute {
   readonly prefix: number;
@@ -25,18 +37,6 @@ export interface RoutingConfig {
 export interface IpForwardConfig extends RoutingConfig {
   readonly kind: 'ip-forward';
 }
-
-const FIRST = IPV4_INPUT_DROPS.length;
-export const IP_FORWARD_DROPS = [
-  ...IPV4_INPUT_DROPS,
-  { name: 'nf_ttl_exceeded', reason: 'TTL would reach zero (ICMP time exceeded)' },
-  { name: 'nf_no_route', reason: 'no route to the destination (ICMP unreachable)' },
-  { name: 'nf_local', reason: 'addressed to the router itself' },
-] as const;
-const TTL_EXCEEDED = dropped(FIRST);
-const NO_ROUTE = dropped(FIRST + 1);
-const LOCAL = dropped(FIRST + 2);
-const ACCEPTED = IPV4_ACCEPTED;
 
 /**
  * IPv4 forwarding as RFC 1812 section 5.2 orders it: validate, look up, take one off the TTL, rewrite the neighbour.

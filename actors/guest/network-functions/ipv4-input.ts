@@ -17,14 +17,6 @@ import {
 } from '../../../src/net/wire/ipv4.ts';
 import { dropped } from './network-function.ts';
 
-/** One vNIC of a guest: the addresses it answers to. */
-export interface GuestPort {
-  readonly macHigh: number;
-  readonly macLow: number;
-  /** Its own IPv4 address: packets for it are for the guest itself. */
-  readonly address: number;
-}
-
 /** Every function that takes IPv4 in begins its reasons with these. */
 export const IPV4_INPUT_DROPS = [
   { name: 'nf_not_for_us', reason: 'destination MAC address of another host' },
@@ -41,6 +33,14 @@ const MULTICAST = dropped(4);
 
 export const IPV4_ACCEPTED = 0;
 const ACCEPTED = IPV4_ACCEPTED;
+
+/** One vNIC of a guest: the addresses it answers to. */
+export interface GuestPort {
+  readonly macHigh: number;
+  readonly macLow: number;
+  /** Its own IPv4 address: packets for it are for the guest itself. */
+  readonly address: number;
+}
 
 /**
  * Takes a frame in as ip_rcv() in net/ipv4/ip_input.c does, by RFC 1812 section 5.2.2: IPv4_ACCEPTED for a unicast

@@ -26,16 +26,6 @@ import type { WeightedBackend } from './maglev.ts';
 import type { BuiltInFunction, EventCounter, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
-export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
-  readonly kind: 'load-balancer';
-  /** The endpoint that clients know, of TCP and UDP alike. */
-  readonly virtual: { readonly address: number; readonly port: number };
-  readonly backends: readonly WeightedBackend[];
-  /** Connections that each vCPU remembers, and for how long after their last packet. */
-  readonly connections: number;
-  readonly idleMs: number;
-}
-
 const FIRST = IP_FORWARD_DROPS.length;
 const LOAD_BALANCER_DROPS = [
   ...IP_FORWARD_DROPS,
@@ -69,6 +59,16 @@ const EVENTS = [
     meaning: 'connections whose backend was taken out of rotation, so that another was chosen',
   },
 ] as const;
+
+export interface LoadBalancerConfig extends RoutingConfig, BackendStatesConfig {
+  readonly kind: 'load-balancer';
+  /** The endpoint that clients know, of TCP and UDP alike. */
+  readonly virtual: { readonly address: number; readonly port: number };
+  readonly backends: readonly WeightedBackend[];
+  /** Connections that each vCPU remembers, and for how long after their last packet. */
+  readonly connections: number;
+  readonly idleMs: number;
+}
 
 /**
  * What it counts: connections, new packets that found no room in the table, connections whose backend was taken out,

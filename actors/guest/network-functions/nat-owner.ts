@@ -4,15 +4,6 @@ import type { ExternalPool, NatMappings } from './nat-mappings.ts';
 import { NO_FREE_PORT, NatPorts } from './nat-ports.ts';
 import { natTcpBegins, natTcpIsTransitory, natTcpMayClose, natTcpNote, natTcpNoteAfter } from './nat-tcp-note.ts';
 
-/** How long a mapping lives after its last outgoing packet, ms. */
-export interface NatTimeouts {
-  readonly udpMs: number;
-  readonly tcpEstablishedMs: number;
-  /** Of TCP connections that are being opened or closed. */
-  readonly tcpTransitoryMs: number;
-  readonly icmpMs: number;
-}
-
 export const NAT_EXHAUSTED = -1;
 const ABSENT = ENDPOINT_ABSENT;
 const TCP = IP_PROTOCOL_TCP;
@@ -22,6 +13,15 @@ const ICMP = IP_PROTOCOL_ICMP;
 const SWEEP_BATCH = 4;
 const SWEEP_NEW = 2;
 const SWEEP_EXHAUSTED = 64;
+
+/** How long a mapping lives after its last outgoing packet, ms. */
+export interface NatTimeouts {
+  readonly udpMs: number;
+  readonly tcpEstablishedMs: number;
+  /** Of TCP connections that are being opened or closed. */
+  readonly tcpTransitoryMs: number;
+  readonly icmpMs: number;
+}
 
 /**
  * The mappings that one vCPU makes. It has a block of each external address's ports for itself (fixed, as in RFC 7422),

@@ -33,18 +33,6 @@ import { natRemote } from './nat-tcp-note.ts';
 import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
-export interface Nat44Config extends RoutingConfig {
-  readonly kind: 'nat44';
-  /** Index of the vNIC towards the outside; all others are inside. */
-  readonly outside: number;
-  readonly pool: ExternalPool;
-  readonly timeouts: NatTimeouts;
-  /** Guest memory for the mappings, the same for all vCPUs. */
-  readonly mappings: Region;
-  /** Which block of ports is this vCPU's, of how many; null where it serves no inside vNIC and makes no mappings. */
-  readonly share: { readonly index: number; readonly of: number } | null;
-}
-
 const FIRST = IP_FORWARD_DROPS.length;
 const NAT44_DROPS = [
   ...IP_FORWARD_DROPS,
@@ -72,6 +60,18 @@ const TCP = IP_PROTOCOL_TCP;
 const UDP = IP_PROTOCOL_UDP;
 const ICMP = IP_PROTOCOL_ICMP;
 const FIN = TCP_FIN;
+
+export interface Nat44Config extends RoutingConfig {
+  readonly kind: 'nat44';
+  /** Index of the vNIC towards the outside; all others are inside. */
+  readonly outside: number;
+  readonly pool: ExternalPool;
+  readonly timeouts: NatTimeouts;
+  /** Guest memory for the mappings, the same for all vCPUs. */
+  readonly mappings: Region;
+  /** Which block of ports is this vCPU's, of how many; null where it serves no inside vNIC and makes no mappings. */
+  readonly share: { readonly index: number; readonly of: number } | null;
+}
 
 /**
  * Source NAT with port translation (NAPT) for TCP, UDP and ICMP echo: packets to the outside get an external endpoint

@@ -1,5 +1,8 @@
 import type { Memory } from '../../../src/memory/arena.ts';
 
+/** The answer "the frame was for me and has done its job": it ends here, and is no loss. */
+export const CONSUMED = -0x8000_0000;
+
 /** A reason frames end at a function: the name of its counter, and in words. */
 export interface DropReason {
   readonly name: string;
@@ -75,9 +78,6 @@ export interface FunctionContext {
   /** Gives the buffer at `at` back unsent. */
   release(at: number): void;
 }
-
-/** The answer "the frame was for me and has done its job": it ends here, and is no loss. */
-export const CONSUMED = -0x8000_0000;
 
 /** The answer "drop, for reason i of `drops`". */
 export function dropped(reason: number): number {

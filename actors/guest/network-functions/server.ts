@@ -35,11 +35,6 @@ import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
 import type { BuiltInFunction, NetworkFunction } from './network-function.ts';
 import { dropped } from './network-function.ts';
 
-export interface ServerConfig {
-  readonly kind: 'server';
-  readonly ports: readonly GuestPort[];
-}
-
 const FIRST = IPV4_INPUT_DROPS.length;
 export const SERVER_DROPS = [
   ...IPV4_INPUT_DROPS,
@@ -62,6 +57,11 @@ const ACCEPTED = IPV4_ACCEPTED;
 
 /** IPDEFTTL, include/uapi/linux/ip.h; RFC 1700. */
 const DEFAULT_TTL = 64;
+
+export interface ServerConfig {
+  readonly kind: 'server';
+  readonly ports: readonly GuestPort[];
+}
 
 /**
  * A host that answers: UDP datagrams to any port as the Echo Protocol does (RFC 862), ICMP echo (RFC 1122 section

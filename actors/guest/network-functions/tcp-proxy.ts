@@ -32,22 +32,6 @@ import type {
 } from './network-function.ts';
 import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf, tcpFrameNs } from './tcp-input.ts';
 
-export interface TcpProxyConfig extends BackendStatesConfig {
-  readonly kind: 'tcp-proxy';
-  /** Its own addresses, one for each vNIC. */
-  readonly ports: readonly GuestPort[];
-  readonly listenPort: number;
-  readonly backends: readonly (ProxyBackend & WeightedBackend)[];
-  /** At once, on each side; far fewer than there are source ports. */
-  readonly connectionsMax: number;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** Pre-shared secret of the clients' TLS record layer; null serves them in the clear. */
-  readonly tlsSecret: readonly number[] | null;
-  readonly backendTimeoutNs: number;
-  readonly idleNs: number;
-}
-
 const EVENTS = [
   { name: 'tcp_accepted', meaning: 'connections of clients that were established' },
   { name: 'tcp_proxied', meaning: 'responses of backends that were sent on to the clients who wait for them' },
@@ -98,16 +82,32 @@ const BACKEND_REASONS = 10;
 const NO_BACKEND = 14;
 const TO_FIRST_BACKEND = EVENTS.length;
 
+/** Of the seven frames it has of a connection four come from the client, with the TLS; three from the server. */
+const TLS_SHARE = 4 / 7;
+/** As tcp_synack_retries of Linux. */
+const RETRIES_MAX = 5;
+
+export interface TcpProxyConfig extends BackendStatesConfig {
+  readonly kind: 'tcp-proxy';
+  /** Its own addresses, one for each vNIC. */
+  readonly ports: readonly GuestPort[];
+  readonly listenPort: number;
+  readonly backends: readonly (ProxyBackend & WeightedBackend)[];
+  /** At once, on each side; far fewer than there are source ports. */
+  readonly connectionsMax: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Pre-shared secret of the clients' TLS record layer; null serves them in the clear. */
+  readonly tlsSecret: readonly number[] | null;
+  readonly backendTimeoutNs: number;
+  readonly idleNs: number;
+}
+
 /** What it counts: above all what became of the requests that it sent on, by backend. */
 function tcpProxyEvents({ backends }: TcpProxyConfig): readonly EventCounter[] {
   const meaning = 'requests that were sent on to this backend';
   return [...EVENTS, ...backends.map((_, i) => ({ name: `tcp_to_backend${i}`, meaning }))];
 }
-
-/** Of the seven frames it has of a connection four come from the client, with the TLS; three from the server. */
-const TLS_SHARE = 4 / 7;
-/** As tcp_synack_retries of Linux. */
-const RETRIES_MAX = 5;
 
 /**
  * An application delivery controller at layer 7: ends the connections of its clients, with TLS if it is told to, and

@@ -13,19 +13,6 @@ import type { GuestPort } from './ipv4-input.ts';
 import type { BuiltInFunction, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
 import { SEGMENT_ACCEPTED, TCP_INPUT_DROPS, acceptSegment, answerOf, tcpFrameNs } from './tcp-input.ts';
 
-export interface TcpTerminateConfig {
-  readonly kind: 'tcp-terminate';
-  /** Its own addresses, one for each vNIC. */
-  readonly ports: readonly GuestPort[];
-  readonly listenPort: number;
-  readonly connectionsMax: number;
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** Pre-shared secret of the TLS record layer; null serves in the clear. */
-  readonly tlsSecret: readonly number[] | null;
-  readonly idleNs: number;
-}
-
 const TCP_TERMINATE_EVENTS = [
   { name: 'tcp_accepted', meaning: 'connections of clients that were established' },
   { name: 'tcp_served', meaning: 'requests that were right, and answered here' },
@@ -53,6 +40,19 @@ const NO_BUFFER = 7;
 
 /** tcp_retries2 of Linux is 15; a client that was lost is given up sooner here, as tcp_synack_retries says. */
 const RETRIES_MAX = 5;
+
+export interface TcpTerminateConfig {
+  readonly kind: 'tcp-terminate';
+  /** Its own addresses, one for each vNIC. */
+  readonly ports: readonly GuestPort[];
+  readonly listenPort: number;
+  readonly connectionsMax: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Pre-shared secret of the TLS record layer; null serves in the clear. */
+  readonly tlsSecret: readonly number[] | null;
+  readonly idleNs: number;
+}
 
 /**
  * Ends TCP connections, as the client side of an application delivery controller does: accepts, takes one request of a

@@ -4,6 +4,8 @@ import { CONSUMED, dropped } from './network-function.ts';
 import { NO_SUCH_PORT } from './user-frames.ts';
 import type { UserFrames } from './user-frames.ts';
 
+export const EXCEPTION_REASON: DropReason = { name: 'nf_exceptions', reason: 'exception in the network function' };
+
 /** What a factory is told of the guest it builds for: its vNICs, its forwarding table, and which vCPU this is. */
 export interface GuestContext extends RoutingConfig {
   readonly vcpu: number;
@@ -35,8 +37,6 @@ export interface UserFunctionConfig extends GuestContext {
   readonly counters: Pick<NetworkFunction, 'drops' | 'events'>;
   readonly keepsTime: boolean;
 }
-
-export const EXCEPTION_REASON: DropReason = { name: 'nf_exceptions', reason: 'exception in the network function' };
 
 /**
  * Runs a function of the user's own and takes its faults: a frame on which it throws is dropped and counted, the first

@@ -72,6 +72,13 @@ export function nicCounters(vnics: number): CounterSpec[] {
   return [...NIC_COUNTERS, ...own];
 }
 
+/** vNICs with queues of their own in the card are numbered in the order in which they were planned. */
+export const NIC_PORTS = portsOf('nic', {
+  wire: port<NicWireLink>({ rx: ({ rx }) => [rx] }),
+  host: port<NicHostLink>({ tx: ({ tx }) => [tx] }),
+  vnic: port<NicVnicLink>(),
+});
+
 export interface NicConfig {
   readonly name: string;
   readonly counters: Region;
@@ -145,10 +152,3 @@ export interface NicVnicPairLink {
   readonly rxDoorbells: readonly Region[];
   readonly txDoorbells: readonly Region[];
 }
-
-/** vNICs with queues of their own in the card are numbered in the order in which they were planned. */
-export const NIC_PORTS = portsOf('nic', {
-  wire: port<NicWireLink>({ rx: ({ rx }) => [rx] }),
-  host: port<NicHostLink>({ tx: ({ tx }) => [tx] }),
-  vnic: port<NicVnicLink>(),
-});
