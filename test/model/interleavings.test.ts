@@ -11,8 +11,8 @@ import {
   lockModel,
   magazineModel,
   ringModel,
-  softirqLineModel,
 } from '../support/memory-models.ts';
+import { softirqLineModel } from '../support/softirq-line-model.ts';
 import { virtqueueSleepModel } from '../support/virtqueue-sleep-model.ts';
 
 const EVENT_IDX = featureSet(VIRTIO_F_EVENT_IDX);

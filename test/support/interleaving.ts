@@ -76,13 +76,25 @@ export interface Explored {
   readonly endings: number;
 }
 
-/** @throws Error with the order of steps that led there, when a thread throws, `atEnd` does, or nobody can go on. */
-export function explore(model: Model): Explored {
-  return new Explorer(model).run();
+/** How many states there may be, and how many accesses one thread may have made. */
+export interface Limits {
+  readonly states: number;
+  readonly accesses: number;
+}
+
+const NO_LIMITS: Limits = { states: Infinity, accesses: Infinity };
+
+/**
+ * @param limits beyond which the mechanism is said to come to no rest; one that is sound comes to rest by itself.
+ * @throws Error with the order of steps that led there, when a thread throws, `atEnd` does, or nobody can go on.
+ */
+export function explore(model: Model, limits = NO_LIMITS): Explored {
+  return new Explorer(model, limits).run();
 }
 
 class Explorer {
   private readonly model: Model;
+  private readonly limits: Limits;
   private readonly words: Int32Array;
   private readonly raw: Memory;
   private readonly proxies = new Map<object, View>();
@@ -96,8 +108,9 @@ class Explorer {
   private lastAccess = '';
   private notified: number[] = [];
 
-  constructor(model: Model) {
+  constructor(model: Model, limits: Limits) {
     this.model = model;
+    this.limits = limits;
     const buffer = new SharedArrayBuffer(model.bytes);
     this.words = new Int32Array(buffer);
     this.raw = new Memory('the model', [['model', buffer]]);
@@ -135,6 +148,8 @@ class Explorer {
       const key = keyOf(state);
       if (seen.has(key)) continue;
       seen.add(key);
+      const accesses = Math.max(...state.threads.map(({ log }) => log.length));
+      if (seen.size > this.limits.states || accesses > this.limits.accesses) throw this.fault(state, 'no rest');
       const able = state.threads.flatMap(({ waits }, t) => (waits === RUNNABLE ? [t] : []));
       if (able.length === 0) {
         this.finish(state);

@@ -10,14 +10,15 @@ import { IdRingConsumer, IdRingProducer, reserveRing } from '../../src/memory/id
 import { InterruptHandler, InterruptSource, reserveInterruptLine } from '../../src/kernel/interrupt-line.ts';
 import { depotEntries, fillDepot, Magazine, reserveDepot } from '../../src/memory/magazine.ts';
 import { TapFeedback } from '../../src/kernel/port-mask.ts';
-import { CONTEXT_INTERRUPT, reserveSoftirqLine, SoftirqLine, SoftirqRaiser } from '../../src/kernel/softirq-line.ts';
+import { reserveSoftirqLine } from '../../src/kernel/softirq-line.ts';
 import { reserveLock, SpinLock } from '../../src/memory/spin-lock.ts';
 import type { Context, Model } from './interleaving.ts';
 
 const TAIL_WORD = 0;
 const HEAD_WORD = 32;
 
-function equal(what: string, got: unknown, wanted: unknown): void {
+/** @throws with both values when they differ. */
+export function equal(what: string, got: unknown, wanted: unknown): void {
   const [g, w] = [JSON.stringify(got), JSON.stringify(wanted)];
   if (g !== w) throw new Error(`${what}: ${g}, not ${w}`);
 }
@@ -170,6 +171,7 @@ export function interruptModel(options: { frames: number; fault?: 'cause forgott
           for (let polled = 0; ;) {
             if (handler.take()) {
               drain(consumer, (frame) => equal('frame', frame, polled++));
+              equal('interrupt while masked', handler.pending, false);
               handler.unmask();
             } else {
               if (polled === frames) return;
@@ -230,6 +232,7 @@ export function magazineModel(options: { threads: number; entries: number; fault
     threads: Array.from({ length: threads }, (_, t) => ({ name: `thread ${t}`, body })),
     atEnd(memory, answers) {
       equal('entries', sorted([...depotEntries(memory, depot), ...(answers as number[][]).flat()]), all);
+      equal('lock', new SpinLock(memory, depot).taken, false);
     },
   };
 }
@@ -311,14 +314,16 @@ export function feedbackModel(options: { frames: number; highMark: number; fault
           const producer = new IdRingProducer(memory, ring);
           const feedback = new TapFeedback(memory, own, ports);
           const signal = new EventWord(memory, event);
+          let masked = 0;
           for (let frame = 0; frame < frames; frame++) {
             const depth = producer.depth();
             producer.put(frame);
             producer.publish();
             if (fault !== undefined) signal.signal();
-            if (depth + 1 >= highMark) feedback.mask(0);
+            if (depth + 1 >= highMark && feedback.mask(0)) masked++;
             if (fault === undefined) signal.signal();
           }
+          if (highMark === 1) equal('first frame masks', masked > 0, true);
         },
       },
       {
@@ -343,48 +348,5 @@ export function feedbackModel(options: { frames: number; highMark: number; fault
       // The reader ends with its last frame; a signal that came after that is still to be taken.
       if (memory.words(event)[0] === 0) equal('port masked by', memory.words(mask)[0], 0);
     },
-  };
-}
-
-/** A softirq thread that parks, is ksoftirqd at times, and is raised by several: every raise is followed by a look. */
-export function softirqLineModel(options: { raisers: number; fault?: 'no second look' }): Model {
-  const { raisers, fault } = options;
-  const arena = new Arena('model');
-  const line = reserveSoftirqLine(arena);
-  const work = arena.reserve(4 * raisers);
-  const look = (words: Int32Array): number => {
-    let found = 0;
-    for (let r = 0; r < raisers; r++) found += Atomics.load(words, r);
-    return found;
-  };
-  return {
-    bytes: arena.bytes,
-    plainSteps: false,
-    threads: [
-      {
-        name: 'softirq',
-        body({ memory }) {
-          const words = memory.words(work);
-          const doorbell = new Doorbell(memory, line);
-          const own = new SoftirqLine(memory, line);
-          while (look(words) < raisers) {
-            own.takeContexts();
-            own.defer();
-            look(words);
-            own.undefer();
-            doorbell.park();
-            if (fault === undefined && look(words) === raisers) doorbell.unpark();
-            else doorbell.wait();
-          }
-        },
-      },
-      ...Array.from({ length: raisers }, (_, r) => ({
-        name: `raiser ${r}`,
-        body({ memory }: Context) {
-          Atomics.store(memory.words(work), r, 1);
-          new SoftirqRaiser(memory, line).raise(CONTEXT_INTERRUPT);
-        },
-      })),
-    ],
   };
 }

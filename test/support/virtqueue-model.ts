@@ -19,6 +19,7 @@ import {
 import type { DeviceQueue, DriverQueue } from '../../src/virtio/ring/ring-format.ts';
 import type { DriverQueueOptions } from '../../src/virtio/ring/split-driver.ts';
 import { DESC_F_WRITE } from '../../src/virtio/ring/split-layout.ts';
+import { packedBase } from './packed-base.ts';
 
 const MEMORY_BYTES = 0x20000;
 const TABLE_BYTE = 0x8000;
@@ -71,12 +72,6 @@ export class Ring {
     this.device = createDeviceQueue({ memory, layout, features, direction: DIRECTION_ANY });
     this.device.start(base);
   }
-}
-
-/** Both sides at the same slot of a packed ring, in either lap. */
-export function packedBase(queueSize: number, startIdx: number): number {
-  const at = (startIdx % queueSize) | ((startIdx & 2) << 14);
-  return (at | (at << 16)) >>> 0;
 }
 
 export function emptyModel(queueSize: number): Model {

@@ -20,7 +20,7 @@ import {
 } from '../../src/virtio/ring/ring-format.ts';
 import type { DriverQueue } from '../../src/virtio/ring/ring-format.ts';
 import type { Context, Model } from './interleaving.ts';
-import { packedBase } from './virtqueue-model.ts';
+import { packedBase } from './packed-base.ts';
 
 const BUFFER_BYTES = 4;
 
@@ -115,8 +115,14 @@ export function virtqueueSleepModel(options: SleepOptions): Model {
     plainSteps: false,
     prepare(memory) {
       const raw = memory.buffer('model');
-      const queue = bindDriver(memory, guest(new Int32Array(raw), new Uint16Array(raw)));
+      const seen = guest(new Int32Array(raw), new Uint16Array(raw));
+      const queue = bindDriver(memory, seen);
+      // What an earlier life of the ring left behind.
+      new Uint8Array(raw, ringByte, ringBytes(queueSize, 4, features)).fill(0xff);
       queue.initialise(base);
+      const earlier = createDeviceQueue({ memory: seen, layout, features, direction: DIRECTION_DEVICE_WRITES });
+      earlier.start(base);
+      earlier.disableNotify();
       queue.saveState(memory.words(state), 0);
     },
     threads: [

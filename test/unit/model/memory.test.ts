@@ -12,8 +12,8 @@ import {
   lockModel,
   magazineModel,
   ringModel,
-  softirqLineModel,
 } from '../../support/memory-models.ts';
+import { softirqLineModel } from '../../support/softirq-line-model.ts';
 import { pollListModel } from '../../support/pending-queue-model.ts';
 import { returnsModel } from '../../support/shared-set-model.ts';
 
@@ -70,7 +70,7 @@ describe('a planted fault is found', () => {
     expect(() => explore(model)).toThrow('waiting for ever: cpu');
   });
   test('softirq line: sleeping without a second look', () => {
-    const model = softirqLineModel({ raisers: 1, fault: 'no second look' });
+    const model = softirqLineModel({ raisers: 2, fault: 'no second look' });
     expect(() => explore(model)).toThrow('waiting for ever: softirq');
   });
   test('feedback: waking the reader before the mask is set', () => {

@@ -15,7 +15,7 @@ import {
   ringLayoutAt,
   tokenWords,
 } from '../../../src/virtio/ring/ring-format.ts';
-import { packedBase } from '../../support/virtqueue-model.ts';
+import { packedBase } from '../../support/packed-base.ts';
 
 function pair(features: FeatureSet, startIdx: number) {
   const memory = new GuestMemory(new SharedArrayBuffer(0x10000));
