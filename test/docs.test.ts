@@ -202,3 +202,10 @@ describe('what is said twice is said alike', () => {
     expect(stations.filter((station) => !page.includes(`| ${station} `))).toEqual([]);
   });
 });
+
+test('numbers that no key changes stand in the code as the page of fidelity says', () => {
+  const rows = [...read('src/scenario/profiles/README.md').matchAll(/^\| `(\w+ = [\w.]+)` +\| `([\w./-]+)`/gm)];
+  expect(rows.length).toBeGreaterThan(10);
+  const stale = rows.filter(([, number, file]) => !read(file).includes(`const ${number};`));
+  expect(stale.map(([, number, file]) => `${file}: ${number}`)).toEqual([]);
+});

@@ -21,7 +21,7 @@ export async function openHost(kind: HostKind, scenario: Scenario): Promise<Host
     return ThreadHost.create(plan);
   }
   const { VirtualHost } = await import('../runtime/virtual/virtual-host.ts');
-  return new VirtualHost(plan, { seed: scenario.seed });
+  return new VirtualHost(plan, { seed: scenario.seed, ...scenario.virtual });
 }
 
 /** A scenario as a host can run it. @throws ScenarioError for what the kernel host cannot carry. */

@@ -83,17 +83,21 @@ export function useParking(other: Parking): Parking {
   return before;
 }
 
-/** Wakes the thread that sleeps on the first of `words`, and counts it as paid. */
+/** Wakes the thread that sleeps on the first of `words`. */
 export function wake(words: Int32Array): void {
   parking.wake(words);
-  paid++;
 }
 
-let paid = 0;
-
-/** Wake-ups that the calling thread has paid for so far; each thread has its own instance of this module. */
-export function wakeupsPaid(): number {
-  return paid;
+/** Has `note` told whenever the calling thread wakes one whose doorbell lies at one of `offsetsBytes`. */
+export function noteWakes(offsetsBytes: ReadonlySet<number>, note: () => void): void {
+  const before = parking;
+  parking = {
+    wait: (words, value) => before.wait(words, value),
+    wake: (words) => {
+      before.wake(words);
+      if (offsetsBytes.has(words.byteOffset)) note();
+    },
+  };
 }
 
 /** The caller's end. Any number of threads may hold one. */

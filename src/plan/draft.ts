@@ -22,6 +22,7 @@ import type {
   Attachment,
   ClientPlan,
   GuestBuffersPlan,
+  HostPlan,
   Plan,
   PortPlan,
   RingPlan,
@@ -86,6 +87,7 @@ export class PlanDraft {
   /** Counters, histograms: one writer each. */
   readonly metrics = new Arena('metrics');
   readonly slots: SlotMemoryPlanner;
+  readonly hosts: HostPlan[] = [];
   readonly rings: RingPlan[] = [];
   readonly homes: PoolHome[] = [];
   private readonly slotMemories: SlotMemoryRef[] = [];
@@ -216,6 +218,7 @@ export class PlanDraft {
     const bounce = reserveBounce(this.signals);
     const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {
+      hosts: this.hosts,
       buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
       threads: this.threads.filter(({ actors }) => actors.length > 0).map(finishThread),
       rings: this.rings,

@@ -12,6 +12,7 @@ import type { RingRef } from '../memory/id-ring.ts';
 import type { WireRef } from '../memory/wire-ring.ts';
 import type { ThreadKind, ThreadNeed } from './os/core-plan.ts';
 import type { ThreadPolicy } from './os/os-threads.ts';
+import type { SchedulerLimits } from './scheduler-limits.ts';
 import type { SoftirqLimits } from './softirq-policy.ts';
 
 /** One connection of an actor. */
@@ -34,6 +35,8 @@ export interface ActorPlan {
 /** What makes a thread a softirq CPU. */
 export interface SoftirqThreadPlan {
   readonly limits: SoftirqLimits;
+  /** How long a thread of its CPU may run while another waits. */
+  readonly sliceNs: number;
   /** Threaded NAPI: an ordinary thread polls, and no policy applies. */
   readonly threaded: boolean;
 }
@@ -128,7 +131,15 @@ export interface ClientPlan {
   readonly latency: Region;
 }
 
+/** One modelled host. */
+export interface HostPlan {
+  /** As its threads name it: null where there is one. */
+  readonly name: string | null;
+  readonly scheduler: SchedulerLimits;
+}
+
 export interface Plan {
+  readonly hosts: readonly HostPlan[];
   readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
   readonly threads: readonly ThreadPlan[];
   readonly rings: readonly RingPlan[];

@@ -23,6 +23,7 @@ export interface Scenario {
   readonly name: string;
   readonly description: string;
   readonly seed: number;
+  readonly virtual: VirtualSpec;
   /** One at least; every port, bridge and VM is on one of them. */
   readonly hosts: readonly HostSpec[];
   readonly ports: readonly PortSpec[];
@@ -33,6 +34,12 @@ export interface Scenario {
   readonly run: RunSpec;
   readonly expect: readonly Expectation[];
   readonly sweep: SweepSpec;
+}
+
+/** How the virtual host polls hardware, which takes no CPU there. */
+export interface VirtualSpec {
+  readonly hardwarePollNs: number;
+  readonly hardwareIdlePollNs: number;
 }
 
 export interface HostSpec {
@@ -52,6 +59,14 @@ export interface HostSpec {
     readonly repollList: boolean;
     readonly ksoftirqdGuard: boolean;
     readonly backlogFrames: number;
+  };
+  readonly scheduler: {
+    readonly sliceNs: number;
+    readonly wakeupGranularityNs: number;
+    readonly wakeupCreditNs: number;
+    readonly switchNs: number;
+    readonly wakeLocalNs: number;
+    readonly wakeRemoteNs: number;
   };
   /** `inherit` is the profile the table began as; `table` is what is charged. */
   readonly costs: { readonly inherit: CostProfileName; readonly table: CostTableNs };
@@ -117,6 +132,8 @@ export interface VnicSpec {
   /** Index of the vCPU that serves it. */
   readonly vcpu: number;
   readonly queueSize: number;
+  /** Frames that wait in the guest for each transmit queue, at most. */
+  readonly txQueueFrames: number;
   /** Of the vNIC and its tap. */
   readonly mtuBytes: number;
   /** Queue pairs; the first is served by vCPU `vcpu`, each other by the next one. */

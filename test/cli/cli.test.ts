@@ -189,7 +189,7 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     },
     { args: ['topology', 'kvm-forum-2014', '--cores', '0'], says: /expected a number of cores from 1 to 1024/ },
     { args: ['topology', 'kvm-forum-2014', '--svg', '/dev/null/x.svg'], says: /^--svg \/dev\/null\/x\.svg: / },
-    { args: ['explain', 'rx_mised_errors'], says: /^no counter or reason .*did you mean "rx_missed_errors"\?/ },
+    { args: ['explain', 'rx_mised_errors'], says: /^no counter, reason or key .*did you mean "rx_missed_errors"\?/ },
     {
       args: ['sweep', 'ladder', '--set', 'traffic.streams=[{ from: eth0, to: eth1, rate: 10kpps }]'],
       says: /^ladder has a rate of its own for every stream, .* allowed: /,

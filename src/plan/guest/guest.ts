@@ -18,7 +18,7 @@ import type { DraftActor, PlanDraft } from '../draft.ts';
 import { MAGAZINE_BUFFERS } from '../../../actors/guest/vcpu.ts';
 import { guestFrameRoomBytes } from '../frame-room.ts';
 import { allowedFeatures } from './features.ts';
-import { QDISC_FRAMES, buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
+import { buffersHeldAtOnce, planGuestNic, planNicMemory, shareOf } from './nic.ts';
 import { planFunctions } from './functions.ts';
 import { vmmThread } from '../backends/vmm-device.ts';
 import { FUNCTION_KINDS, isOfKind } from '../../scenario/function-kinds.ts';
@@ -116,7 +116,7 @@ function connectVcpus({ host, vm, vmm, vcpus, workers, plan, ref }: NicParts, po
     if (ref === null) {
       const { traps, ...device } = plan.emulated!;
       const vcpuDoorbells = vcpus.map(({ thread }) => thread.doorbell);
-      const own = { ...device, trap: traps[i], vcpuDoorbells, qdiscFrames: QDISC_FRAMES };
+      const own = { ...device, trap: traps[i], vcpuDoorbells, qdiscFrames: nic.txQueueFrames };
       connect(vcpu, VCPU_PORTS.nic, { kind: 'e1000', ...identity, ...own }, { index: port });
       return;
     }

@@ -20,9 +20,6 @@ import { MODES } from '../../scenario/modes.ts';
 import type { VnicSpec } from '../../scenario/scenario.ts';
 import { allowedFeatures } from './features.ts';
 
-/** dev->tx_queue_len of the guest's interface, for each of its queues: ether_setup(), net/ethernet/eth.c. */
-export const QDISC_FRAMES = 1000;
-
 /**
  * What a vCPU has of a vNIC: vCPUs are counted from the vNIC's own; the first ones serve a pair each, the others send
  * by them in turn (virtnet_set_affinity, drivers/net/virtio_net.c).
@@ -63,8 +60,8 @@ export function planGuestNic(
 }
 
 /** Buffers that a vNIC's rings and queue disciplines hold when all are full. */
-export function buffersHeldAtOnce({ queueSize, queues }: VnicSpec): number {
-  return queues * (2 * queueSize + QDISC_FRAMES);
+export function buffersHeldAtOnce({ queueSize, queues, txQueueFrames }: VnicSpec): number {
+  return queues * (2 * queueSize + txQueueFrames);
 }
 
 /** Queues, tokens, transmit locks and states, and the published words of one vNIC. */
@@ -85,7 +82,7 @@ export function planNicMemory(memory: Arena, nic: VnicSpec, bufferStrideBytes: n
       ...queue(nic.queueSize),
       lock: reserveLock(memory),
       state: memory.reserve(TX_STATE_WORDS * 4),
-      qdiscFrames: QDISC_FRAMES,
+      qdiscFrames: nic.txQueueFrames,
     },
   }));
   const control =

@@ -16,11 +16,13 @@ export function planHosts(draft: PlanDraft, { hosts }: Scenario): HostDraft[] {
     const host = hosts.length === 1 ? null : spec.name;
     const seat: CpuSeat = total === 1 ? CONTROL_SEAT : { host, cpu: null, cpus };
     const seats = cpus.map((cpu): CpuSeat => (total === 1 ? seat : { host, cpu, cpus }));
+    draft.hosts.push({ name: host, scheduler: spec.scheduler });
     const arena = draft.arena(hosts.length === 1 ? 'host' : `host:${spec.name}`);
     const softirqs = seats.map((each, cpu) => {
       const name = softirqName(hosts, spec.name, cpu);
       const thread = draft.thread(name, 'softirq', 'softirq', each);
-      thread.softirq = { limits: softirqLimits(spec), threaded: spec.threadedNapi };
+      const { sliceNs } = spec.scheduler;
+      thread.softirq = { limits: softirqLimits(spec), sliceNs, threaded: spec.threadedNapi };
       return draft.actorOn(thread, name, [arena.name]);
     });
     return { spec, arena, softirqs, seats, seat };

@@ -1,9 +1,8 @@
 import type { Softirq } from '../../../actors/host/softirq.ts';
-import { wakeupsPaid } from '../../memory/doorbell.ts';
 import type { Doorbell } from '../../memory/doorbell.ts';
-import { CONTEXT_TICK } from '../../kernel/softirq-line.ts';
 import type { SoftirqLine } from '../../kernel/softirq-line.ts';
 import type { PollRound } from '../poll-round.ts';
+import type { Reschedule } from '../reschedule.ts';
 import { nowNs } from './clock.ts';
 import type { SelfPolicy } from './self-policy.ts';
 import { inlineContext } from '../softirq-context.ts';
@@ -11,12 +10,6 @@ import type { SoftirqPolicy, SoftirqVerdict } from '../softirq-policy.ts';
 import type { ThreadControl } from './thread-control.ts';
 import { sleepIfIdle } from './thread-loop.ts';
 import type { ThreadLoop } from './thread-loop.ts';
-
-/**
- * How long a fair thread runs before a tick finds that its turn is over (check_preempt_tick, kernel/sched/fair.c):
- * sched_latency, 6 ms times 1 + log2(CPUs), shared by the four threads of one forwarding direction pair on two CPUs.
- */
-const FAIR_SLICE_NS = 3e6;
 
 export interface SoftirqLoopParts {
   readonly round: PollRound;
@@ -27,9 +20,8 @@ export interface SoftirqLoopParts {
   readonly control: ThreadControl;
   /** How the thread moves between interrupt class and its peers' level; null where it may not, and stays inline. */
   readonly self: SelfPolicy | null;
-  /** Threads that softirq wakes share its CPU, so waking one asks for a reschedule here. */
-  readonly wakesHere: boolean;
-  readonly tickNs: number;
+  /** Whether the scheduler wants another thread here; told of every thread of this core that is woken. */
+  readonly reschedule: Reschedule;
 }
 
 /**
@@ -40,13 +32,9 @@ export interface SoftirqLoopParts {
  */
 export class SoftirqLoop implements ThreadLoop {
   private readonly parts: SoftirqLoopParts;
-  private readonly ticksPerSlice: number;
-  private ticks = 0;
-  private wakeupsBefore = 0;
 
   constructor(parts: SoftirqLoopParts) {
     this.parts = parts;
-    this.ticksPerSlice = Math.max(1, Math.ceil(FAIR_SLICE_NS / parts.tickNs));
   }
 
   run(): void {
@@ -67,8 +55,7 @@ export class SoftirqLoop implements ThreadLoop {
   private visit(contexts: number): SoftirqVerdict {
     const { policy, softirq } = this.parts;
     if (!policy.begin(inlineContext(contexts), softirq.scheduled, nowNs())) return 'yield';
-    const sliceOver = (contexts & CONTEXT_TICK) !== 0 && ++this.ticks % this.ticksPerSlice === 0;
-    return this.pollUntilVerdict(sliceOver, false);
+    return this.pollUntilVerdict(contexts, false);
   }
 
   /** ksoftirqd: visits at its peers' level, until nothing is left; lifted meanwhile, an inline visit comes between. */
@@ -78,7 +65,7 @@ export class SoftirqLoop implements ThreadLoop {
       line.defer();
       self.toOther();
       policy.begin('ksoftirqd', softirq.scheduled, nowNs());
-      let verdict = this.pollUntilVerdict(false, true);
+      let verdict = this.pollUntilVerdict(0, true);
       if (line.lifted && verdict !== 'idle') verdict = this.visit(line.takeContexts());
       if (verdict === 'idle' || !control.running) break;
     }
@@ -87,15 +74,14 @@ export class SoftirqLoop implements ThreadLoop {
   }
 
   /** Rounds until the open visit ends. As ksoftirqd, being lifted ends it too: the work goes on inline. */
-  private pollUntilVerdict(reschedule: boolean, deferred: boolean): SoftirqVerdict {
-    const { round, softirq, policy, line, control, wakesHere } = this.parts;
-    this.wakeupsBefore = wakeupsPaid();
+  private pollUntilVerdict(contexts: number, deferred: boolean): SoftirqVerdict {
+    const { round, softirq, policy, line, control, reschedule } = this.parts;
+    reschedule.begin(contexts);
     for (;;) {
       const now = nowNs();
       round.poll(now);
-      const needResched = reschedule || (wakesHere && wakeupsPaid() !== this.wakeupsBefore);
       // The budget is NAPI's; what bridge and tap moved on is the same frames.
-      const verdict = policy.afterPoll(round.napiFrames, softirq.scheduled, needResched, nowNs());
+      const verdict = policy.afterPoll(round.napiFrames, softirq.scheduled, reschedule.wanted, nowNs());
       if (verdict === 'continue' && control.running && !(deferred && line.lifted)) continue;
       if (policy.visiting) policy.abandon();
       softirq.noteContexts(policy);

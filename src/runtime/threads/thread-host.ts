@@ -186,7 +186,10 @@ export class ThreadHost implements Host {
     const { threads } = this.placement;
     const role: ThreadRole = {
       interruptClass: assigned.interruptClass,
-      sharesCore: threads.some(({ name, core }) => name !== assigned.name && core === assigned.core),
+      peers: this.plan.threads.flatMap(({ name, doorbell }) => {
+        const isPeer = threads.some((each) => each.name === name && each.core === assigned.core);
+        return isPeer && name !== assigned.name ? [doorbell.offsetBytes] : [];
+      }),
       liftsSoftirq: ['vhost', 'vmm', 'hardware', 'softirq'].includes(thread.plan.kind),
     };
     await thread.answer((calls) => calls.prepare(role, [...this.absent]));

@@ -4,7 +4,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Actor, Census, Joint, Socket } from '../../../actors/actor.ts';
 import { Memory } from '../../memory/arena.ts';
 import type { Region } from '../../memory/arena.ts';
-import { Doorbell } from '../../memory/doorbell.ts';
+import { Doorbell, noteWakes } from '../../memory/doorbell.ts';
 import { NOT_LIFTED, SoftirqLine, SoftirqRaiser } from '../../kernel/softirq-line.ts';
 import { createActor } from '../actor-factory.ts';
 import { bounce } from '../os/core-distance.ts';
@@ -16,6 +16,7 @@ import { parkWithDevices } from '../kernel/thread-devices.ts';
 import { currentTid, nameThread } from '../os/os-threads.ts';
 import { PollList } from '../poll-list.ts';
 import { PollRound } from '../poll-round.ts';
+import { Reschedule } from '../reschedule.ts';
 import { SelfPolicy } from './self-policy.ts';
 import { SoftirqLoop } from './softirq-loop.ts';
 import { SoftirqPolicy } from '../softirq-policy.ts';
@@ -102,6 +103,8 @@ class RunThread implements ThreadCalls {
     const ksoftirqdGuard = switches && plan.softirq.limits.ksoftirqdGuard;
     const limits = { ...plan.softirq.limits, ksoftirqdGuard };
     line.tid = limits.ksoftirqdGuard ? NOT_LIFTED : currentTid();
+    const reschedule = new Reschedule(plan.softirq.sliceNs, limits.hz);
+    noteWakes(new Set(role.peers), () => reschedule.woke());
     return new SoftirqLoop({
       round,
       softirq: round.softirq!,
@@ -110,8 +113,7 @@ class RunThread implements ThreadCalls {
       doorbell,
       control,
       self: switches ? new SelfPolicy() : null,
-      wakesHere: role.sharesCore,
-      tickNs: 1e9 / limits.hz,
+      reschedule,
     });
   }
 

@@ -23,8 +23,8 @@ export interface ThreadTask {
 export interface ThreadRole {
   /** How a softirq thread gets ahead of its peers. */
   readonly interruptClass: InterruptClass;
-  /** Threads of the modelled host or guest run on the same core. */
-  readonly sharesCore: boolean;
+  /** Where the doorbells of the threads lie that run on the same core, in `signals`. */
+  readonly peers: readonly number[];
   /** It raises softirqs; what a CPU's ksoftirqd holds then runs inline, but where its kernel has the guard. */
   readonly liftsSoftirq: boolean;
 }

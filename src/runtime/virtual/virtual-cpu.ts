@@ -1,4 +1,4 @@
-import type { SchedulerLimits } from './virtual-options.ts';
+import type { SchedulerLimits } from '../scheduler-limits.ts';
 import type { VirtualRandom } from './virtual-random.ts';
 import type { VirtualThread } from './virtual-thread.ts';
 
@@ -16,7 +16,7 @@ export class VirtualCpu {
   running: VirtualThread | null = null;
   /** When the running thread's turn is paid for. */
   busyUntilNs = 0;
-  private readonly limits: SchedulerLimits;
+  readonly limits: SchedulerLimits;
   private readonly random: VirtualRandom;
   private readonly jitter: number;
   private readonly realtime: VirtualThread[] = [];

@@ -5,7 +5,7 @@ import { fillHome } from '../../memory/frame-pool.ts';
 import { fillDepot } from '../../memory/magazine.ts';
 import { createActor } from '../actor-factory.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
-import type { ActorPlan, Plan, SoftirqThreadPlan } from '../plan.ts';
+import type { ActorPlan, HostPlan, Plan, SoftirqThreadPlan } from '../plan.ts';
 import { buffersSeen, windowIn, windowOf } from '../plan.ts';
 import { recycleVm } from '../vm-memory.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
@@ -73,7 +73,7 @@ export class VirtualHost implements Host {
         const actors = plan.vm !== null && this.absent.has(plan.vm) ? [] : this.createActors(i);
         return new VirtualThread(i, plan, this.memories[i], actors, this.seats[i], this.options.costs);
       });
-      const machine = new VirtualMachine(threads, this.options);
+      const machine = new VirtualMachine(threads, this.plan.hosts, this.options);
       for (const memory of this.memories) memory.lift = (tid) => machine.lift(threads[tid]);
       this.machine = machine;
     });
@@ -238,7 +238,7 @@ export class VirtualHost implements Host {
   }
 
   private describe(): string[] {
-    const { seed, jitter, scheduler, costs } = this.options;
+    const { seed, jitter, costs } = this.options;
     const cpus = [...new Set(this.places.map(({ core }) => core))].sort((a, b) => a - b);
     const lines = [
       `host: virtual, one thread on virtual time, seed ${seed}${jitter > 0 ? `, schedule jitter ${jitter}` : ''}`,
@@ -249,12 +249,19 @@ export class VirtualHost implements Host {
     }
     for (const { name, softirq } of this.plan.threads) if (softirq !== null) lines.push(describeSoftirq(name, softirq));
     lines.push(
-      `scheduler: slice ${scheduler.sliceNs} ns, switch ${scheduler.switchNs} ns, wake-up ${scheduler.wakeLocalNs} ns ` +
-        `on the same CPU and ${scheduler.wakeRemoteNs} ns on another`,
+      ...this.plan.hosts.map(describeScheduler),
       `own cost of each actor: ${costs === MEASURED_COSTS ? 'as measured by npm run bench' : 'as given'}`,
     );
     return lines;
   }
+}
+
+function describeScheduler({ name, scheduler }: HostPlan): string {
+  const { sliceNs, switchNs, wakeLocalNs, wakeRemoteNs } = scheduler;
+  return (
+    `scheduler${name === null ? '' : ` of ${name}`}: slice ${sliceNs} ns, switch ${switchNs} ns, wake-up ` +
+    `${wakeLocalNs} ns on the same CPU and ${wakeRemoteNs} ns on another`
+  );
 }
 
 function describeSoftirq(name: string, { limits, threaded }: SoftirqThreadPlan): string {

@@ -1,5 +1,7 @@
 import { useParking } from '../../memory/doorbell.ts';
 import type { Parking } from '../../memory/doorbell.ts';
+import type { HostPlan } from '../plan.ts';
+import type { SchedulerLimits } from '../scheduler-limits.ts';
 import { VirtualCpu } from './virtual-cpu.ts';
 import { VirtualEvents } from './virtual-events.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
@@ -34,13 +36,14 @@ export class VirtualMachine {
   /** Whose turn it is: the one that rings. */
   private ringer: VirtualThread;
 
-  constructor(threads: readonly VirtualThread[], options: VirtualHostOptions) {
+  /** @param hosts whose schedulers the CPUs have: that of the first of its threads that is of a host. */
+  constructor(threads: readonly VirtualThread[], hosts: readonly HostPlan[], options: VirtualHostOptions) {
     this.threads = threads;
     this.options = options;
     this.random = new VirtualRandom(options.seed);
     this.cpus = Array.from(
       { length: 1 + Math.max(...threads.map(({ cpu }) => cpu)) },
-      (_, cpu) => new VirtualCpu(cpu, options.scheduler, this.random, options.jitter),
+      (_, cpu) => new VirtualCpu(cpu, schedulerOf(threads, hosts, cpu), this.random, options.jitter),
     );
     this.firstThread = this.cpus.length;
     this.firstTick = this.firstThread + threads.length;
@@ -151,10 +154,7 @@ export class VirtualMachine {
   }
 
   private beginTurn(cpu: VirtualCpu, thread: VirtualThread): void {
-    if (thread.softirq !== null && !thread.visiting) {
-      thread.wokePeer = false;
-      this.beginVisit(thread);
-    }
+    if (thread.softirq !== null && !thread.visiting) this.beginVisit(thread);
     this.ringer = thread;
     const costNs = thread.turn(this.nowNs);
     thread.turnOpen = true;
@@ -184,7 +184,7 @@ export class VirtualMachine {
   private endSoftirqTurn(cpu: VirtualCpu, thread: VirtualThread): void {
     const { nowNs } = this;
     const softirq = thread.softirq!;
-    const verdict = thread.afterSoftirqTurn(cpu.needsReschedule() || thread.wokePeer, nowNs);
+    const verdict = thread.afterSoftirqTurn(!thread.realtime && cpu.needsReschedule(), nowNs);
     if (verdict === 'continue') return;
     if (verdict === 'idle') {
       // A parked softirq thread is in interrupt class, so that it preempts when it is rung.
@@ -227,13 +227,12 @@ export class VirtualMachine {
 
   private awaken(thread: VirtualThread, delayNs: number): void {
     thread.sleeping = false;
-    // Waking a thread that slept asks for a reschedule: check_preempt_wakeup() after place_entity()'s credit, in CFS.
-    if (thread.cpu === this.ringer.cpu) this.ringer.wokePeer = true;
+    if (thread.cpu === this.ringer.cpu) this.ringer.softirq?.reschedule.woke();
     this.setWake(thread, delayNs);
   }
 
   private wakeDelayNs(thread: VirtualThread): number {
-    const { wakeLocalNs, wakeRemoteNs } = this.options.scheduler;
+    const { wakeLocalNs, wakeRemoteNs } = this.cpus[thread.cpu].limits;
     return !this.ringer.hardware && this.ringer.cpu === thread.cpu ? wakeLocalNs : wakeRemoteNs;
   }
 
@@ -252,4 +251,9 @@ export class VirtualMachine {
     this.events.cancel(this.firstThread + thread.index);
     this.events.cancel(this.firstTick + thread.index);
   }
+}
+
+function schedulerOf(threads: readonly VirtualThread[], hosts: readonly HostPlan[], cpu: number): SchedulerLimits {
+  const seated = threads.find((thread) => thread.cpu === cpu && thread.plan.host !== null);
+  return (hosts.find(({ name }) => name === seated?.plan.host) ?? hosts[0]).scheduler;
 }

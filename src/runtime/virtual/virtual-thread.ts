@@ -8,6 +8,7 @@ import type { SoftirqThreadPlan, ThreadPlan } from '../plan.ts';
 import { PollList } from '../poll-list.ts';
 import { PollRound } from '../poll-round.ts';
 import { inlineContext } from '../softirq-context.ts';
+import { Reschedule } from '../reschedule.ts';
 import { SoftirqPolicy } from '../softirq-policy.ts';
 import type { SoftirqVerdict } from '../softirq-policy.ts';
 import { VirtualAccounts } from './virtual-accounts.ts';
@@ -31,6 +32,7 @@ export interface VirtualSeat {
 class SoftirqRole {
   readonly threaded: boolean;
   readonly policy: SoftirqPolicy;
+  readonly reschedule: Reschedule;
   private readonly line: SoftirqLine;
   private readonly actor: Softirq;
 
@@ -39,6 +41,7 @@ class SoftirqRole {
     line.tid = index;
     this.threaded = plan.threaded;
     this.policy = new SoftirqPolicy(plan.limits);
+    this.reschedule = new Reschedule(plan.sliceNs, plan.limits.hz);
     this.line = line;
     this.actor = actor;
   }
@@ -47,16 +50,20 @@ class SoftirqRole {
    * Opens a visit on the exit of a timer tick, or for what the line's raisers asked; false when the guard refuses it.
    */
   beginInline(nowNs: number, tick: boolean): boolean {
-    const context = inlineContext(this.line.takeContexts() | (tick ? CONTEXT_TICK : 0));
-    const begun = this.policy.begin(context, this.actor.scheduled, nowNs);
-    if (begun) this.line.undefer();
-    else this.line.defer();
-    return begun;
+    const contexts = this.line.takeContexts() | (tick ? CONTEXT_TICK : 0);
+    if (!this.policy.begin(inlineContext(contexts), this.actor.scheduled, nowNs)) {
+      this.line.defer();
+      return false;
+    }
+    this.line.undefer();
+    this.reschedule.begin(contexts);
+    return true;
   }
 
   /** Opens a visit at the level of ordinary threads. */
   beginFair(nowNs: number): void {
     this.line.undefer();
+    this.reschedule.begin(0);
     this.policy.begin(this.threaded ? 'threaded' : 'ksoftirqd', this.actor.scheduled, nowNs);
   }
 
@@ -65,11 +72,14 @@ class SoftirqRole {
     if (!this.threaded) this.line.defer();
   }
 
-  /** @param quiet every actor of the thread is armed. */
-  afterPoll(napiFrames: number, quiet: boolean, needResched: boolean, nowNs: number): SoftirqVerdict {
+  /**
+   * @param quiet every actor of the thread is armed.
+   * @param peerWaits the thread is an ordinary one now, and the scheduler would have another run.
+   */
+  afterPoll(napiFrames: number, quiet: boolean, peerWaits: boolean, nowNs: number): SoftirqVerdict {
     // What bridge or tap has left over keeps the visit open as well.
     const scheduled = quiet ? 0 : Math.max(1, this.actor.scheduled);
-    const verdict = this.policy.afterPoll(napiFrames, scheduled, needResched, nowNs);
+    const verdict = this.policy.afterPoll(napiFrames, scheduled, this.reschedule.wanted || peerWaits, nowNs);
     if (verdict !== 'continue') this.actor.noteContexts(this.policy);
     return verdict;
   }
@@ -110,8 +120,6 @@ export class VirtualThread {
   moved = 0;
   /** Its VM is stopped: whatever wakes it, it does nothing. */
   stopped = false;
-  /** It has woken a thread of its own CPU in this softirq visit. */
-  wokePeer = false;
 
   runNs = 0;
   waitNs = 0;
@@ -175,9 +183,9 @@ export class VirtualThread {
   }
 
   /** After a softirq turn: turns every actor's notifications on, and says what the visit is to do. */
-  afterSoftirqTurn(needResched: boolean, nowNs: number): SoftirqVerdict {
+  afterSoftirqTurn(peerWaits: boolean, nowNs: number): SoftirqVerdict {
     const round = this.round!;
-    return this.softirq!.afterPoll(round.napiFrames, round.arm(), needResched, nowNs);
+    return this.softirq!.afterPoll(round.napiFrames, round.arm(), peerWaits, nowNs);
   }
 
   /** Bottom halves are off: no other thread gets this one's CPU, but for real-time work. */

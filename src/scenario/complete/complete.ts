@@ -60,6 +60,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
     name: parsed.name ?? name,
     description: parsed.description.trim(),
     seed: parsed.seed,
+    virtual: { hardwarePollNs: parsed.virtual.hardwarePoll, hardwareIdlePollNs: parsed.virtual.hardwareIdlePoll },
     hosts,
     ports,
     bridges,
@@ -95,7 +96,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
 }
 
 function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
-  const { softirq, costs } = host;
+  const { softirq, scheduler, costs } = host;
   const kernel = KERNEL_PROFILES[host.kernel];
   const inherit = typeof costs === 'string' ? costs : costs.inherit;
   const changed: Partial<Record<CostKey, number | undefined>> = typeof costs === 'string' ? {} : costs;
@@ -116,6 +117,14 @@ function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
       repollList: softirq.repollList === 'auto' ? kernel.repollList : softirq.repollList,
       ksoftirqdGuard: softirq.ksoftirqdGuard === 'auto' ? kernel.ksoftirqdGuard : softirq.ksoftirqdGuard,
       backlogFrames: softirq.backlog,
+    },
+    scheduler: {
+      sliceNs: scheduler.slice,
+      wakeupGranularityNs: scheduler.wakeupGranularity,
+      wakeupCreditNs: scheduler.wakeupCredit,
+      switchNs: scheduler.switch,
+      wakeLocalNs: scheduler.wakeLocal,
+      wakeRemoteNs: scheduler.wakeRemote,
     },
     costs: {
       inherit,
@@ -233,6 +242,7 @@ function completeQueues(nic: ParsedNic, kernel: KernelProfile, bridgeCpu: number
   const highMark = feedback.highMark === 'auto' ? Math.ceil(queueFrames * HIGH_MARK_SHARE) : feedback.highMark;
   return {
     queueSize: nic.queueSize,
+    txQueueFrames: nic.txQueueLen,
     queues: nic.queues,
     tap: { name: tap.name ?? '', queueFrames },
     vhost: {

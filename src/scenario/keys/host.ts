@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { COST_KEYS, COST_MEANINGS, COST_PROFILE_NAMES } from '../profiles/cost-profiles.ts';
 import type { CostKey } from '../profiles/cost-profiles.ts';
 import { HZ_VALUES, KERNEL_NAMES } from '../profiles/kernel-profiles.ts';
-import { SOFTIRQ_CPUS_MAX, booleanOr, componentName, duration, durationOr, integer, integerOr } from './fields.ts';
+import {
+  SOFTIRQ_CPUS_MAX,
+  booleanOr,
+  componentName,
+  duration,
+  durationOr,
+  integer,
+  integerOr,
+  positiveDuration,
+} from './fields.ts';
 
 const softirqSchema = z.strictObject({
   weight: integer(1, 4096)
@@ -34,6 +43,44 @@ const softirqSchema = z.strictObject({
   backlog: integer(1, 1_000_000)
     .prefault(1000)
     .describe('Frames in the backlog of a CPU. Default 1000: netdev_max_backlog, net/core/dev.c.'),
+});
+
+/** Where a row names no kernel file it is an estimate of this model's. */
+const schedulerSchema = z.strictObject({
+  slice: positiveDuration()
+    .prefault('1400us')
+    .describe(
+      'Time a thread may run while another waits; inline softirq gives way at a tick that finds it over. Default 1400us: ' +
+        'sysctl_sched_base_slice, 0.7 ms times 1 + log2(CPUs) on two CPUs, kernel/sched/fair.c. On real threads the ' +
+        'kernel below keeps its own slice, and only inline softirq asks for this one.',
+    ),
+  wakeupGranularity: duration()
+    .prefault('1400us')
+    .describe(
+      'Weighted time by which a woken thread must be behind the running one to preempt it, on virtual time. Default ' +
+        '1400us, a slice: EEVDF protects it (RUN_TO_PARITY, kernel/sched/features.h). CFS: sysctl_sched_wakeup_granularity, ' +
+        '1 ms times 1 + log2(CPUs).',
+    ),
+  wakeupCredit: duration()
+    .prefault('0ns')
+    .describe(
+      'Weighted time by which a thread that slept long is placed before the others, on virtual time. Default 0ns: EEVDF ' +
+        'gives none (place_entity, kernel/sched/fair.c). CFS: half of sched_latency (GENTLE_FAIR_SLEEPERS).',
+    ),
+  switch: duration()
+    .prefault('1500ns')
+    .describe('Cost of a change of threads, paid by the incoming one, on virtual time. Default 1500ns, an estimate.'),
+  wakeLocal: duration()
+    .prefault('2us')
+    .describe(
+      'From the ring of a doorbell until the sleeper can run, on the same CPU of the virtual host. Default 2us: the wake ' +
+        'bench measures 2.6 us with the switch.',
+    ),
+  wakeRemote: duration()
+    .prefault('5us')
+    .describe(
+      'The same on another CPU of the virtual host. Default 5us, an estimate of an idle CPU that does not sleep deeply.',
+    ),
 });
 
 const costLine = (key: CostKey) =>
@@ -70,6 +117,7 @@ export const hostSchema = z.strictObject({
       'How frames of a guest enter the host: backlog (netif_rx_ni) or direct (netif_receive_skb), tun_get_user in ' +
         'drivers/net/tun.c. Default auto: by kernel.',
     ),
+  scheduler: schedulerSchema.prefault({}).describe('Its scheduler; but for the slice, of the virtual host only.'),
   softirq: softirqSchema.prefault({}).describe('Limits of softirq processing.'),
   costs: z
     .union(

@@ -27,6 +27,7 @@ import {
   integerOr,
   labelName,
   macOrAuto,
+  positiveDuration,
   powerOfTwo,
   prefixOrAuto,
   rate,
@@ -137,6 +138,12 @@ const vnicSchema = z.strictObject({
     .describe(
       'Queue pairs (VIRTIO_NET_F_MQ), at most as many as vCPUs, each with a vhost worker and a queue of the tap or of ' +
         'the NIC; vCPU i serves pair i and sends by it. Default 1.',
+    ),
+  txQueueLen: integer(1, 1_000_000)
+    .prefault(1000)
+    .describe(
+      'Frames that wait in the guest for each transmit queue (dev->tx_queue_len). Default 1000: ether_setup(), ' +
+        'net/ethernet/eth.c.',
     ),
   tap: tapSchema
     .prefault({})
@@ -256,11 +263,24 @@ const placementSchema = z.strictObject({
     ),
 });
 
+const virtualSchema = z.strictObject({
+  hardwarePoll: positiveDuration()
+    .prefault('2us')
+    .describe(
+      'Mean time until hardware is polled again after it moved frames, or what the poll took if that is longer. Default ' +
+        '2us: some thirty frames at the best rates measured.',
+    ),
+  hardwareIdlePoll: positiveDuration()
+    .prefault('4us')
+    .describe('The same after it moved none: how late it may notice work. Default 4us, an estimate.'),
+});
+
 export const scenarioSchema = z
   .strictObject({
     name: labelName().describe('Name of the scenario. Default: that of the file.').optional(),
     description: z.string().prefault('').describe('What it shows, in a paragraph.'),
     seed: integer(0, 0xffff_ffff).prefault(1).describe('Seed of everything random. Default 1.'),
+    virtual: virtualSchema.prefault({}).describe('What only the virtual host reads.'),
     host: hostSchema
       .prefault({})
       .describe('The modelled host, or what all of several have in common: CPUs, kernel rules and costs.'),

@@ -83,7 +83,7 @@ describe('overrides that fail', () => {
     ],
     [
       'trafic.rate=2Mpps',
-      '--set trafic.rate: unknown key "trafic", allowed: name, description, seed, host, hosts, ports, links, bridges, vms, traffic, placement, run, expect, sweep; did you mean "traffic"?',
+      '--set trafic.rate: unknown key "trafic", allowed: name, description, seed, virtual, host, hosts, ports, links, bridges, vms, traffic, placement, run, expect, sweep; did you mean "traffic"?',
     ],
     ['host.hz=200', '--set host.hz: found 200, allowed: 100, 250, 300, 1000'],
     [
