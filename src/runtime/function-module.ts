@@ -46,7 +46,7 @@ export function surveyUserFunction(
 
 /** Builds a vCPU's own. @throws FunctionModuleError. */
 export function createUserFunction(
-  { module, counters, keepsTime, ...guest }: UserFunctionConfig,
+  { module, counters, keepsTime, ...guest }: Omit<UserFunctionConfig, 'frameCostNs'>,
   context: FunctionContext,
 ): UserFunction {
   const frames = new UserFrames(context);

@@ -80,7 +80,10 @@ export function readScenario(text: string, file: string, options: LoadOptions, s
   const parsed = result.data;
   const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document, surveyor);
   failOn([...checkReferences(parsed), ...captureFaults]);
-  const modulePath = (vm: number, written: string) => absolutePath(['vms', vm, 'nf'], written, document);
+  const modulePath = (vm: number, written: string) => {
+    const key = ['vms', vm, 'nf'];
+    return absolutePath(document.has([...key, 'path']) ? [...key, 'path'] : key, written, document);
+  };
   const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), { capture, modulePath });
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);

@@ -14,6 +14,8 @@ export interface FunctionFacts {
   readonly tcp: 'ended' | 'left' | 'unknown';
   /** What a frame costs in it: what a host's stack takes, or forwarding. */
   readonly cost: 'guestTcp' | 'guestForward';
+  /** Who knows what a frame takes more in it than forwarding, on virtual time: its author, or whoever measured it. */
+  readonly frameCost: 'measured' | 'declared';
   /** Whether it has timers; `declared` for what its author says. */
   readonly keepsTime: 'never' | 'always' | 'declared';
   /**
@@ -34,6 +36,7 @@ const TABLE = {
     called: 'ip-forward',
     tcp: 'left',
     cost: 'guestForward',
+    frameCost: 'measured',
     keepsTime: 'never',
     addresses: 'kept',
     passesCaptures: true,
@@ -44,6 +47,7 @@ const TABLE = {
     called: 'firewall',
     tcp: 'left',
     cost: 'guestForward',
+    frameCost: 'measured',
     keepsTime: 'never',
     addresses: 'kept',
     passesCaptures: true,
@@ -54,6 +58,7 @@ const TABLE = {
     called: 'server',
     tcp: 'left',
     cost: 'guestForward',
+    frameCost: 'measured',
     keepsTime: 'never',
     addresses: 'answered',
     passesCaptures: false,
@@ -64,6 +69,7 @@ const TABLE = {
     called: 'nat44',
     tcp: 'left',
     cost: 'guestForward',
+    frameCost: 'measured',
     keepsTime: 'never',
     addresses: 'translated',
     passesCaptures: false,
@@ -74,6 +80,7 @@ const TABLE = {
     called: 'load-balancer',
     tcp: 'left',
     cost: 'guestForward',
+    frameCost: 'measured',
     keepsTime: 'never',
     addresses: 'balanced',
     passesCaptures: false,
@@ -84,6 +91,7 @@ const TABLE = {
     called: 'tcp-terminate',
     tcp: 'ended',
     cost: 'guestTcp',
+    frameCost: 'measured',
     keepsTime: 'always',
     addresses: 'ended',
     passesCaptures: false,
@@ -94,6 +102,7 @@ const TABLE = {
     called: 'tcp-proxy',
     tcp: 'ended',
     cost: 'guestTcp',
+    frameCost: 'measured',
     keepsTime: 'always',
     addresses: 'ended',
     passesCaptures: false,
@@ -104,6 +113,7 @@ const TABLE = {
     called: 'a module',
     tcp: 'unknown',
     cost: 'guestForward',
+    frameCost: 'declared',
     keepsTime: 'declared',
     addresses: 'unknown',
     passesCaptures: true,

@@ -1,6 +1,6 @@
 /** The network function of a VM, as the rest of the program sees it: its keys, with nothing left open. */
 import { networkOf, parseCidr } from '../net/wire/address.ts';
-import type { ParsedNf, ParsedRoutes } from './keys/functions.ts';
+import type { ParsedModule, ParsedNf, ParsedRoutes } from './keys/functions.ts';
 
 /** Plain frozen data. */
 type Frozen<T> = T extends readonly (infer E)[]
@@ -20,11 +20,13 @@ export interface ModuleSpec extends Routed {
   readonly kind: 'module';
   /** Absolute. */
   readonly path: string;
+  /** What a frame takes more in it than forwarding, on virtual time; null where nobody has said. */
+  readonly frameCostNs: number | null;
 }
 
 type Completed<P> = P extends object ? Required<Frozen<Omit<P, 'routes'>>> & Routed : never;
 
-export type BuiltInSpec = Completed<ParsedNf>;
+export type BuiltInSpec = Completed<Exclude<ParsedNf, ParsedModule>>;
 
 /** The network function that every vCPU of a VM runs. One that only answers whoever asks has no routes. */
 export type NfSpec = BuiltInSpec | ModuleSpec;

@@ -70,6 +70,6 @@ export function trialResult(figures: TrialFigures): TrialResult {
     attempt: 0,
     variant,
     phase,
-    validity: { status, reasons: status === 'invalid' ? ['trial: the generator was late'] : [] },
+    validity: { status, reasons: status === 'invalid' ? ['trial: the generator was late'] : [], notes: [] },
   };
 }

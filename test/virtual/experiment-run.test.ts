@@ -50,7 +50,7 @@ describe('a run from end to end', () => {
 
   it('ends well, with a ledger that balances', () => {
     expect(result.ledger.faults).toEqual([]);
-    expect(result.validity).toEqual({ status: 'valid', reasons: [] });
+    expect(result.validity).toEqual({ status: 'valid', reasons: [], notes: [] });
     expect(result).toMatchObject({ exitCode: EXIT_OK, interrupted: false, seed: scenario.seed });
     expect(result.integrity).toEqual({ foreignFrames: 0, corruptFrames: 0, duplicateFrames: 0, reorderedFrames: 0 });
   });

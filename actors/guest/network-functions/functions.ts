@@ -33,7 +33,7 @@ export function builtInFunction({ kind }: BuiltInConfig): AnyFunction {
   return BY_KIND[kind];
 }
 
-/** CPU time that a frame takes more in this function than one that is forwarded, ns; a module's only its author knows. */
+/** CPU time that a frame takes more in this function than one that is forwarded, ns; a module's is what was declared. */
 export function functionFrameNs(config: NetworkFunctionConfig): number {
-  return config.kind === 'module' ? 0 : (builtInFunction(config).moreFrameNs?.(config) ?? 0);
+  return config.kind === 'module' ? config.frameCostNs : (builtInFunction(config).moreFrameNs?.(config) ?? 0);
 }

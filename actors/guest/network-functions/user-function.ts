@@ -33,6 +33,8 @@ export interface FunctionModule {
 export interface UserFunctionConfig extends GuestContext {
   readonly kind: 'module';
   readonly module: FunctionModule;
+  /** CPU time that a frame takes more in it than one that is forwarded, on virtual time. */
+  readonly frameCostNs: number;
   /** What it counts, and whether it has timers, as it said when the run was planned. */
   readonly counters: Pick<NetworkFunction, 'drops' | 'events'>;
   readonly keepsTime: boolean;

@@ -42,14 +42,15 @@ export function judgeValidity(
   phases: readonly PhaseResult[],
   oversubscribed: readonly string[],
   unexplained: readonly string[] = [],
+  notes: readonly string[] = [],
 ): Validity {
   const faults = [
     ...generatorFaults(phases),
     ...phases.flatMap((phase) => [...overrun(phase), ...throttled(phase), ...disturbed(phase)]),
     ...unexplained,
   ];
-  if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults] };
-  return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults };
+  if (oversubscribed.length > 0) return { status: 'not judged', reasons: [...oversubscribed, ...faults], notes };
+  return { status: faults.length > 0 ? 'invalid' : 'valid', reasons: faults, notes };
 }
 
 /** Where generators or clients fell behind what they were to send, or were too late with it. */

@@ -164,6 +164,8 @@ export interface Validity {
   /** `not judged`: the run has fewer cores than it needs, so its rates say nothing about the scenario. */
   readonly status: 'valid' | 'invalid' | 'not judged';
   readonly reasons: readonly string[];
+  /** What the figures leave out, valid or not. */
+  readonly notes: readonly string[];
 }
 
 export interface ExpectationResult {

@@ -36,6 +36,7 @@ import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-r
 import { stopTraffic } from './throttle.ts';
 import { threadPlaces } from './thread-places.ts';
 import { toolVersion } from './tool-version.ts';
+import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
 import { verdictText } from '../tell/verdict-text.ts';
 import { latestFeatures, readVnicFeatures } from './vnic-features.ts';
@@ -288,7 +289,12 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
   }
   const threads = threadPlaces(host);
-  const validity = judgeValidity(phases, host.oversubscribed, judgeUnexplained(ledger));
+  const validity = judgeValidity(
+    phases,
+    host.oversubscribed,
+    judgeUnexplained(ledger),
+    unpaidWork(host.kind, scenario),
+  );
   const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
   const counters = counterTable(host.plan, null, final);
   const interrupted = options.signal.aborted;

@@ -1,4 +1,5 @@
 /** The end of a search for people: what each variant carries within each goal, and how that was found. */
+import { notesOf } from '../judge/unpaid.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
 import { formatCompact, formatExact, formatSeconds, formatShare } from '../../text/number-format.ts';
@@ -32,6 +33,7 @@ export function searchLines(result: SearchResult, width: number, paint: Paint): 
     ...goals.flatMap((text) => wrapWords(text, width)),
     `${trials.length} trials in ${formatSeconds(result.elapsedMs * 1e6)}${repeated}`,
     ...variants.flatMap((variant) => accounts(variant, width, paint)),
+    ...notesOf(trials).flatMap((note) => wrapWords(note, width)),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
+import { notesOf } from '../judge/unpaid.ts';
 import { formatAmount, formatCompact, formatShare } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts';
@@ -42,6 +43,10 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
     ...section(streamsTitle(result), streamLines(result, inner, paint)),
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),
+    ...section(
+      'Notes',
+      notesOf(result.trials).flatMap((note) => wrapWords(note, inner)),
+    ),
     ...section('Ledgers', ledgerLines(result, paint)),
     ...section('Expectations', expectationLines(result.expectations, inner, paint)),
     ...section('Cores', coreLines(result, inner)),

@@ -18,6 +18,7 @@ import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../run/readiness.ts';
 import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
+import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
 import { askedAt, rateOf } from './swept-load.ts';
@@ -137,7 +138,7 @@ export class SweptHost {
     const phase = await this.describe(request, [before, after], this.watchedBetween(coresBefore, coresAfter));
     return {
       phase,
-      validity: judgeValidity([phase], host.oversubscribed),
+      validity: judgeValidity([phase], host.oversubscribed, [], unpaidWork(host.kind, this.variant.scenario)),
       coreRoundTripNs: tripNs === null ? null : Math.max(tripNs, host.coreDistance?.lastNs ?? 0),
     };
   }

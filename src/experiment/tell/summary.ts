@@ -229,6 +229,7 @@ function validityLines(
     ...validity.reasons.flatMap((reason) =>
       wrapWords(reason, width - 2).map((line, i) => (i === 0 ? `- ${line}` : `  ${line}`)),
     ),
+    ...validity.notes.flatMap((note) => wrapWords(note, width)).map((line) => paint('yellow', line)),
     ...wrapWords(othersText(phases), width),
     ...(distance !== null && coresMoved(distance) ? wrapWords(describeDistance(distance), width) : []),
   ];

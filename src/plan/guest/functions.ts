@@ -47,14 +47,14 @@ export function planFunctions(memory: Arena, vm: VmSpec): NetworkFunctionConfig[
     case 'tcp-proxy':
       return planTcpProxies(memory, vm, nf);
     case 'module':
-      return planUserFunctions(vm, bundleFunctionModule(nf.path));
+      return planUserFunctions(vm, bundleFunctionModule(nf.path), nf.frameCostNs ?? 0);
   }
 }
 
-function planUserFunctions(vm: VmSpec, module: FunctionModule): UserFunctionConfig[] {
+function planUserFunctions(vm: VmSpec, module: FunctionModule, frameCostNs: number): UserFunctionConfig[] {
   return Array.from({ length: vm.vcpus }, (_, vcpu) => {
     const guest = { ...routingOf(vm), vcpu, vcpus: vm.vcpus };
-    return { kind: 'module', ...guest, module, ...surveyUserFunction(module, guest) };
+    return { kind: 'module', ...guest, module, frameCostNs, ...surveyUserFunction(module, guest) };
   });
 }
 

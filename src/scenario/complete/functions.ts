@@ -14,9 +14,7 @@ export interface NfChoice {
 }
 
 export function completeNf(parsed: ParsedNf, choice: NfChoice): NfSpec {
-  if (typeof parsed === 'string') {
-    return { kind: 'module', path: choice.modulePath(parsed), routes: choice.connected };
-  }
+  if ('path' in parsed) return { ...parsed, path: choice.modulePath(parsed.path), routes: choice.connected };
   const routes = 'routes' in parsed ? completeRoutes(parsed.routes, choice) : [];
   return 'external' in parsed ? { ...parsed, ...completeOutside(parsed, choice), routes } : { ...parsed, routes };
 }

@@ -220,11 +220,34 @@ const tcpProxySchema = z
   })
   .transform(({ idle, backendTimeout, ...rest }) => ({ ...rest, idleNs: idle, backendTimeoutNs: backendTimeout }));
 
+const MODULE_PATH = /\.[cm]?[jt]s$/;
+const MODULE_PATH_ALLOWED = 'the path of a module such as ./my-function.ts';
+const moduleSchema = z
+  .strictObject({
+    kind: z.literal('module').describe('A function of your own.'),
+    path: z
+      .string({ error: () => MODULE_PATH_ALLOWED })
+      .regex(MODULE_PATH, { error: () => MODULE_PATH_ALLOWED })
+      .describe('TypeScript or JavaScript module, from the folder of this file, whose default export builds it.'),
+    frameCost: duration()
+      .describe(
+        'CPU time that a frame takes more in it than forwarding, on virtual time, where its own time does not pass; on ' +
+          'real threads it takes what it takes. Default: none, which the result then says.',
+      )
+      .optional()
+      .transform(orNull),
+  })
+  .transform(({ frameCost, ...rest }) => ({ ...rest, frameCostNs: frameCost }));
+export type ParsedModule = z.output<typeof moduleSchema>;
+
 const MODULE_ALLOWED = 'a mapping such as {kind: ip-forward}, or the path of a module such as ./my-function.ts';
 
 export const nfSchema = z.union(
   [
-    z.string().regex(/\.[cm]?[jt]s$/, { error: () => MODULE_ALLOWED }),
+    z
+      .string()
+      .regex(MODULE_PATH, { error: () => MODULE_ALLOWED })
+      .transform((path): ParsedModule => ({ kind: 'module', path, frameCostNs: null })),
     z.discriminatedUnion('kind', [
       ipForwardSchema,
       firewallSchema,
@@ -233,6 +256,7 @@ export const nfSchema = z.union(
       serverSchema,
       tcpTerminateSchema,
       tcpProxySchema,
+      moduleSchema,
     ]),
   ],
   { error: () => MODULE_ALLOWED },

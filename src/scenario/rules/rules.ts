@@ -48,7 +48,7 @@ function nicNames({ vms = [] }: ParsedScenario): Named[] {
 
 function backendNames({ vms = [] }: ParsedScenario): Named[] {
   return vms.flatMap(({ nf }, v) =>
-    typeof nf === 'string' || !('backends' in nf)
+    !('backends' in nf)
       ? []
       : nf.backends.map(({ endpoint }, b) => ({
           name: endpoint,
@@ -194,7 +194,6 @@ function checkQueues({ mode, queues, queueSize }: ParsedNic, path: KeyPath): Fau
 }
 
 function checkFunction(nf: ParsedNf, path: KeyPath, nics: readonly Named[]): Fault[] {
-  if (typeof nf === 'string') return [];
   const routes = 'routes' in nf && nf.routes !== 'connected' ? nf.routes : [];
   const rules = 'rules' in nf ? nf.rules : [];
   return [

@@ -17,14 +17,15 @@ describe('validity', () => {
   it('accepts a generator on time on cores of its own', () => {
     const cores = [takenOf(1, 0.02)];
     const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(0.0059), cores });
-    expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [] });
+    expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [], notes: [] });
   });
 
   it.each([
     {
       fault: 'a generator that sent too little',
       phase: phaseOf({ sentFrames: 998_000, offeredFrames: 1_000_000 }),
-      reason: /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\); allowed: a lower rate, or a core/,
+      reason:
+        /flood: the generator of eth0-to-eth1 sent 2 k frames less than it should have \(99\.8 % of 1 M\); allowed: a lower rate, or a core/,
     },
     {
       fault: 'frames later than the room before them lasts',
@@ -85,6 +86,6 @@ describe('frames that a real kernel does not explain', () => {
   });
 
   it('make a run invalid', () => {
-    expect(judgeValidity([], [], ['lost'])).toEqual({ status: 'invalid', reasons: ['lost'] });
+    expect(judgeValidity([], [], ['lost'])).toEqual({ status: 'invalid', reasons: ['lost'], notes: [] });
   });
 });

@@ -55,7 +55,7 @@ describe('keys and values', () => {
 
   it('names the keys of the mapping where the unknown one stands', () => {
     expect(problems(`${ONE_PORT}vms:\n  - name: vm0\n    nics:\n      - { name: n0, mod: direct }\n`)).toEqual([
-      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, vlan, ip, vcpu, mtu, queueSize, queues, tap, vhost, qemu, feedback, acceleration, features; did you mean "mode"?',
+      'x.yaml:5:21: unknown key "mod" in vms.0.nics.0, allowed: name, mode, mac, vlan, ip, vcpu, mtu, queueSize, queues, txQueueLen, tap, vhost, qemu, feedback, acceleration, features; did you mean "mode"?',
     ]);
     expect(problems('host:\n  costs: { inherit: none, nicRxx: 3us }\n')[0]).toMatch(
       /^x\.yaml:2:27: unknown key "nicRxx" in host\.costs, allowed: inherit, nicRx, .*; did you mean "nicRx"\?$/,
@@ -89,7 +89,7 @@ describe('keys and values', () => {
       'x.yaml:1:16: found "linx", allowed: none, linux, or a mapping of cost lines; did you mean "linux"?',
     ]);
     expect(problems('vms: [{ name: vm0, nf: { kind: nat } }]\n')).toEqual([
-      'x.yaml:1:32: found "nat", allowed: ip-forward, firewall, nat44, load-balancer, server, tcp-terminate, tcp-proxy',
+      'x.yaml:1:32: found "nat", allowed: ip-forward, firewall, nat44, load-balancer, server, tcp-terminate, tcp-proxy, module',
     ]);
   });
 

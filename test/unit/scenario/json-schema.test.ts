@@ -60,6 +60,7 @@ describe('JSON Schema of scenario files', () => {
       'metric',
       'name',
       'nic',
+      'path',
       'port',
       'ports',
       'prefix',
