@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** For options that may be repeated: all values in order. */
 export function collect(value: string, before: readonly string[]): string[] {
@@ -10,4 +10,17 @@ export function collectSetting(value: string, before: readonly string[]): string
   if (!/^[^=\s]+=/.test(value))
     throw new InvalidArgumentError('expected path=value, such as run.phases.flood.rate=2Mpps.');
   return collect(value, before);
+}
+
+const JOBS_MAX = 256;
+
+/** `--jobs`, of all commands that make many trials. */
+export function jobsOption(): Option {
+  return new Option('--jobs <count>', 'trials of virtual time made side by side (default: one a core)').argParser(
+    (text) => {
+      const count = Number(text);
+      if (Number.isInteger(count) && count >= 1 && count <= JOBS_MAX) return count;
+      throw new InvalidArgumentError(`expected a whole number from 1 to ${JOBS_MAX}.`);
+    },
+  );
 }

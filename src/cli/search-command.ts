@@ -10,7 +10,8 @@ import type { VariantChange } from '../experiment/sweep/variants.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openHost, scenarioFor } from './open-host.ts';
+import { openBeds } from './open-beds.ts';
+import { scenarioFor } from './open-host.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SearchLines, SearchRecords } from './search-output.ts';
@@ -29,6 +30,7 @@ export interface SearchFlags {
   readonly json?: string;
   readonly jsonStream?: true;
   readonly host: HostKind;
+  readonly jobs?: number;
 }
 
 const RUN_IN_NS = 3e8;
@@ -38,13 +40,14 @@ export async function searchCommand(nameOrPath: string, flags: SearchFlags): Pro
   const plan = readPlan(nameOrPath, flags);
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
+  const beds = openBeds(flags.host, flags.jobs ?? null);
   const files = openOutputs({ json: flags.json });
   const screen = screenFor(Object.values(files), flags);
   const output: SearchOutput = flags.jsonStream === true ? new SearchRecords(plan) : new SearchLines(plan, screen);
   const interruption = listenForSignals();
   try {
     const result = await runSearch(plan, {
-      openHost: ({ scenario }) => openHost(flags.host, scenario),
+      openBed: beds.open,
       signal: interruption.signal,
       watcher: output,
     });
@@ -56,6 +59,7 @@ export async function searchCommand(nameOrPath: string, flags: SearchFlags): Pro
     output.fail(messageOf(error), exitCodeFor(error));
     throw error;
   } finally {
+    await beds.close();
     for (const file of Object.values(files)) file.discard();
     interruption.dispose();
   }

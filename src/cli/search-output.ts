@@ -4,7 +4,7 @@ import { describeGoal } from '../experiment/search/search-goal.ts';
 import type { SearchPlan, SearchWatcher } from '../experiment/search/search.ts';
 import { searchLines } from '../experiment/search/search-summary.ts';
 import type { SearchResult, SearchTrial } from '../experiment/search/search-result.ts';
-import type { SweptHost } from '../experiment/sweep/swept-host.ts';
+import type { TestBed } from '../experiment/bed/test-bed.ts';
 import { describeLoad, paintOf, widthOf, writeRecord } from './sweep-output.ts';
 
 export interface SearchOutput extends SearchWatcher {
@@ -24,8 +24,8 @@ export class SearchLines implements SearchOutput {
     for (const goal of plan.goals) this.writeLine(describeGoal(goal));
   }
 
-  started({ host }: SweptHost): void {
-    for (const line of host.header) this.writeLine(line);
+  started({ header }: TestBed): void {
+    for (const line of header) this.writeLine(line);
   }
 
   tried({ variant, perSecond, durationNs, lossRatio, unsentRatio, validity, counted }: SearchTrial): void {
@@ -61,9 +61,10 @@ export class SearchRecords implements SearchOutput {
     this.plan = plan;
   }
 
-  started({ variant, host }: SweptHost): void {
+  started(bed: TestBed): void {
     const { hostKind, load, goals, warmupNs } = this.plan;
-    writeRecord('start', { hostKind, load, goals, warmupNs, ...variant, header: host.header, threads: host.places });
+    const { variant, header } = bed;
+    writeRecord('start', { hostKind, load, goals, warmupNs, ...variant, header, threads: bed.threads() });
   }
 
   tried(trial: SearchTrial): void {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { HOST_KINDS } from '../runtime/host.ts';
-import { collect, collectSetting } from './option-parsers.ts';
+import { collect, collectSetting, jobsOption } from './option-parsers.ts';
 import type { SearchFlags } from './search-command.ts';
 
 const NOTES = `
@@ -39,6 +39,7 @@ export function addSearch(program: Command): void {
         .choices(HOST_KINDS)
         .default('threads'),
     )
+    .addOption(jobsOption())
     .addHelpText('after', NOTES)
     .action(async (nameOrPath: string, flags: SearchFlags) => {
       const { searchCommand } = await import('./search-command.ts');

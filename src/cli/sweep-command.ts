@@ -14,7 +14,8 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openHost, scenarioFor } from './open-host.ts';
+import { openBeds } from './open-beds.ts';
+import { scenarioFor } from './open-host.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
@@ -38,6 +39,7 @@ export interface SweepFlags {
   readonly jsonStream?: true;
   readonly svg?: string;
   readonly host: HostKind;
+  readonly jobs?: number;
 }
 
 const RUN_IN_NS = 3e8;
@@ -48,13 +50,14 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
   const plan = readPlan(nameOrPath, flags);
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
+  const beds = openBeds(flags.host, flags.jobs ?? null);
   const files = openOutputs({ json: flags.json, svg: flags.svg });
   const screen = screenFor(Object.values(files), flags);
   const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan, screen);
   const interruption = listenForSignals();
   try {
     const result = await runSweep(plan, {
-      openHost: ({ scenario }) => openHost(flags.host, scenario),
+      openBed: beds.open,
       signal: interruption.signal,
       watcher: output,
     });
@@ -67,6 +70,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
     output.fail(messageOf(error), exitCodeFor(error));
     throw error;
   } finally {
+    await beds.close();
     for (const file of Object.values(files)) file.discard();
     interruption.dispose();
   }

@@ -11,7 +11,7 @@ import { LOAD_WORDS, measuredWhole, sharingNames } from '../experiment/sweep/swe
 import type { SweepPlan, SweepWatcher } from '../experiment/sweep/sweep.ts';
 import type { SweepResult, TrialResult } from '../experiment/sweep/sweep-result.ts';
 import { sweepLines } from '../experiment/sweep/sweep-summary.ts';
-import type { SweptHost } from '../experiment/sweep/swept-host.ts';
+import type { TestBed } from '../experiment/bed/test-bed.ts';
 
 const COLUMNS_MIN = 80;
 const COLUMNS_MAX = 140;
@@ -43,8 +43,8 @@ export class SweepLines implements SweepOutput {
     if (absent.length > 0) this.writeLine(`not there throughout, since a sweep adds no VMs: ${absent.join(', ')}`);
   }
 
-  started(hosts: readonly SweptHost[]): void {
-    for (const line of hosts[0]?.host.header ?? []) this.writeLine(line);
+  started(beds: readonly TestBed[]): void {
+    for (const line of beds[0]?.header ?? []) this.writeLine(line);
   }
 
   probed({ perSecond, lossRatio, unsentRatio, validTrials }: LossProbe): void {
@@ -136,8 +136,8 @@ export class SweepRecords implements SweepOutput {
     this.plan = plan;
   }
 
-  started(hosts: readonly SweptHost[]): void {
-    const variants = hosts.map(({ variant, host }) => ({ ...variant, header: host.header, threads: host.places }));
+  started(beds: readonly TestBed[]): void {
+    const variants = beds.map((bed) => ({ ...bed.variant, header: bed.header, threads: bed.threads() }));
     const { hostKind, load, trials, durationNs, warmupNs } = this.plan;
     writeRecord('start', { hostKind, load, trials, durationNs, warmupNs, variants });
   }

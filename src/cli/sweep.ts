@@ -4,7 +4,7 @@ import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { modesForPeople } from '../scenario/modes.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
-import { collect, collectSetting } from './option-parsers.ts';
+import { collect, collectSetting, jobsOption } from './option-parsers.ts';
 import type { SweepFlags } from './sweep-command.ts';
 
 const TRIALS_MAX = 1000;
@@ -57,6 +57,7 @@ export function addSweep(program: Command): void {
         .choices(HOST_KINDS)
         .default('threads'),
     )
+    .addOption(jobsOption())
     .addHelpText('after', helpNotes(NOTES, exitCodesText('sweep')))
     .action(async (nameOrPath: string, flags: SweepFlags) => {
       const { sweepCommand } = await import('./sweep-command.ts');

@@ -11,6 +11,7 @@ import { pathBench } from './benches/path-bench.ts';
 import { ringBench, ringFrameBench } from './benches/ring-bench.ts';
 import { scaleBench } from './benches/scale-bench.ts';
 import { startupBench } from './benches/startup-bench.ts';
+import { trialsBench } from './benches/trials-bench.ts';
 import { virtualBench } from './benches/virtual-bench.ts';
 import { virtqueueBench } from './benches/virtqueue-bench.ts';
 import { wakeBench } from './benches/wake-bench.ts';
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   pathBench,
   observersBench,
   virtualBench,
+  trialsBench,
   startupBench,
   scaleBench,
 ];

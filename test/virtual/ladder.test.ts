@@ -7,6 +7,7 @@ import type { RunResult } from '../../src/experiment/run/run-result.ts';
 import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { openVirtualBed } from '../support/virtual-beds.ts';
 
 const LADDER = ['emulated', 'qemu', 'vhost', 'accelerated', 'direct'];
 const LOAD = 0;
@@ -51,7 +52,7 @@ describe('the ladder', () => {
         lossFreeRatioMax: 0.005,
       },
       {
-        openHost: ({ scenario }) => Promise.resolve(new VirtualHost(buildPlan(scenario), { seed: scenario.seed })),
+        openBed: (variant) => openVirtualBed(variant),
         signal: new AbortController().signal,
       },
     );

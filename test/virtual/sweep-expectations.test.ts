@@ -5,10 +5,9 @@ import type { SweepPlan } from '../../src/experiment/sweep/sweep.ts';
 import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
 import { sweepLines } from '../../src/experiment/sweep/sweep-summary.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
-import { buildPlan } from '../../src/plan/build-plan.ts';
-import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
 import { loadScenario, parseScenario } from '../../src/plan/load-scenario.ts';
 import { shippedScenarios } from '../../src/scenario/file.ts';
+import { openVirtualBed } from '../support/virtual-beds.ts';
 
 const MULTIPLES: SweepPlan['offered'] = { kind: 'multiples', multiples: [1, 1.25, 4] };
 
@@ -37,7 +36,7 @@ function sweep(
   };
   return runSweep(plan, {
     signal: new AbortController().signal,
-    openHost: ({ scenario }) => Promise.resolve(new VirtualHost(buildPlan(scenario), { seed: scenario.seed })),
+    openBed: (variant) => openVirtualBed(variant),
   });
 }
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { TestBed } from '../../src/experiment/bed/test-bed.ts';
 import { sweepSvg } from '../../src/experiment/graph/sweep-graph.ts';
 import { runSweep } from '../../src/experiment/sweep/sweep.ts';
 import type { SweepPlan, SweepWatcher } from '../../src/experiment/sweep/sweep.ts';
@@ -7,10 +8,8 @@ import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
 import { sweepStory } from '../../src/experiment/sweep/sweep-story.ts';
 import { sweepLines } from '../../src/experiment/sweep/sweep-summary.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
-import type { Host } from '../../src/runtime/host.ts';
-import { VirtualHost } from '../../src/runtime/virtual/virtual-host.ts';
-import { buildPlan } from '../../src/plan/build-plan.ts';
 import { loadScenario } from '../../src/plan/load-scenario.ts';
+import { openVirtualBed } from '../support/virtual-beds.ts';
 import { parseSvg, placedTexts } from '../support/svg-structure.ts';
 
 const SCENARIO = 'kvm-forum-2014';
@@ -31,25 +30,25 @@ const PLAN: SweepPlan = {
   lossFreeRatioMax: 0.005,
 };
 
-/** The hosts that are not stopped yet, and a sweep on them. */
+/** The beds that are not stopped yet, and a sweep on them. */
 function sweep(
   plan: SweepPlan,
   watcher: SweepWatcher = {},
   signal = new AbortController().signal,
-): { running: Set<Host>; result: Promise<SweepResult> } {
-  const running = new Set<Host>();
+): { running: Set<TestBed>; result: Promise<SweepResult> } {
+  const running = new Set<TestBed>();
   const result = runSweep(plan, {
     signal,
     watcher,
-    openHost: ({ scenario }) => {
-      const host = new VirtualHost(buildPlan(scenario), { seed: scenario.seed });
-      const stop = host.stop.bind(host);
-      host.stop = () => {
-        running.delete(host);
+    openBed: async (variant) => {
+      const bed = await openVirtualBed(variant);
+      const stop = bed.stop.bind(bed);
+      bed.stop = () => {
+        running.delete(bed);
         return stop();
       };
-      running.add(host);
-      return Promise.resolve(host);
+      running.add(bed);
+      return bed;
     },
   });
   return { running, result };

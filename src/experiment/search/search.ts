@@ -8,10 +8,11 @@ import { describeMachine } from '../sweep/machine.ts';
 import { carriedPerSecondMax } from '../sweep/offered-rates.ts';
 import { LOAD_WORDS, SweptLoadError, measuredWhole, rateOf } from '../sweep/swept-load.ts';
 import type { SweptLoad } from '../sweep/swept-load.ts';
-import { SweptHost } from '../sweep/swept-host.ts';
-import type { Trial } from '../sweep/swept-host.ts';
 import { trialLoss } from '../sweep/trial-loss.ts';
+import { lookAhead, nearestTo } from '../bed/look-ahead.ts';
+import type { TestBed, Trial, TrialRequest } from '../bed/test-bed.ts';
 import type { SweepVariant } from '../sweep/variants.ts';
+import type { LoadTrial } from './load-classification.ts';
 import { searchLoads } from './mlr-search.ts';
 import type { GoalBounds, LoadLimits } from './mlr-search.ts';
 import type { SearchGoal } from './search-goal.ts';
@@ -32,14 +33,14 @@ export interface SearchPlan {
 
 /** What a search tells while it goes on. */
 export interface SearchWatcher {
-  /** The host of a variant is up and warm. */
-  started?(host: SweptHost): void;
+  /** The bed of a variant is up and warm. */
+  started?(bed: TestBed): void;
   tried?(trial: SearchTrial): void;
 }
 
 export interface SearchOptions {
-  /** A host for one variant, not started. */
-  readonly openHost: (variant: SweepVariant) => Promise<Host>;
+  /** Where the trials of a variant are made, up and at rest. */
+  readonly openBed: (variant: SweepVariant, signal: AbortSignal) => Promise<TestBed>;
   /** Aborting ends the trial at once; what was measured so far is the result. */
   readonly signal: AbortSignal;
   readonly watcher?: SearchWatcher;
@@ -51,18 +52,18 @@ const MIN_LOAD_RATIO = 1 / 1024;
 const CONNECTIONS_MIN = 400;
 const REPEATS_MAX = 3;
 
-/** Runs a search. All hosts are stopped when this returns, and when it throws. @throws when a host does not work. */
+/** Runs a search. All beds are stopped when this returns, and when it throws. @throws when a bed does not work. */
 export async function runSearch(plan: SearchPlan, options: SearchOptions): Promise<SearchResult> {
   const startedAt = new Date();
   const variants: SearchedVariant[] = [];
   const trials: SearchTrial[] = [];
   for (const variant of plan.variants) {
     if (options.signal.aborted) break;
-    const host = await SweptHost.start(variant, await options.openHost(variant), options.signal);
+    const bed = await options.openBed(variant, options.signal);
     try {
-      variants.push(await new VariantSearch(plan, options, host, trials).run());
+      variants.push(await new VariantSearch(plan, options, bed, trials).run());
     } finally {
-      await host.stop().catch(() => undefined);
+      await bed.stop().catch(() => undefined);
     }
   }
   const interrupted = options.signal.aborted;
@@ -89,58 +90,99 @@ export async function runSearch(plan: SearchPlan, options: SearchOptions): Promi
   };
 }
 
+/** A trial that the search asks for. */
+interface LoadQuestion {
+  readonly perSecond: number;
+  readonly durationNs: number;
+}
+
 class VariantSearch {
   private readonly plan: SearchPlan;
   private readonly options: SearchOptions;
-  private readonly host: SweptHost;
+  private readonly bed: TestBed;
   private readonly limits: LoadLimits;
   /** Of all variants, in order. */
   private readonly trials: SearchTrial[];
 
-  constructor(plan: SearchPlan, options: SearchOptions, host: SweptHost, trials: SearchTrial[]) {
+  constructor(plan: SearchPlan, options: SearchOptions, bed: TestBed, trials: SearchTrial[]) {
     this.plan = plan;
     this.options = options;
-    this.host = host;
+    this.bed = bed;
     this.trials = trials;
-    const max = Math.floor(carriedPerSecondMax(host.variant.scenario, plan.load.unit));
+    const max = Math.floor(carriedPerSecondMax(bed.variant.scenario, plan.load.unit));
     const shortestNs = Math.min(...plan.goals.map(({ initialTrialNs }) => initialTrialNs));
     const least = plan.load.unit === 'frames' ? 1 : (CONNECTIONS_MIN * 1e9) / shortestNs;
     this.limits = { min: Math.min(max, Math.ceil(Math.max(max * MIN_LOAD_RATIO, least))), max };
   }
 
   async run(): Promise<SearchedVariant> {
-    const { host, limits } = this;
+    const { bed, limits } = this;
     const { goals, load, warmupNs } = this.plan;
-    await host.warmUp(load, warmupNs, this.options.signal);
-    this.options.watcher?.started?.(host);
+    await bed.warmUp(load, warmupNs, this.options.signal);
+    this.options.watcher?.started?.(bed);
     const floor = await this.measure(limits.min, Math.min(...goals.map(({ initialTrialNs }) => initialTrialNs)));
     const reachable = goals.filter(({ lossRatio }) => floor !== null && floor.lossRatio <= lossRatio);
     if (floor !== null && reachable.length === 0) throw new SweptLoadError(this.nothingCarried(floor));
-    const bounds = await searchLoads(reachable, limits, (perSecond, ns) => this.measure(perSecond, ns));
-    const { variant } = host;
+    const bounds = await this.searchGoals(reachable);
+    const { variant } = bed;
     return {
       name: variant.name,
       overrides: variant.overrides.map(overrideText),
       scenario: variant.scenario,
-      header: host.host.header,
-      oversubscribed: host.host.oversubscribed,
-      coreDistance: host.host.coreDistance,
-      threads: host.threads(),
+      header: bed.header,
+      oversubscribed: bed.oversubscribed,
+      coreDistance: bed.coreDistance,
+      threads: bed.threads(),
       limits,
       goals: goals.map((goal) => this.conclude(goal, bounds[reachable.indexOf(goal)] ?? null, floor)),
-      ledger: await host.ledger(),
+      ledger: await bed.ledger(),
     };
+  }
+
+  private searchGoals(goals: readonly SearchGoal[]): Promise<GoalBounds[]> {
+    const { bed, limits } = this;
+    const known: SearchTrial[] = [];
+    const search = (ask: (question: LoadQuestion) => Promise<LoadTrial | null>): Promise<GoalBounds[]> =>
+      searchLoads(goals, limits, (perSecond, durationNs) => ask({ perSecond, durationNs }));
+    const likeNearest = ({ perSecond, durationNs }: LoadQuestion): LoadTrial => {
+      const { lossRatio } = nearestTo(perSecond, this.made(), (trial) => trial.perSecond);
+      return { durationNs, lossRatio };
+    };
+    return search(async ({ perSecond, durationNs }) => {
+      if (bed.ahead > 0) this.foresee(await lookAhead(search, known, likeNearest, bed.ahead));
+      const trial = await this.measure(perSecond, durationNs);
+      if (trial !== null) known.push(trial);
+      return trial;
+    });
+  }
+
+  /** Trials of this variant so far. */
+  private made(): SearchTrial[] {
+    return this.trials.filter(({ variant }) => variant === this.bed.variant.name);
+  }
+
+  private foresee(questions: readonly LoadQuestion[]): void {
+    const loads = this.made().map(({ perSecond }) => perSecond);
+    const requests = questions.map((question, i) => {
+      const before = [...loads, ...questions.slice(0, i).map(({ perSecond }) => perSecond)];
+      return this.requestFor(question, before.filter((load) => load === question.perSecond).length);
+    });
+    this.bed.foresee(requests);
+  }
+
+  private requestFor({ perSecond, durationNs }: LoadQuestion, repeat: number): TrialRequest {
+    const rate = rateOf(this.bed.variant.scenario, this.plan.load.unit, perSecond);
+    return { name: `${formatAmount(perSecond)}/s`, rate, runInNs: this.plan.runInNs, durationNs, repeat };
   }
 
   /** One trial; an invalid one is made again while there is patience, and taken as it is when there is none left. */
   private async measure(perSecond: number, durationNs: number): Promise<SearchTrial | null> {
     const { watcher, signal } = this.options;
     for (let attempt = 0; ; attempt++) {
-      const rate = rateOf(this.host.variant.scenario, this.plan.load.unit, perSecond);
-      const request = { name: `${formatAmount(perSecond)}/s`, rate, runInNs: this.plan.runInNs, durationNs };
-      const made = await this.host.trial(request, signal);
+      const repeat = this.made().filter((trial) => trial.perSecond === perSecond).length;
+      const made = await this.bed.trial(this.requestFor({ perSecond, durationNs }, repeat), signal);
       if (made === null) return null;
-      const again = made.validity.status === 'invalid' && attempt < REPEATS_MAX;
+      const again = this.bed.disturbed && made.validity.status === 'invalid' && attempt < REPEATS_MAX;
       const trial = this.describe(made, perSecond, attempt, !again);
       this.trials.push(trial);
       watcher?.tried?.(trial);
@@ -151,7 +193,7 @@ class VariantSearch {
   private describe({ phase, validity }: Trial, perSecond: number, attempt: number, counted: boolean): SearchTrial {
     const { load } = this.plan;
     return {
-      variant: this.host.variant.name,
+      variant: this.bed.variant.name,
       perSecond,
       durationNs: phase.durationNs,
       attempt,
@@ -168,7 +210,7 @@ class VariantSearch {
     const found = bounds ?? none;
     const atBounds = this.trials.filter(
       ({ variant, counted, perSecond }) =>
-        variant === this.host.variant.name &&
+        variant === this.bed.variant.name &&
         counted &&
         (perSecond === found.lowerPerSecond || perSecond === found.upperPerSecond),
     );
@@ -190,11 +232,11 @@ class VariantSearch {
   }
 
   private nothingCarried(floor: SearchTrial): string {
-    const { streams, connections } = this.host.variant.scenario.traffic;
+    const { streams, connections } = this.bed.variant.scenario.traffic;
     const names = (this.plan.load.unit === 'frames' ? streams : connections).map(({ name }) => name);
     const others = names.length > 1 && this.plan.load.counted === null ? ` or --stream (${names.join(', ')})` : '';
     return (
-      `${this.host.variant.name} meets no goal at any load: ${this.lossAt(floor)}, ` +
+      `${this.bed.variant.name} meets no goal at any load: ${this.lossAt(floor)}, ` +
       `allowed: traffic that the guest forwards, --goal with a higher loss${others}`
     );
   }

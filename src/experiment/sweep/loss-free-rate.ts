@@ -1,12 +1,13 @@
 /** L, the loss-free rate of a variant, measured in short trials of which no invalid one is believed. */
 import { median } from 'simple-statistics';
 import { formatAmount, formatShare } from '../../text/number-format.ts';
+import { lookAhead, nearestTo } from '../bed/look-ahead.ts';
+import type { TestBed, Trial, TrialRequest } from '../bed/test-bed.ts';
 import { generatorFaults } from '../judge/validity.ts';
 import { searchLossFreeRate } from './loss-free-search.ts';
 import { carriedPerSecondMax } from './offered-rates.ts';
 import { LOAD_WORDS, SweptLoadError, rateOf } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
-import type { SweptHost, Trial } from './swept-host.ts';
 import { trialLoss } from './trial-loss.ts';
 import type { TrialLoss } from './trial-loss.ts';
 
@@ -34,13 +35,14 @@ export interface LossFreeRequest {
   /** What is measured of each trial, and the traffic before it. */
   readonly probeNs: number;
   readonly runInNs: number;
-  /** Where to begin; null for the least load. */
+  /** Where to begin; null for the middle between the least and the most, on a logarithmic scale. */
   readonly startPerSecond: number | null;
   readonly signal: AbortSignal;
   readonly probed?: (probe: LossProbe) => void;
 }
 
-type ProbedHost = Pick<SweptHost, 'variant' | 'trial'>;
+type MeasureLoss = (perSecond: number) => Promise<number | null>;
+type ProbedBed = Pick<TestBed, 'variant' | 'ahead' | 'foresee' | 'trial'>;
 
 const PROBE_TRIALS = 3;
 const PROBE_ATTEMPTS_MAX = 5;
@@ -56,31 +58,38 @@ export function tellLossFree(lossRatioMax: number): string {
 }
 
 /** @throws SweptLoadError when even the least rate is not carried, though it was sent. */
-export function measureLossFreeRate(host: ProbedHost, request: LossFreeRequest): Promise<LossFreeRate> {
-  return new LossFreeMeasurement(host, request).run();
+export function measureLossFreeRate(bed: ProbedBed, request: LossFreeRequest): Promise<LossFreeRate> {
+  return new LossFreeMeasurement(bed, request).run();
 }
 
 class LossFreeMeasurement {
-  private readonly host: ProbedHost;
+  private readonly bed: ProbedBed;
   private readonly request: LossFreeRequest;
   private readonly probes: LossProbe[] = [];
+  /** What the search was told of each. */
+  private readonly answers: number[] = [];
   /** Rates that the generator could not send. */
   private readonly unsendable = new Set<number>();
   private last: Trial | null = null;
   private failure: string | null = null;
 
-  constructor(host: ProbedHost, request: LossFreeRequest) {
-    this.host = host;
+  constructor(bed: ProbedBed, request: LossFreeRequest) {
+    this.bed = bed;
     this.request = request;
   }
 
   async run(): Promise<LossFreeRate> {
     const { load, lossRatioMax, probeNs, startPerSecond, signal } = this.request;
-    const max = carriedPerSecondMax(this.host.variant.scenario, load.unit);
+    const max = carriedPerSecondMax(this.bed.variant.scenario, load.unit);
     const least = load.unit === 'frames' ? 0 : (PROBE_CONNECTIONS_MIN * 1e9) / probeNs;
     const min = Math.min(max, Math.max(max * SEARCH_FLOOR_RATIO, least));
-    const limits = { start: startPerSecond ?? min, min, max, precision: SEARCH_PRECISION, lossRatioMax };
-    const found = await searchLossFreeRate(limits, (perSecond) => this.probe(perSecond));
+    const start = startPerSecond ?? Math.sqrt(min * max);
+    const limits = { start, min, max, precision: SEARCH_PRECISION, lossRatioMax };
+    const search = (measure: MeasureLoss): Promise<number | null> => searchLossFreeRate(limits, measure);
+    const found = await search(async (perSecond) => {
+      if (this.bed.ahead > 0) await this.foresee(search);
+      return this.probe(perSecond);
+    });
     const { probes, unsendable } = this;
     const above = probes.filter(({ perSecond }) => perSecond > (found ?? 0)).map(({ perSecond }) => perSecond);
     const generatorLimited = unsendable.has(Math.min(...above));
@@ -89,14 +98,28 @@ class LossFreeMeasurement {
     return { lossFreePerSecond: found, probes, generatorLimited, failure: this.failure };
   }
 
+  private async foresee(search: (measure: MeasureLoss) => Promise<unknown>): Promise<void> {
+    const { bed, probes, answers } = this;
+    const likeNearest = (perSecond: number): number =>
+      probes.length === 0 ? 0 : nearestTo(perSecond, probes, (probe) => probe.perSecond).lossRatio;
+    const rates = await lookAhead(search, answers, likeNearest, Math.ceil(bed.ahead / PROBE_TRIALS));
+    const repeats = Array.from({ length: PROBE_TRIALS }, (_, repeat) => repeat);
+    bed.foresee(rates.flatMap((rate) => repeats.map((repeat) => this.probeRequest(rate, repeat))));
+  }
+
+  private probeRequest(perSecond: number, repeat: number): TrialRequest {
+    const { load, runInNs, probeNs } = this.request;
+    const rate = rateOf(this.bed.variant.scenario, load.unit, perSecond);
+    return { name: 'search', rate, runInNs, durationNs: probeNs, repeat };
+  }
+
   /** Median loss of a few short trials; invalid ones are made again while there is patience. Null ends the search. */
   private async probe(perSecond: number): Promise<number | null> {
-    const { load, runInNs, probeNs, signal, probed } = this.request;
+    const { load, signal, probed } = this.request;
     const trials: Trial[] = [];
     const usable = (): Trial[] => trials.filter(({ validity }) => validity.status !== 'invalid');
     while (usable().length < PROBE_TRIALS && trials.length < PROBE_ATTEMPTS_MAX) {
-      const rate = rateOf(this.host.variant.scenario, load.unit, perSecond);
-      const trial = await this.host.trial({ name: 'search', rate, runInNs, durationNs: probeNs }, signal);
+      const trial = await this.bed.trial(this.probeRequest(perSecond, trials.length), signal);
       if (trial === null) return null;
       trials.push(trial);
     }
@@ -112,13 +135,18 @@ class LossFreeMeasurement {
     };
     this.probes.push(probe);
     probed?.(probe);
-    if (validTrials > 0) return probe.lossRatio;
+    if (validTrials > 0) return this.answer(probe.lossRatio);
     if (trials.every(({ phase }) => generatorFaults([phase]).length > 0)) {
       this.unsendable.add(perSecond);
-      return 1;
+      return this.answer(1);
     }
     this.failure = `no trial at ${this.rateText(perSecond)} was valid: ${trials[0].validity.reasons.join('; ')}`;
     return null;
+  }
+
+  private answer(lossRatio: number): number {
+    this.answers.push(lossRatio);
+    return lossRatio;
   }
 
   private tellGenerator(): string {
@@ -128,7 +156,7 @@ class LossFreeMeasurement {
   }
 
   private nothingLossFree(): string {
-    const { name, scenario } = this.host.variant;
+    const { name, scenario } = this.bed.variant;
     const { unit, counted } = this.request.load;
     const [{ perSecond, lossRatio }] = this.probes.slice(-1);
     const [worst] = this.last?.phase.drops ?? [];

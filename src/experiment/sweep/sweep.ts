@@ -14,7 +14,7 @@ import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
 import { measuredWhole, offeredPerSecond } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
 import { judgeSweep } from './sweep-expectations.ts';
-import { SweptHost } from './swept-host.ts';
+import type { TestBed, TrialRequest } from '../bed/test-bed.ts';
 import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
 import type { PointResult, SweepResult, TrialResult, VariantResult } from './sweep-result.ts';
 import { TrialQueue } from './trial-queue.ts';
@@ -41,8 +41,8 @@ export interface SweepPlan {
 
 /** What a sweep tells while it goes on. */
 export interface SweepWatcher {
-  /** Every host is up and warm. */
-  started?(hosts: readonly SweptHost[]): void;
+  /** Every bed is up and warm. */
+  started?(beds: readonly TestBed[]): void;
   probed?(probe: LossProbe): void;
   /** Rates are known; trials begin. */
   offering?(rates: readonly OfferedRate[], search: LossFreeRate | null): void;
@@ -50,8 +50,8 @@ export interface SweepWatcher {
 }
 
 export interface SweepOptions {
-  /** A host for one variant, not started. */
-  readonly openHost: (variant: SweepVariant) => Promise<Host>;
+  /** Where the trials of a variant are made, up and at rest. */
+  readonly openBed: (variant: SweepVariant, signal: AbortSignal) => Promise<TestBed>;
   /** Aborting ends the trial at once; what was measured so far is the result. */
   readonly signal: AbortSignal;
   readonly watcher?: SweepWatcher;
@@ -61,7 +61,7 @@ const REPEATS_PER_TRIAL_MAX = 2;
 /** All repeats together, as a share of the trials planned. */
 const REPEATS_RATIO_MAX = 1 / 4;
 
-/** Runs a sweep. All hosts are stopped when this returns, and when it throws. @throws when a host does not work. */
+/** Runs a sweep. All beds are stopped when this returns, and when it throws. @throws when a bed does not work. */
 export async function runSweep(plan: SweepPlan, options: SweepOptions): Promise<SweepResult> {
   return new Sweep(plan, options).run();
 }
@@ -70,7 +70,7 @@ class Sweep {
   private readonly plan: SweepPlan;
   private readonly options: SweepOptions;
   private readonly startedAt = new Date();
-  private readonly hosts: SweptHost[] = [];
+  private readonly beds: TestBed[] = [];
   private readonly warmedUpAtPerSecond: (number | null)[] = [];
   private readonly trials: TrialResult[] = [];
   private search: LossFreeRate | null = null;
@@ -85,26 +85,26 @@ class Sweep {
     const { watcher, signal } = this.options;
     try {
       await this.startAll();
-      watcher?.started?.(this.hosts);
+      watcher?.started?.(this.beds);
       this.rates = await this.chooseRates();
       if (this.rates.length > 0 && !signal.aborted) watcher?.offering?.(this.rates, this.search);
       await this.passTrials();
       const ledgers: Ledger[] = [];
-      for (const host of this.hosts) ledgers.push(await host.ledger());
+      for (const bed of this.beds) ledgers.push(await bed.ledger());
       return this.conclude(ledgers);
     } finally {
-      await Promise.all(this.hosts.map((host) => host.stop().catch(() => undefined)));
+      await Promise.all(this.beds.map((bed) => bed.stop().catch(() => undefined)));
     }
   }
 
   private async startAll(): Promise<void> {
-    const { openHost, signal } = this.options;
+    const { openBed, signal } = this.options;
     for (const variant of this.plan.variants) {
       if (signal.aborted) return;
-      this.hosts.push(await SweptHost.start(variant, await openHost(variant), signal));
+      this.beds.push(await openBed(variant, signal));
     }
-    for (const host of this.hosts)
-      this.warmedUpAtPerSecond.push(await host.warmUp(this.plan.load, this.plan.warmupNs, signal));
+    for (const bed of this.beds)
+      this.warmedUpAtPerSecond.push(await bed.warmUp(this.plan.load, this.plan.warmupNs, signal));
   }
 
   private async chooseRates(): Promise<OfferedRate[]> {
@@ -112,7 +112,7 @@ class Sweep {
     const { scenario } = variants[0];
     if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
     if (this.options.signal.aborted) return [];
-    this.search = await measureLossFreeRate(this.hosts[0], {
+    this.search = await measureLossFreeRate(this.beds[0], {
       load,
       lossRatioMax: this.plan.lossFreeRatioMax,
       probeNs: this.plan.probeNs,
@@ -126,40 +126,57 @@ class Sweep {
   }
 
   private async passTrials(): Promise<void> {
-    const planned = this.rates.length * this.hosts.length * this.plan.trials;
+    const planned = this.rates.length * this.beds.length * this.plan.trials;
     const queue = new TrialQueue({
       rates: this.rates.length,
-      variants: this.hosts.length,
+      variants: this.beds.length,
       rounds: this.plan.trials,
       repeatsPerTrialMax: REPEATS_PER_TRIAL_MAX,
       repeatsMax: Math.ceil(planned * REPEATS_RATIO_MAX),
     });
     for (let next = queue.next(); next !== null && !this.options.signal.aborted; next = queue.next()) {
+      this.foresee([next, ...queue.upcoming(this.bedOf(next).ahead)]);
       const trial = await this.passTrial(next);
       if (trial === null) return;
       this.trials.push(trial);
       this.options.watcher?.tried?.(trial, this.rates[next.rateIndex]);
-      if (trial.validity.status === 'invalid') queue.repeat(next);
+      if (trial.validity.status === 'invalid' && this.bedOf(next).disturbed) queue.repeat(next);
     }
   }
 
   private async passTrial(planned: PlannedTrial): Promise<TrialResult | null> {
-    const host = this.hosts[planned.variantIndex];
-    const offered = this.rates[planned.rateIndex];
-    const request = {
+    const bed = this.bedOf(planned);
+    const trial = await bed.trial(this.requestFor(planned), this.options.signal);
+    return trial === null ? null : { ...planned, variant: bed.variant.name, ...trial };
+  }
+
+  private foresee(planned: readonly PlannedTrial[]): void {
+    this.beds.forEach((bed, variantIndex) => {
+      const own = planned.filter((each) => each.variantIndex === variantIndex);
+      bed.foresee(own.map((each) => this.requestFor(each)));
+    });
+  }
+
+  private bedOf({ variantIndex }: PlannedTrial): TestBed {
+    return this.beds[variantIndex];
+  }
+
+  private requestFor({ rateIndex, round, attempt }: PlannedTrial): TrialRequest {
+    const { runInNs, durationNs, trials } = this.plan;
+    const offered = this.rates[rateIndex];
+    return {
       name: describeOffered(offered),
       rate: offered.rate,
-      runInNs: this.plan.runInNs,
-      durationNs: this.plan.durationNs,
+      runInNs,
+      durationNs,
+      repeat: round + attempt * trials,
     };
-    const trial = await host.trial(request, this.options.signal);
-    return trial === null ? null : { ...planned, variant: host.variant.name, ...trial };
   }
 
   private conclude(ledgers: readonly Ledger[]): SweepResult {
     const { plan, rates, trials } = this;
-    const points = this.hosts.flatMap((host) =>
-      variantPoints(host.variant.name, { threads: host.threads() }, plan.load, rates, trials),
+    const points = this.beds.flatMap((bed) =>
+      variantPoints(bed.variant.name, { threads: bed.threads() }, plan.load, rates, trials),
     );
     const interrupted = this.options.signal.aborted;
     const { scenario } = plan.variants[0];
@@ -182,7 +199,7 @@ class Sweep {
       lossFreeRatioMax,
       search: this.search,
       rates,
-      variants: this.hosts.map((host, i) => this.describeVariant(host, i, points, ledgers[i])),
+      variants: this.beds.map((bed, i) => this.describeVariant(bed, i, points, ledgers[i])),
       points,
       trials,
       expectations,
@@ -196,19 +213,19 @@ class Sweep {
     };
   }
 
-  private describeVariant(swept: SweptHost, i: number, points: readonly PointResult[], ledger: Ledger): VariantResult {
-    const { variant, host } = swept;
+  private describeVariant(bed: TestBed, i: number, points: readonly PointResult[], ledger: Ledger): VariantResult {
+    const { variant } = bed;
     const own = points.filter((point) => point.variant === variant.name);
     const peak = peakOf(own);
-    const threads = swept.threads();
+    const threads = bed.threads();
     const last = this.typicalTrial(own.at(-1) ?? null);
     return {
       name: variant.name,
       overrides: variant.overrides.map(overrideText),
       scenario: variant.scenario,
-      header: host.header,
-      oversubscribed: host.oversubscribed,
-      coreDistance: host.coreDistance,
+      header: bed.header,
+      oversubscribed: bed.oversubscribed,
+      coreDistance: bed.coreDistance,
       threads,
       warmedUpAtPerSecond: this.warmedUpAtPerSecond[i] ?? null,
       lossFreePerSecond: lossFreeRateOf(own, this.plan.lossFreeRatioMax),

@@ -4,10 +4,12 @@
 import { pageOf } from '../../metrics/derive/counters.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import { threadPlaces } from '../run/thread-places.ts';
+import type { TestBed, Trial, TrialRequest } from '../bed/test-bed.ts';
 import type { Lane } from '../../metrics/derive/lanes.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
 import type { Host } from '../../runtime/host.ts';
+import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import { openConnections, requestedConnections } from '../run/connection-result.ts';
 import { UNWATCHED, watchOf } from '../run/core-watch.ts';
 import type { CoreWatch, WatchSample, Watched } from '../run/core-watch.ts';
@@ -16,7 +18,7 @@ import { passTime, whenAborted } from '../run/pacing.ts';
 import { describePhase, requestedFps } from '../run/phase-result.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../run/readiness.ts';
-import type { Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
+import type { Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
 import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
 import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
@@ -25,22 +27,6 @@ import { askedAt, rateOf } from './swept-load.ts';
 import type { SweptLoad, SweptRate } from './swept-load.ts';
 import { trialLoss } from './trial-loss.ts';
 import type { SweepVariant } from './variants.ts';
-
-/** What one trial asks for. */
-export interface TrialRequest {
-  readonly name: string;
-  readonly rate: SweptRate;
-  /** Traffic flows this long before anything is measured. */
-  readonly runInNs: number;
-  readonly durationNs: number;
-}
-
-export interface Trial {
-  readonly phase: PhaseResult;
-  readonly validity: Validity;
-  /** A cache line from the hardware's core to the host's and back, the longer of before and after; null where not known. */
-  readonly coreRoundTripNs: number | null;
-}
 
 /**
  * After traffic ends this much time passes between two looks. Nothing may have moved for a few of them, or for many
@@ -56,9 +42,11 @@ const WARM_UP_STEPS = 8;
 /** Share that a step of it may lose and go on upward. */
 const WARM_UP_LOSS_MAX = 0.005;
 
-export class SweptHost {
+export class SweptHost implements TestBed {
+  readonly disturbed = true;
+  readonly ahead = 0;
   readonly variant: SweepVariant;
-  readonly host: Host;
+  private readonly host: Host;
   private readonly watch: CoreWatch | null;
   private readonly lanes: readonly Lane[];
 
@@ -87,6 +75,18 @@ export class SweptHost {
     this.host = host;
     this.watch = watchOf(host);
     this.lanes = planLanes(host.plan);
+  }
+
+  get header(): readonly string[] {
+    return this.host.header;
+  }
+
+  get oversubscribed(): readonly string[] {
+    return this.host.oversubscribed;
+  }
+
+  get coreDistance(): CoreDistance | null {
+    return this.host.coreDistance;
   }
 
   /**
@@ -120,6 +120,9 @@ export class SweptHost {
     await this.rest();
     return best;
   }
+
+  /** Its threads make one trial at a time. */
+  foresee(): void {}
 
   /** One trial on a paused host, which is paused again afterwards. @returns null when it was interrupted. */
   async trial(request: TrialRequest, signal: AbortSignal): Promise<Trial | null> {
@@ -169,7 +172,7 @@ export class SweptHost {
   }
 
   private describe(
-    { name, rate, durationNs }: Omit<TrialRequest, 'runInNs'>,
+    { name, rate, durationNs }: Omit<TrialRequest, 'runInNs' | 'repeat'>,
     [before, after]: readonly [Snapshot, Snapshot],
     watched: Watched,
   ): Promise<PhaseResult> {

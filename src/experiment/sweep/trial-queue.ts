@@ -52,6 +52,15 @@ export class TrialQueue {
     return true;
   }
 
+  /** Trials that follow whatever becomes of those before them, at most so many. */
+  upcoming(most: number): PlannedTrial[] {
+    const ahead = this.pending.slice(0, most);
+    for (let round = this.round + 1; ahead.length < most && round < this.size.rounds; round++) {
+      ahead.push(...this.trialsOf(round).slice(0, most - ahead.length));
+    }
+    return ahead;
+  }
+
   private trialsOf(round: number): PlannedTrial[] {
     const { rates, variants, rounds } = this.size;
     if (round >= rounds) return [];
