@@ -1,7 +1,14 @@
 import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
-import { DEFAULT_MULTIPLES, firstBeyondLine, parseSteps, parseSweptRate } from '../experiment/sweep/offered-rates.ts';
+import {
+  DEFAULT_MULTIPLES,
+  chooseOffered,
+  firstBeyondLine,
+  parseLoad,
+  parseSteps,
+} from '../experiment/sweep/offered-rates.ts';
+import type { RateChoice } from '../experiment/sweep/offered-rates.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import type { LoadUnit, SweptLoad, SweptRate } from '../experiment/sweep/swept-load.ts';
 import { runSweep } from '../experiment/sweep/sweep.ts';
@@ -81,17 +88,14 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags)).map((variant) => {
     return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
   });
-  const rates = readRates(flags);
-  const load = readLoad(variants, rates, flags);
-  if (rates !== null) checkLines(variants, rates);
+  const offered = readOffered(flags);
+  const load = readLoad(variants, offered, flags);
+  if (offered.kind === 'rates') checkLines(variants, offered.rates);
   return {
     hostKind: flags.host,
     variants,
     load,
-    offered:
-      rates === null
-        ? { kind: 'multiples', multiples: flags.multiples ?? DEFAULT_MULTIPLES }
-        : { kind: 'rates', rates },
+    offered,
     trials: flags.trials,
     durationNs: readDuration('duration', flags.duration, 1),
     warmupNs: readDuration('warmup', flags.warmup, 0),
@@ -117,29 +121,23 @@ function readChanges(base: Scenario, { modes, variant, host }: SweepFlags): Vari
   return changes;
 }
 
-/** Loads as they are given, all of one unit; null where multiples of the loss-free rate are to be offered. */
-function readRates({ rates, steps }: SweepFlags): SweptRate[] | null {
-  if (rates === undefined && steps === undefined) return null;
-  const given =
-    steps === undefined
-      ? named('rates', () => (rates ?? []).map(parseSweptRate))
-      : named('steps', () => parseSteps(steps));
-  if (new Set(given.map(unitOf)).size > 1) {
-    throw new UsageError('--rates: found frames and connections, allowed: one of them');
-  }
-  return given;
+/** Loads as they are given, otherwise multiples of the loss-free rate. */
+function readOffered({ rates, steps, multiples = DEFAULT_MULTIPLES }: SweepFlags): RateChoice {
+  if (rates !== undefined) return named('rates', () => chooseOffered(rates.map(parseLoad)));
+  if (steps !== undefined) return named('steps', () => chooseOffered(parseSteps(steps)));
+  return { kind: 'multiples', multiples };
+}
+
+/** Every variant must be able to follow the load; the first decides what it is. */
+function readLoad(variants: readonly SweepVariant[], offered: RateChoice, flags: SweepFlags): SweptLoad {
+  const asked = offered.kind === 'multiples' ? null : unitOf(offered.rates[0]);
+  const load = chooseLoad(variants[0].scenario, asked, flags.stream ?? null);
+  for (const { scenario } of variants) chooseLoad(scenario, load.unit, load.counted);
+  return load;
 }
 
 function unitOf({ kind }: SweptRate): LoadUnit {
   return kind === 'connections' ? 'connections' : 'frames';
-}
-
-/** Every variant must be able to follow the load; the first decides what it is. */
-function readLoad(variants: readonly SweepVariant[], rates: readonly SweptRate[] | null, flags: SweepFlags): SweptLoad {
-  const asked = rates === null ? null : unitOf(rates[0]);
-  const load = chooseLoad(variants[0].scenario, asked, flags.stream ?? null);
-  for (const { scenario } of variants) chooseLoad(scenario, load.unit, load.counted);
-  return load;
 }
 
 function checkLines(variants: readonly SweepVariant[], rates: readonly SweptRate[]): void {

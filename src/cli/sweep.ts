@@ -32,12 +32,18 @@ export function addSweep(program: Command): void {
     )
     .option('--set <path=value>', 'change one key in all of them; may be repeated', collectSetting, [])
     .addOption(
-      new Option('--rates <list>', 'loads to offer, such as 50kpps,100kpps, or 2kcps,4kcps')
+      new Option(
+        '--rates <list>',
+        'loads to offer, such as 50kpps,1Gbit/s,80%, or 2kcps,4kcps, or of the loss-free rate 50%L,2L',
+      )
         .argParser(commaList)
         .conflicts(['steps', 'multiples']),
     )
     .addOption(
-      new Option('--steps <range>', 'loads in equal steps, such as 10%..100%/10%').conflicts(['rates', 'multiples']),
+      new Option('--steps <range>', 'loads in equal steps, such as 10%..100%/10% or 0.5L..4L/0.5L').conflicts([
+        'rates',
+        'multiples',
+      ]),
     )
     .addOption(
       new Option('--multiples <list>', 'loads in multiples of the loss-free rate of the first, such as 0.5,1,2,4')

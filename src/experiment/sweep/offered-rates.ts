@@ -31,7 +31,30 @@ export interface OfferedRate {
 export const DEFAULT_MULTIPLES: readonly number[] = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
 const STEPS_MAX = 1000;
-const STEPS_ALLOWED = 'FIRST..LAST/STEP in the same unit, such as 10%..100%/10% or 50kpps..400kpps/50kpps';
+const STEPS_ALLOWED = 'FIRST..LAST/STEP in the same unit, such as 10%..100%/10%, 50kpps..400kpps/50kpps, 0.5L..4L/0.5L';
+const MULTIPLE_ALLOWED = 'a multiple of the loss-free rate such as 0.5L, 150%L';
+
+/** A load as it may be written: a rate, or a multiple of the loss-free rate. */
+export type AskedLoad = SweptRate | { readonly kind: 'multiple'; readonly multiple: number };
+
+/** Reads `300kpps`, `10%`, `2kcps`, `1.5L` or `150%L`. @throws QuantityError */
+export function parseLoad(text: string): AskedLoad {
+  const [, digits, percent] = /^(\d+(?:\.\d+)?) ?(%?) ?L$/.exec(text.trim()) ?? [];
+  if (digits === undefined) return parseSweptRate(text);
+  const multiple = Number(`${digits}${percent === '' ? '' : 'e-2'}`);
+  if (!(multiple > 0)) throw new QuantityError(text, MULTIPLE_ALLOWED);
+  return { kind: 'multiple', multiple };
+}
+
+/** What is to be offered, by loads of one kind. @throws QuantityError for rates beside multiples, or two units. */
+export function chooseOffered(loads: readonly AskedLoad[]): RateChoice {
+  const multiples = loads.flatMap((load) => (load.kind === 'multiple' ? [load.multiple] : []));
+  const rates = loads.filter((load) => load.kind !== 'multiple');
+  const units = new Set<string>(rates.map(({ kind }) => (kind === 'connections' ? 'connections/s' : 'frames/s')));
+  if (multiples.length > 0) units.add('multiples of L');
+  if (units.size > 1) throw new QuantityError([...units].join(' and '), 'one of them');
+  return multiples.length > 0 ? { kind: 'multiples', multiples } : { kind: 'rates', rates };
+}
 
 /** Reads `300kpps`, `10%` or `2kcps`. @throws QuantityError */
 export function parseSweptRate(text: string): SweptRate {
@@ -39,14 +62,14 @@ export function parseSweptRate(text: string): SweptRate {
     return { kind: 'connections', perSecond: parseConnectionRate(text) };
   }
   if (new RegExp(RATE_FORM.pattern).test(text)) return parseRate(text);
-  throw new QuantityError(text, `${RATE_FORM.allowed}; or ${CONNECTION_RATE_FORM.allowed}`);
+  throw new QuantityError(text, `${RATE_FORM.allowed}; ${CONNECTION_RATE_FORM.allowed}; or ${MULTIPLE_ALLOWED}`);
 }
 
-/** Reads `10%..100%/10%`. @throws QuantityError */
-export function parseSteps(text: string): SweptRate[] {
-  const [, ...parts] = /^(.+)\.\.(.+)\/(.+)$/.exec(text) ?? [];
+/** Reads `10%..100%/10%`, also of units that have a slash themselves. @throws QuantityError */
+export function parseSteps(text: string): AskedLoad[] {
+  const [, ...parts] = /^(.+)\.\.(.+?(?:\/s)?)\/(.+)$/.exec(text) ?? [];
   if (parts.length !== 3) throw new QuantityError(text, STEPS_ALLOWED);
-  const [first, last, step] = parts.map(parseSweptRate);
+  const [first, last, step] = parts.map(parseLoad);
   const [from, to, by] = [first, last, step].map(amountOf);
   const alike = [last, step].every((rate) => unitOf(rate) === unitOf(first));
   const count = Math.floor((to - from) / by + 1e-9) + 1;
@@ -55,16 +78,18 @@ export function parseSteps(text: string): SweptRate[] {
   return Array.from({ length: count }, (_, i) => withAmount(first, Number((from + i * by).toPrecision(12))));
 }
 
-function amountOf(rate: SweptRate): number {
-  return rate.kind === 'lineRate' ? rate.share : rate.perSecond;
+function amountOf(load: AskedLoad): number {
+  if (load.kind === 'multiple') return load.multiple;
+  return load.kind === 'lineRate' ? load.share : load.perSecond;
 }
 
-function unitOf(rate: SweptRate): string {
-  return rate.kind === 'bits' ? `bits${rate.layer}` : rate.kind;
+function unitOf(load: AskedLoad): string {
+  return load.kind === 'bits' ? `bits${load.layer}` : load.kind;
 }
 
-function withAmount(rate: SweptRate, amount: number): SweptRate {
-  return rate.kind === 'lineRate' ? { ...rate, share: amount } : { ...rate, perSecond: amount };
+function withAmount(load: AskedLoad, amount: number): AskedLoad {
+  if (load.kind === 'multiple') return { ...load, multiple: amount };
+  return load.kind === 'lineRate' ? { ...load, share: amount } : { ...load, perSecond: amount };
 }
 
 /** Most that can follow before some port's line is full: of connections, with nothing but their longer messages. */

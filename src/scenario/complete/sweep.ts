@@ -4,7 +4,13 @@ import { AT_ALLOWED } from '../keys/sweep.ts';
 import type { ParsedSweep, ParsedSweepExpectation } from '../keys/sweep.ts';
 import { SWEPT_MODES, VNIC_MODES } from '../modes.ts';
 import type { SweepAt, SweepExpectation, SweepMeasurement, SweepSpec } from '../scenario.ts';
-import { QuantityError, parseConnectionRate, parseDurationNs, parseRate } from '../text/quantities.ts';
+import {
+  CONNECTION_RATE_FORM,
+  QuantityError,
+  parseConnectionRate,
+  parseDurationNs,
+  parseRate,
+} from '../text/quantities.ts';
 import { didYouMean } from '../text/suggestion.ts';
 import { SWEEP_METRICS } from '../words.ts';
 import type { SweepMetric } from '../words.ts';
@@ -88,7 +94,7 @@ function parseAt(text: string): SweepAt | null {
 /** Reads `100kpps` or `2kcps`; null for anything else. */
 function parsePerSecond(text: string): number | null {
   return attempt(() => {
-    if (text.endsWith('cps')) return parseConnectionRate(text);
+    if (new RegExp(CONNECTION_RATE_FORM.pattern).test(text)) return parseConnectionRate(text);
     const rate = parseRate(text);
     return rate.kind === 'frames' ? rate.perSecond : null;
   });

@@ -40,34 +40,44 @@ export interface QuantityForm {
   readonly examples: readonly string[];
 }
 
-const NUMBER = '(\\d+(?:\\.\\d+)?)';
+/** Digits, with underscores between them and an exponent behind them if need be: `1_000_000`, `1.5`, `1e6`. */
+const NUMBER = '\\d+(?:_\\d+)*(?:\\.\\d+)?(?:[eE][+-]?\\d+)?';
 const anyCase = (text: string): string =>
   text.replace(/[a-zµ]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
+const anyOf = (units: readonly string[]): string => `(?:${units.map(anyCase).join('|')})`;
+
+const FRAME_UNITS = ['pps', 'fps', 'p/s', 'f/s', 'packets/s', 'frames/s'];
+const BIT_UNITS = ['bps', 'bit/s', 'bit'];
+/** Not in capitals, where it would be bytes. */
+const SHORT_BIT_UNIT = 'b/s';
+const CONNECTION_UNITS = ['cps', 'conn/s', 'connections/s'];
+const BITS_PATTERN = `[kKmMgGtT]?(?:${anyOf(BIT_UNITS)}|${SHORT_BIT_UNIT})`;
 
 export const RATE_FORM: QuantityForm = {
   allowed:
-    'a rate such as 300kpps, 1.488Mpps, 500Mbps or 10Gbps (frame with FCS), 10GbpsL1 (with preamble and gap), 100%',
-  pattern: `^${NUMBER}([kKmMgG]?(${anyCase('pps')}|${anyCase('bps')}([lL][12])?)|%)$`,
+    'a rate such as 300kpps, 1.488 Mpps, 1e6pps, 1_000_000 frames/s, 500Mbps or 10Gbit/s (frame with FCS), 10GbpsL1 ' +
+    '(with preamble and gap), 100% (of the line)',
+  pattern: `^${NUMBER} ?(?:[kKmMgG]?${anyOf(FRAME_UNITS)}|${BITS_PATTERN}(?:[lL][12])?|%)$`,
   examples: ['300kpps', '1.488Mpps', '10Gbps', '10GbpsL1', '100%'],
 };
 export const CONNECTION_RATE_FORM: QuantityForm = {
-  allowed: 'connections/s such as 500cps, 2kcps, 0cps',
-  pattern: `^${NUMBER}[kK]?${anyCase('cps')}$`,
+  allowed: 'connections/s such as 500cps, 2kcps, 2e3 conn/s, 0cps',
+  pattern: `^${NUMBER} ?[kKmM]?${anyOf(CONNECTION_UNITS)}$`,
   examples: ['500cps', '2kcps'],
 };
 export const BIT_RATE_FORM: QuantityForm = {
-  allowed: 'a link speed such as 100Mbps, 1Gbps, 10Gbps',
-  pattern: `^${NUMBER}[kKmMgG]?${anyCase('bps')}$`,
+  allowed: 'a link speed such as 100Mbps, 1Gbps, 10Gbit/s',
+  pattern: `^${NUMBER} ?${BITS_PATTERN}$`,
   examples: ['1Gbps', '10Gbps'],
 };
 export const DURATION_FORM: QuantityForm = {
   allowed: 'a duration such as 300ns, 20us, 500ms, 60s, 10m, 1h',
-  pattern: `^${NUMBER}(${['ns', 'us', 'ms', 's', 'm', 'h'].map(anyCase).join('|')})$`,
+  pattern: `^${NUMBER} ?${anyOf(['ns', 'us', 'ms', 's', 'm', 'h'])}$`,
   examples: ['20us', '500ms', '60s', '10m'],
 };
 export const SIZE_FORM: QuantityForm = {
   allowed: 'a size such as 4096B, 512KiB, 64MiB, 1GiB',
-  pattern: `^${NUMBER}(${['b', 'kib', 'mib', 'gib'].map(anyCase).join('|')})$`,
+  pattern: `^${NUMBER} ?${anyOf(['b', 'kib', 'mib', 'gib'])}$`,
   examples: ['64MiB', '1GiB'],
 };
 export const SHARE_FORM: QuantityForm = {
@@ -76,7 +86,7 @@ export const SHARE_FORM: QuantityForm = {
   examples: ['0%', '0.5%', '2%'],
 };
 
-const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = { '': 0, k: 3, m: 6, g: 9 };
+const DECIMAL_EXPONENTS: Readonly<Record<string, number>> = { '': 0, k: 3, m: 6, g: 9, t: 12 };
 const DURATION_UNITS_NS: readonly (readonly [unit: string, ns: number])[] = [
   ['h', 3_600e9],
   ['m', 60e9],
@@ -85,10 +95,6 @@ const DURATION_UNITS_NS: readonly (readonly [unit: string, ns: number])[] = [
   ['us', 1e3],
   ['ns', 1],
 ];
-const CONNECTION_UNITS: readonly (readonly [unit: string, perSecond: number])[] = [
-  ['kcps', 1e3],
-  ['cps', 1],
-];
 const SIZE_UNITS_BYTES: readonly (readonly [unit: string, bytes: number])[] = [
   ['GiB', 2 ** 30],
   ['MiB', 2 ** 20],
@@ -96,31 +102,58 @@ const SIZE_UNITS_BYTES: readonly (readonly [unit: string, bytes: number])[] = [
   ['B', 1],
 ];
 
+/** A number and what stands behind it, in small letters; null when it does not begin with a number. */
+function splitQuantity(text: string): { readonly digits: string; readonly unit: string } | null {
+  const [, digits, unit] = new RegExp(`^(${NUMBER}) ?(.*)$`).exec(text.trim()) ?? [];
+  return digits === undefined ? null : { digits, unit: unit.toLowerCase() };
+}
+
+/** Moves the exponent of a number as it is written, since multiplying by a power of ten would round. */
+function scaled(digits: string, exponent: number): number {
+  const [mantissa, own = '0'] = digits.replaceAll('_', '').toLowerCase().split('e');
+  return Number(`${mantissa}e${Number(own) + exponent}`);
+}
+
+/** Reads a number with a unit that may have a decimal prefix; null unless `pattern` allows the whole. */
+function readPrefixed(
+  text: string,
+  { pattern }: QuantityForm,
+): { readonly value: number; readonly unit: string } | null {
+  const parts = new RegExp(pattern).test(text.trim()) ? splitQuantity(text) : null;
+  if (parts === null) return null;
+  const [, prefix, unit] = /^([kmgt]?)(.+)$/.exec(parts.unit)!;
+  return { value: scaled(parts.digits, DECIMAL_EXPONENTS[prefix]), unit };
+}
+
 /** Reads a rate. @throws QuantityError listing the forms, also for a number without a unit. */
 export function parseRate(text: string): Rate {
-  const [, digits, prefix, unit, layer] =
-    /^(\d+(?:\.\d+)?)([kmg]?)(pps|bps|%)(?:l([12]))?$/.exec(text.trim().toLowerCase()) ?? [];
-  const isPlain = unit === 'bps' || layer === undefined;
-  if (digits === undefined || !isPlain || (unit === '%' && prefix !== '')) {
-    throw new QuantityError(text, RATE_FORM.allowed);
-  }
-  if (unit === '%') return { kind: 'lineRate', share: Number(`${digits}e-2`) };
-  const perSecond = Number(`${digits}e${DECIMAL_EXPONENTS[prefix]}`);
-  if (unit === 'pps') return { kind: 'frames', perSecond };
-  return { kind: 'bits', layer: layer === '1' ? 1 : 2, perSecond };
+  const found = readPrefixed(text, RATE_FORM);
+  if (found === null) throw new QuantityError(text, `${RATE_FORM.allowed}${unitMissing(text)}`);
+  const { value, unit } = found;
+  if (unit === '%') return { kind: 'lineRate', share: scaled(splitQuantity(text)!.digits, -2) };
+  if (FRAME_UNITS.includes(unit)) return { kind: 'frames', perSecond: value };
+  return { kind: 'bits', layer: unit.endsWith('l1') ? 1 : 2, perSecond: value };
+}
+
+/** What a bare number may have meant. */
+function unitMissing(text: string): string {
+  return splitQuantity(text)?.unit === '' ? `; a number needs a unit: did you mean "${text.trim()}pps"?` : '';
 }
 
 /** Reads a link speed in bit/s, greater than zero. @throws QuantityError */
 export function parseBitRateBps(text: string): number {
-  const [, digits, prefix] = /^(\d+(?:\.\d+)?)([kmg]?)bps$/.exec(text.trim().toLowerCase()) ?? [];
-  const bps = digits === undefined ? 0 : Number(`${digits}e${DECIMAL_EXPONENTS[prefix]}`);
+  const bps = readPrefixed(text, BIT_RATE_FORM)?.value ?? 0;
   if (bps <= 0) throw new QuantityError(text, BIT_RATE_FORM.allowed);
   return bps;
 }
 
 /** Reads a rate in connections/s. @throws QuantityError */
 export function parseConnectionRate(text: string): number {
-  return parseScaled(text, CONNECTION_UNITS, CONNECTION_RATE_FORM.allowed);
+  const perSecond = readPrefixed(text, CONNECTION_RATE_FORM)?.value;
+  if (perSecond === undefined || !Number.isSafeInteger(Math.round(perSecond))) {
+    throw new QuantityError(text, CONNECTION_RATE_FORM.allowed);
+  }
+  return Math.round(perSecond);
 }
 
 /** Reads a duration in ns, rounded to a whole one. @throws QuantityError */
@@ -135,16 +168,16 @@ export function parseSizeBytes(text: string): number {
 
 /** Reads a share as a ratio, from 0 and below 1. @throws QuantityError, also for a number without a sign, but for 0. */
 export function parseShare(text: string): number {
-  const found = new RegExp(SHARE_FORM.pattern).exec(text.trim());
-  const ratio = found === null ? NaN : Number(`${found[1] ?? 0}e-2`);
+  const parts = new RegExp(SHARE_FORM.pattern).test(text.trim()) ? splitQuantity(text) : null;
+  const ratio = parts === null ? NaN : scaled(parts.digits, -2);
   if (!(ratio < 1)) throw new QuantityError(text, SHARE_FORM.allowed);
   return ratio;
 }
 
 function parseScaled(text: string, units: readonly (readonly [string, number])[], allowed: string): number {
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(text.trim().toLowerCase()) ?? [];
-  const factor = units.find(([name]) => name.toLowerCase() === unit)?.[1];
-  const value = factor === undefined ? NaN : Math.round(Number(digits) * factor);
+  const parts = splitQuantity(text);
+  const factor = units.find(([name]) => name.toLowerCase() === parts?.unit)?.[1];
+  const value = parts === null || factor === undefined ? NaN : Math.round(scaled(parts.digits, 0) * factor);
   if (!Number.isSafeInteger(value)) throw new QuantityError(text, allowed);
   return value;
 }

@@ -66,8 +66,8 @@ describe('keys and values', () => {
     expect(problems('traffic: { rate: 300000 }\n')).toEqual([
       `x.yaml:1:18: found 300000, allowed: ${RATE_FORM.allowed}`,
     ]);
-    expect(problems('traffic: { rate: 3Mbit }\n')).toEqual([
-      `x.yaml:1:18: found "3Mbit", allowed: ${RATE_FORM.allowed}`,
+    expect(problems('traffic: { rate: 3Mbyte }\n')).toEqual([
+      `x.yaml:1:18: found "3Mbyte", allowed: ${RATE_FORM.allowed}`,
     ]);
   });
 

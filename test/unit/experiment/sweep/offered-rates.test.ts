@@ -4,11 +4,13 @@ import {
   firstBeyondLine,
   givenRates,
   multipliedRates,
+  chooseOffered,
+  parseLoad,
   parseSteps,
 } from '../../../../src/experiment/sweep/offered-rates.ts';
 import { modeChange, parseVariant } from '../../../../src/experiment/sweep/variants.ts';
 import type { VariantChange } from '../../../../src/experiment/sweep/variants.ts';
-import { formatRate, parseRate } from '../../../../src/scenario/text/quantities.ts';
+import { QuantityError, formatRate, parseRate } from '../../../../src/scenario/text/quantities.ts';
 import type { Rate } from '../../../../src/scenario/text/quantities.ts';
 import { overrideText } from '../../../../src/scenario/text/override.ts';
 import { parseScenario } from '../../../../src/plan/load-scenario.ts';
@@ -26,7 +28,18 @@ describe('steps of load', () => {
     );
   });
 
+  it('may be multiples of the loss-free rate, and of units with a slash', () => {
+    expect(parseSteps('50%L..150%L/50%L')).toEqual([0.5, 1, 1.5].map((multiple) => ({ kind: 'multiple', multiple })));
+    expect(parseSteps('1Gbit/s..2Gbit/s/0.5 Gbit/s').map((rate) => formatRate(rate as Rate))).toEqual([
+      '1Gbps',
+      '1.5Gbps',
+      '2Gbps',
+    ]);
+  });
+
   it.each([
+    '1Gbit/s..2Gbit/s',
+    '0.5L..100%/0.5L',
     '10%',
     '10%..50%',
     '10%..50kpps/10%',
@@ -37,6 +50,27 @@ describe('steps of load', () => {
     '1pps..1Gpps/1pps',
   ])('refuse %s', (text) => {
     expect(() => parseSteps(text)).toThrow(/allowed/);
+  });
+});
+
+describe('what is to be offered', () => {
+  it('is rates, or multiples of the loss-free rate', () => {
+    expect(chooseOffered(['100kpps', '1e5pps', '50 %'].map(parseLoad))).toMatchObject({ kind: 'rates' });
+    expect(chooseOffered(['0.5L', '150%L', '2 L'].map(parseLoad))).toEqual({
+      kind: 'multiples',
+      multiples: [0.5, 1.5, 2],
+    });
+  });
+
+  it.each([
+    [['100kpps', '2L'], 'frames/s and multiples of L'],
+    [['100kpps', '2kcps'], 'frames/s and connections/s'],
+  ])('is refused for %j', (loads, found) => {
+    expect(() => chooseOffered(loads.map(parseLoad))).toThrow(`found "${found}", allowed: one of them`);
+  });
+
+  it.each(['0L', 'L', '-1L', '2l'])('takes no %s', (text) => {
+    expect(() => parseLoad(text)).toThrow(QuantityError);
   });
 });
 
