@@ -130,8 +130,8 @@ function tellVhostReceive(run: CausedRun, phase: PhaseResult, tap: string): Drop
   const dry = counterOf(reader, phase.counters, vhost, 'rx_no_buffer_passes');
   const on = row === undefined || row.name === vhost ? '' : ` on ${row.name}`;
   const worker = `${vhost}${on}, which empties ${tap},`;
-  const broken = run.virtqueueFaults.find(({ actor }) => actor === vhost);
-  if (broken !== undefined) return { text: `${worker} stopped serving ${broken.text}`, kind: 'virtqueue broken' };
+  const broken = tellBroken(run, `which empties ${tap},`, [vhost]);
+  if (broken !== null) return broken;
   const state = stateOf(row);
   const vcpu = receivingVcpu(owner.vm, owner.nic, workers.indexOf(vhost));
   const vcpuRow = threadRowOf(run, phase, vcpu);
@@ -218,6 +218,8 @@ function tellPool(run: CausedRun, phase: PhaseResult, port: string): DropCause |
   if (worst === undefined) return null;
   const { vm, nic } = worst;
   const isPassedDown = MODES[nic.mode].servedBy === 'worker';
+  const broken = tellBroken(run, 'which takes the buffers that the guest posts,', [...backendNames(nic), port]);
+  if (broken !== null) return broken;
   const vhost = isPassedDown ? mostDemanding(run, phase, backendNames(nic)) : null;
   if (vhost !== null && seedsLate(run, phase, vhost)) {
     const row = threadRowOf(run, phase, vhost);
@@ -245,8 +247,17 @@ function tellTransmitQueue(run: CausedRun, phase: PhaseResult, bridge: string): 
   return tellSoftirq(run, phase, 'cleans transmit rings', cpus);
 }
 
+/** Of several components that share a duty, one that left a virtqueue alone; null where none did. */
+function tellBroken({ virtqueueFaults }: CausedRun, duty: string, actors: readonly string[]): DropCause | null {
+  const broken = virtqueueFaults.find(({ actor }) => actors.includes(actor));
+  if (broken === undefined) return null;
+  return { text: `${broken.actor}, ${duty} stopped serving ${broken.text}`, kind: 'virtqueue broken' };
+}
+
 /** Of several components that share a duty, the one whose thread wanted a core most. */
 function tellSlowest(run: CausedRun, phase: PhaseResult, duty: string, actors: readonly string[]): DropCause | null {
+  const broken = tellBroken(run, duty, actors);
+  if (broken !== null) return broken;
   const slowest = mostDemanding(run, phase, actors);
   if (slowest === null) return null;
   const row = threadRowOf(run, phase, slowest);
