@@ -6,6 +6,14 @@ import { describe, expect, test } from 'vitest';
 import { scenarioCatalogue, withCatalogue } from '../src/experiment/catalogue/scenario-page.ts';
 import { EXIT_MEANINGS, exitCodesText } from '../src/experiment/run/exit-codes.ts';
 import * as exitCodes from '../src/experiment/run/exit-codes.ts';
+import {
+  FOREIGN_RATIO_MAX,
+  LATE_RATIO_MAX,
+  SENT_RATIO_MIN,
+  STEAL_RATIO_MAX,
+  THROTTLED_RATIO_MAX,
+} from '../src/experiment/judge/validity.ts';
+import { formatShare } from '../src/text/number-format.ts';
 import { VNIC_MODES } from '../src/scenario/modes.ts';
 import { loadScenario } from '../src/plan/load-scenario.ts';
 import { shippedScenarios } from '../src/scenario/file.ts';
@@ -208,4 +216,15 @@ test('numbers that no key changes stand in the code as the page of fidelity says
   expect(rows.length).toBeGreaterThan(10);
   const stale = rows.filter(([, number, file]) => !read(file).includes(`const ${number};`));
   expect(stale.map(([, number, file]) => `${file}: ${number}`)).toEqual([]);
+});
+
+test('the limits of validity are those of the code, in both places that give them', () => {
+  const limits = [SENT_RATIO_MIN, LATE_RATIO_MAX, FOREIGN_RATIO_MAX, STEAL_RATIO_MAX, THROTTLED_RATIO_MAX].map(
+    formatShare,
+  );
+  expect(limits).toEqual(['99.9 %', '0.60 %', '3.0 %', '1.0 %', '0.10 %']);
+  for (const page of ['README.md', 'src/experiment/README.md']) {
+    const [, text] = /_Validity_: ([^]*?)exits 110/.exec(read(page))!;
+    expect(limits.filter((limit) => !text.replaceAll(/\s+/g, ' ').includes(limit))).toEqual([]);
+  }
 });

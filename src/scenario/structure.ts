@@ -8,6 +8,8 @@ type Mapping = Readonly<Record<string, unknown>>;
 
 /** Name of the host of a scenario that names none. */
 const DEFAULT_HOST = 'host';
+/** Mappings within a host of which each key is inherited by itself. */
+const HOST_SECTIONS = ['softirq', 'scheduler'] as const;
 
 /** A scenario with its hosts, ports, VMs, vNICs, tap names, bridges, streams and phases in place. Returns new objects. */
 export function defaultStructure(scenario: unknown): unknown {
@@ -35,12 +37,18 @@ export function defaultStructure(scenario: unknown): unknown {
 export function inheritHost(scenario: unknown): unknown {
   if (!isMapping(scenario) || !Array.isArray(scenario.hosts)) return scenario;
   const common = isMapping(scenario.host) ? scenario.host : {};
-  const softirq = isMapping(common.softirq) ? common.softirq : {};
   const hosts = scenario.hosts.map((host: unknown) => {
     if (!isMapping(host)) return host;
-    return { ...common, ...host, softirq: isMapping(host.softirq) ? { ...softirq, ...host.softirq } : softirq };
+    const sections = HOST_SECTIONS.map((key) => [key, mergeSection(common[key], host[key])] as const);
+    return { ...common, ...host, ...Object.fromEntries(sections) };
   });
   return { ...scenario, hosts };
+}
+
+/** A section that a host has in part: what is missing of it is as in `host`. */
+function mergeSection(common: unknown, own: unknown): unknown {
+  if (own === undefined) return common ?? {};
+  return isMapping(common) && isMapping(own) ? { ...common, ...own } : own;
 }
 
 function fillVms(vms: unknown, portCount: number): unknown {

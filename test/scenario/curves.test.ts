@@ -59,6 +59,7 @@ it('the curves of real threads and of virtual time', async ({ skip }) => {
     `all: RMS ${formatShare(whole)} of the peak over ${judged} of ${all} points; L ${L.join(' and ')} kpps; ` +
       `${threads.trials.filter(({ validity }) => validity.status === 'valid').length} of ${threads.trials.length} trials valid`,
   );
-  if (judged < POINTS_SHARE_MIN * all) return skip(`only ${judged} of ${all} points have a valid trial`);
+  if (judged < POINTS_SHARE_MIN * all)
+    return skip(`only ${judged} of ${all} points have a valid trial; ${threads.search?.failure ?? ''}`);
   expect(whole).toBeLessThan(RMS_MAX);
 });

@@ -37,11 +37,12 @@ it('equals that wait for each other change places once a slice', async () => {
 });
 
 it('each of several hosts has a scheduler of its own', async () => {
-  const scenario = loadScenario('network-appliance', { overrides: ['hosts.1.scheduler.slice=3ms'] });
+  const overrides = ['host.scheduler.switch=1us', 'hosts.1.scheduler.slice=3ms'];
+  const scenario = loadScenario('network-appliance', { overrides });
   const [first, second] = scenario.hosts.map(({ name }) => name);
   const { header } = await openHost('virtual', scenario);
   expect(header.filter((line) => line.startsWith('scheduler'))).toEqual([
-    expect.stringMatching(`^scheduler of ${first}: slice 1400000 ns, `),
-    expect.stringMatching(`^scheduler of ${second}: slice 3000000 ns, `),
+    expect.stringMatching(`^scheduler of ${first}: slice 1400000 ns, switch 1000 ns,`),
+    expect.stringMatching(`^scheduler of ${second}: slice 3000000 ns, switch 1000 ns,`),
   ]);
 });

@@ -19,10 +19,15 @@ export function scenarioCatalogue(scenarios: readonly Scenario[]): string {
 
 /** The page with the catalogue in place of the one it has. @returns null if the page has no place for one. */
 export function withCatalogue(page: string, catalogue: string): string | null {
-  const begin = page.indexOf(CATALOGUE_BEGIN);
-  const end = page.indexOf(CATALOGUE_END);
+  return withSection(page, [CATALOGUE_BEGIN, CATALOGUE_END], catalogue);
+}
+
+/** The page with `text` between two of its lines. @returns null if it does not have them. */
+export function withSection(page: string, [first, last]: readonly [string, string], text: string): string | null {
+  const begin = page.indexOf(first);
+  const end = page.indexOf(last);
   if (begin < 0 || end < begin) return null;
-  return `${page.slice(0, begin + CATALOGUE_BEGIN.length)}\n\n${catalogue}\n\n${page.slice(end)}`;
+  return `${page.slice(0, begin + first.length)}\n\n${text}\n\n${page.slice(end)}`;
 }
 
 function section(scenario: Scenario): string {

@@ -4,17 +4,17 @@ import { formatAmount, formatShare, formatTime } from '../../text/number-format.
 import type { Ledger, PhaseResult, Validity } from '../run/run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */
-const SENT_RATIO_MIN = 0.999;
+export const SENT_RATIO_MIN = 0.999;
 /**
  * Most of a generator's frames that may be later than the room before them lasts: six times the share that may come due
  * in absences so long, since five times as much is sent while it catches up at 5/4 of the pace.
  */
-const LATE_RATIO_MAX = (1 - SENT_RATIO_MIN) * (1 + CATCH_UP_PACE / (CATCH_UP_PACE - 1));
+export const LATE_RATIO_MAX = (1 - SENT_RATIO_MIN) * (1 + CATCH_UP_PACE / (CATCH_UP_PACE - 1));
 /** Most of a core that other programs and interrupts may have taken, and that other machines may have. */
-const FOREIGN_RATIO_MAX = 0.03;
-const STEAL_RATIO_MAX = 0.01;
+export const FOREIGN_RATIO_MAX = 0.03;
+export const STEAL_RATIO_MAX = 0.01;
 /** Most of a phase for which the quota of its cgroup may have stopped the run: as much as may not have been sent. */
-const THROTTLED_RATIO_MAX = 1 - SENT_RATIO_MIN;
+export const THROTTLED_RATIO_MAX = 1 - SENT_RATIO_MIN;
 /** Most that a phase may last beyond what was asked, as a share of that. */
 const OVERRUN_RATIO_MAX = 0.05;
 /** And that a busy main thread may take to end it. */
