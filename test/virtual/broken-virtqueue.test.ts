@@ -18,8 +18,8 @@ const WORDS = DESC_BYTES / 4;
 type Direction = 'rx' | 'tx';
 
 /**
- * A host whose guest writes bad addresses over all descriptors of its first vNIC's ring in the middle of a run, and again
- * for a while, since at one moment nothing may be posted there.
+ * A host whose guest writes bad addresses over all descriptors of its first vNIC's ring in the middle of a run, and
+ * again for a while, since at one moment nothing may be posted there.
  */
 class BreakingHost extends VirtualHost {
   direction: Direction = 'rx';
