@@ -9,6 +9,7 @@ import { CounterPage } from '../../src/memory/counter-page.ts';
 import { Magazine } from '../../src/memory/magazine.ts';
 import { TimerWord } from '../../src/kernel/timer-word.ts';
 import { ETH_HEADER_BYTES } from '../../src/net/wire/ethernet.ts';
+import { dropPriorityTag } from '../../src/net/wire/vlan.ts';
 import { GuestMemory } from '../../src/virtio/guest/guest-memory.ts';
 import { NET_HEADER_BYTES, writeNetHeader } from '../../src/virtio/net/net-header.ts';
 import { ARP_FRAME_BYTES, writeAnnouncement } from '../../src/net/wire/arp.ts';
@@ -247,8 +248,10 @@ export class GuestVcpu implements Actor {
         continue;
       }
       bytes += length;
-      const verdict = this.nf.process(this.guest.u8, addr + NET_HEADER_BYTES, length, ingress, nowNs);
-      if (verdict >= 0) this.send(verdict, addr, length);
+      // vlan_do_receive: a tag of VID 0 gives a priority, and the frame is in no VLAN.
+      const untagged = dropPriorityTag(this.guest.u8, addr + NET_HEADER_BYTES, length);
+      const verdict = this.nf.process(this.guest.u8, addr + NET_HEADER_BYTES, untagged, ingress, nowNs);
+      if (verdict >= 0) this.send(verdict, addr, untagged);
       else this.drop(addr, verdict === CONSUMED ? NF_CONSUMED : NF_FIRST - 1 - verdict);
     }
     counts[RX_PACKETS] += n;

@@ -61,9 +61,17 @@ export function generatorCounters(streams: readonly string[]): readonly CounterS
   ];
 }
 
-/** Word of the throttle that counts changes; the rates, one 64-bit float a stream in frames/s, begin at byte 8. */
+/**
+ * Word of the throttle that counts changes. From byte 8 on each stream has two 64-bit floats: its mean rate in
+ * frames/s, and what it is paced by, one of the PACED_BY_ values.
+ */
 export const THROTTLE_CHANGES_WORD = 0;
 export const THROTTLE_RATES_DOUBLE = 1;
+export const THROTTLE_STREAM_DOUBLES = 2;
+
+/** Bytes of a throttle. */
+export const throttleBytes = (streams: number): number =>
+  8 * (THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * streams);
 
 export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
 
@@ -106,6 +114,20 @@ class Stream {
   seq = 0;
   /** Frames that were due when the pace changed and were never sent. */
   private abandoned = 0;
+  /** What paces it besides the number of frames: see Scale; null for nothing. */
+  private places: Float64Array | null = null;
+  private perFrame = 0;
+  /** Frames of a round, and its length on the scale. */
+  private roundFrames = 1;
+  private round = 0;
+  /** Time of one step on the scale, and of its beginning. */
+  private stepNs = 0;
+  private epochNs = 0;
+  /** The first frame of the burst: its place in its round, and how far the rounds before it have come. */
+  private at = 0;
+  private before = 0;
+  /** Where on the scale the next burst begins. */
+  private place = 0;
 
   constructor(source: TrafficSource, pacing: StreamPacing) {
     this.source = source;
@@ -114,12 +136,26 @@ class Stream {
     this.random = pacing.seed | 1;
   }
 
-  /** Starts, stops or changes pace from `nowNs` on. */
-  setRate(fps: number, nowNs: number): void {
+  /** Starts, stops or changes pace from `nowNs` on. @param pacedBy one of the PACED_BY_ values. */
+  setRate(fps: number, pacedBy: number, nowNs: number): void {
     this.abandoned += this.behind(nowNs);
     this.gapNs = fps > 0 ? (1e9 * this.burst) / fps : Infinity;
-    this.dueNs = fps > 0 ? nowNs + this.nextGapNs() : Infinity;
     this.burstLeft = this.burst;
+    const scale = fps > 0 ? (this.source.schedule?.scaleOf(pacedBy) ?? null) : null;
+    this.places = scale === null ? null : scale.places;
+    if (scale === null) {
+      this.dueNs = fps > 0 ? nowNs + this.nextGapNs() : Infinity;
+      return;
+    }
+    this.perFrame = scale.perFrame;
+    this.roundFrames = scale.places.length - 1;
+    this.round = scale.places[this.roundFrames] + this.perFrame * this.roundFrames;
+    this.stepNs = (1e9 * this.roundFrames) / (fps * this.round);
+    this.at = this.seq % this.roundFrames;
+    this.before = ((this.seq - this.at) / this.roundFrames) * this.round;
+    this.place = this.before + scale.places[this.at] + this.perFrame * this.at;
+    this.epochNs = nowNs - this.place * this.stepNs;
+    this.dueNs = nowNs;
   }
 
   /** One frame was sent: the next of the burst is due at once, a new burst after a gap. */
@@ -127,7 +163,22 @@ class Stream {
     this.seq++;
     if (--this.burstLeft > 0) return;
     this.burstLeft = this.burst;
-    this.dueNs += this.nextGapNs();
+    if (this.places === null) this.dueNs += this.nextGapNs();
+    else this.goOn(this.places);
+  }
+
+  /** The burst after this one is due where its first frame stands, or, at random, after a gap of that mean. */
+  private goOn(places: Float64Array): void {
+    this.at += this.burst;
+    while (this.at >= this.roundFrames) {
+      this.at -= this.roundFrames;
+      this.before += this.round;
+    }
+    const place = this.before + places[this.at] + this.perFrame * this.at;
+    // From the beginning of the scale each time: nothing that is rounded adds up.
+    if (this.poisson) this.dueNs += (place - this.place) * this.stepNs * this.nextExponential();
+    else this.dueNs = this.epochNs + place * this.stepNs;
+    this.place = place;
   }
 
   /** Frames due since the beginning. */
@@ -136,18 +187,42 @@ class Stream {
   }
 
   private behind(nowNs: number): number {
-    return this.dueNs <= nowNs ? this.burstLeft + Math.floor((nowNs - this.dueNs) / this.gapNs) * this.burst : 0;
+    if (this.dueNs > nowNs) return 0;
+    if (this.places !== null && !this.poisson) return this.behindOnScale(this.places, nowNs);
+    return this.burstLeft + Math.floor((nowNs - this.dueNs) / this.gapNs) * this.burst;
+  }
+
+  /** Frames not sent of all bursts that begin at places that the time has reached. */
+  private behindOnScale(places: Float64Array, nowNs: number): number {
+    const reached = (nowNs - this.epochNs) / this.stepNs;
+    const rounds = Math.floor(reached / this.round);
+    const rest = reached - rounds * this.round;
+    let low = 0;
+    let high = this.roundFrames;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (places[middle] + this.perFrame * middle <= rest) low = middle + 1;
+      else high = middle;
+    }
+    const sentOfBurst = this.burst - this.burstLeft;
+    const dueFromBurst = rounds * this.roundFrames + low - (this.seq - sentOfBurst);
+    const due = Math.ceil(dueFromBurst / this.burst) * this.burst - sentOfBurst;
+    return due > this.burstLeft ? due : this.burstLeft;
   }
 
   private nextGapNs(): number {
-    if (!this.poisson) return this.gapNs;
+    return this.poisson ? this.nextExponential() * this.gapNs : this.gapNs;
+  }
+
+  /** Of mean 1. */
+  private nextExponential(): number {
     // Marsaglia's xorshift32; its state is never zero, so the logarithm is finite.
     let x = this.random;
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
     this.random = x;
-    return -Math.log((x >>> 0) / 4_294_967_296) * this.gapNs;
+    return -Math.log((x >>> 0) / 4_294_967_296);
   }
 }
 
@@ -281,7 +356,8 @@ export class TrafficGenerator implements Actor {
   private readThrottle(nowNs: number): void {
     this.clockNs = nowNs;
     for (let s = 0; s < this.streams.length; s++) {
-      this.streams[s].setRate(this.throttleRates[THROTTLE_RATES_DOUBLE + s], nowNs);
+      const rate = THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * s;
+      this.streams[s].setRate(this.throttleRates[rate], this.throttleRates[rate + 1], nowNs);
     }
   }
 

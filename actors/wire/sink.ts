@@ -13,7 +13,13 @@ import type { MacAddress } from '../../src/net/wire/ethernet.ts';
 import { createCheck } from '../../src/net/traffic/traffic-plan.ts';
 import type { CheckPlan } from '../../src/net/traffic/traffic-plan.ts';
 import type { TrafficCheck } from '../../src/net/traffic/traffic-check.ts';
-import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_REORDERED } from '../../src/net/traffic/traffic-check.ts';
+import {
+  FRAME_CORRUPT,
+  FRAME_DUPLICATE,
+  FRAME_FOREIGN,
+  FRAME_REORDERED,
+  FRAME_UNTIMED,
+} from '../../src/net/traffic/traffic-check.ts';
 import { carriedType } from '../../src/net/wire/vlan.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
@@ -133,7 +139,7 @@ export class TrafficSink implements Actor {
         if (verdict === FRAME_DUPLICATE) counts[RX_DUPLICATE]++;
         else counts[STREAMS_FIRST + check.streamIndex]++;
         if (verdict === FRAME_REORDERED) counts[RX_REORDERED]++;
-        this.latencies[check.streamIndex].record(wire.dueNs() - check.sentNs, 1);
+        if (verdict !== FRAME_UNTIMED) this.latencies[check.streamIndex].record(wire.dueNs() - check.sentNs, 1);
       }
       wire.next();
     }

@@ -18,6 +18,8 @@ import { isPacked } from '../virtio/ring/ring-format.ts';
 import { parseDurationNs } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import type { Override } from '../scenario/text/override.ts';
+import { STANDARD_INPUT } from '../net/capture/choices.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
@@ -32,6 +34,7 @@ export interface RunFlags {
   readonly host: HostKind;
   readonly duration?: string;
   readonly pcap?: string;
+  readonly pacing?: string;
   readonly json?: string;
   readonly jsonStream?: true;
   readonly showSetup?: true;
@@ -79,15 +82,29 @@ export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<n
   }
 }
 
-function readScenario(nameOrPath: string, { set, pcap, duration }: RunFlags): Scenario {
-  // Absolute, so that no name of a file is the word none.
-  const capture = (path: string) => ({ flag: '--pcap', path: 'traffic.pcap', value: resolve(path) });
-  const overrides = pcap === undefined ? set : [...set, capture(pcap)];
+function readScenario(nameOrPath: string, { set, pcap, pacing, duration }: RunFlags): Scenario {
+  // But for standard input absolute, so that no name of a file is the word none.
+  const capture = (path: string) => ({
+    flag: '--pcap',
+    path: 'traffic.pcap',
+    value: path === STANDARD_INPUT ? path : resolve(path),
+  });
+  const overrides = [...set, ...(pcap === undefined ? [] : [capture(pcap)]), ...paceOverride(pacing)];
   const scenario = loadScenario(nameOrPath, { overrides });
   if (duration === undefined) return scenario;
   const durationNs = flagDurationNs(duration);
   const phases = scenario.run.phases.map((phase) => ({ ...phase, durationNs }));
   return { ...scenario, run: { ...scenario.run, phases } };
+}
+
+/** `captured`, or times that such as `2x`: the rate of every phase. */
+function paceOverride(pacing: string | undefined): Override[] {
+  if (pacing === undefined) return [];
+  const value = pacing === 'captured' ? '1x' : pacing;
+  if (!/^\d+(\.\d+)?x$/.test(value)) {
+    throw new UsageError(`--pacing: found "${pacing}", allowed: captured, or times that such as 2x or 0.5x`);
+  }
+  return [{ flag: '--pacing', path: 'run.phases.*.rate', otherwise: 'traffic.rate', value }];
 }
 
 function flagDurationNs(duration: string): number {

@@ -52,6 +52,7 @@ export class HumanOutput implements RunOutput {
   }
 
   watch(live: LiveRun): void {
+    for (const line of live.heading.capture) this.writeLine(line);
     if (this.quiet) return;
     if (!this.screen.isTTY) {
       printLines(live, (line) => this.writeLine(line));

@@ -7,6 +7,10 @@ import { helpNotes } from './help-notes.ts';
 import { collectSetting } from './option-parsers.ts';
 import type { RunFlags } from './run-command.ts';
 
+const EXAMPLES =
+  'vhostlab run livelock --pcap office.pcap.gz --pacing captured replays a capture as it was captured; ' +
+  'tcpdump -c 10000 -w - | vhostlab run livelock --pcap - replays what is being captured.';
+
 /** `run`: one run of one scenario. */
 export function addRun(program: Command): void {
   program
@@ -25,13 +29,14 @@ export function addRun(program: Command): void {
         .default('threads'),
     )
     .option('--duration <time>', 'length of every phase, such as 5s')
-    .option('--pcap <file>', 'replay this capture instead of generated frames')
+    .option('--pcap <file>', 'replay this capture instead of generated frames; - reads it from stdin')
+    .option('--pacing <times>', 'send as captured, or times as fast, such as 2x, in every phase; needs --pcap')
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each interval to stdout, one JSON object a line')
     .option('--show-setup', 'print how the VMM set up each vNIC')
     .option('--quiet', 'nothing while it runs; only the summary')
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
-    .addHelpText('after', helpNotes(exitCodesText('run')))
+    .addHelpText('after', helpNotes(EXAMPLES, exitCodesText('run')))
     .action(async (nameOrPath: string, flags: RunFlags) => {
       const { runCommand } = await import('./run-command.ts');
       process.exitCode = await runCommand(nameOrPath, flags);

@@ -1,8 +1,6 @@
 /** Scenarios for those who run them: read, and looked at with what they name (captures, modules, counters). */
 import { readFileSync } from 'node:fs';
 import { Arena } from '../memory/arena.ts';
-import { readCaptureFile } from '../net/capture/capture-file.ts';
-import { surveyReplay } from '../net/capture/replay-frames.ts';
 import { FunctionModuleError } from '../runtime/function-module.ts';
 import type { Fault } from '../scenario/fault.ts';
 import { findFile, readScenario } from '../scenario/file.ts';
@@ -10,9 +8,10 @@ import type { LoadOptions, Surveyor } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { unknownCounters } from './expected-counters.ts';
 import { planFunctions } from './guest/functions.ts';
+import { surveyCapture } from './wires/captures.ts';
 
 const SURVEYOR: Surveyor = {
-  meanFrameBytes: (capture) => surveyReplay(readCaptureFile(capture)).meanFrameBytes,
+  capture: (path, replay, froms) => [...surveyCapture(path, replay, froms).streams],
   checks: [checkModules, unknownCounters],
 };
 

@@ -16,7 +16,8 @@ export class ScenarioError extends Error {
   readonly problems: readonly ScenarioProblem[];
   constructor(problems: readonly ScenarioProblem[]) {
     const sorted = [...problems].sort((a, b) => comparePlaces(a.place, b.place));
-    super(sorted.map(formatProblem).join('\n'));
+    // One flag may put the same value into several places.
+    super([...new Set(sorted.map(formatProblem))].join('\n'));
     this.name = 'ScenarioError';
     this.problems = sorted;
   }

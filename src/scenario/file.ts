@@ -1,19 +1,22 @@
 /** From the name or path of a scenario file to a scenario, or to everything that is wrong with it. */
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkReferences, checkValues } from './rules/rules.ts';
 import { checkUnread } from './rules/unread.ts';
 import { completeScenario } from './complete/complete.ts';
-import type { CaptureChoice } from './complete/complete.ts';
+import type { CaptureChoice, CapturedStream } from './complete/complete.ts';
 import { completeExpectations } from './complete/expectations.ts';
 import { ScenarioDocument } from './text/document.ts';
 import { ScenarioError } from './error.ts';
 import type { Fault, KeyPath } from './fault.ts';
 import { describeAllowed, faultsOf } from './keys/issues.ts';
 import { scenarioSchema } from './keys/schema.ts';
+import type { ParsedScenario } from './keys/schema.ts';
+import { STANDARD_INPUT } from '../net/capture/choices.ts';
+import { MTU_STANDARD_BYTES } from '../net/wire/ethernet.ts';
 import { defaultStructure, inheritHost } from './structure.ts';
-import type { Scenario } from './scenario.ts';
+import type { ReplaySpec, Scenario } from './scenario.ts';
 import type { Override } from './text/override.ts';
 import { didYouMean } from './text/suggestion.ts';
 
@@ -34,8 +37,15 @@ export function shippedScenarios(): string[] {
 
 /** What only those who run scenarios can tell of one. */
 export interface Surveyor {
-  /** Mean size with FCS of the frames in the capture at an absolute path. @throws an Error that says why it cannot be replayed. */
-  readonly meanFrameBytes: (capture: string) => number;
+  /**
+   * What streams that leave by these ports get of the capture at an absolute path, or of `-`.
+   * @throws an Error that says why it cannot be replayed.
+   */
+  readonly capture: (
+    path: string,
+    replay: ReplaySpec,
+    froms: readonly { readonly name: string; readonly mtuBytes: number }[],
+  ) => CapturedStream[];
   /** Faults of a complete scenario whose own rules hold, looked for in turn. */
   readonly checks: readonly ((scenario: Scenario) => Fault[])[];
 }
@@ -78,8 +88,9 @@ export function readScenario(text: string, file: string, options: LoadOptions, s
     throw result.error;
   }
   const parsed = result.data;
-  const { capture, faults: captureFaults } = resolveCapture(parsed.traffic.pcap, document, surveyor);
-  failOn([...checkReferences(parsed), ...captureFaults]);
+  failOn(checkReferences(parsed));
+  const { capture, faults: captureFaults } = resolveCapture(parsed, document, surveyor);
+  failOn(captureFaults);
   const modulePath = (vm: number, written: string) => {
     const key = ['vms', vm, 'nf'];
     return absolutePath(document.has([...key, 'path']) ? [...key, 'path'] : key, written, document);
@@ -105,24 +116,30 @@ function absolutePath(key: KeyPath, written: string, document: ScenarioDocument)
 }
 
 /**
- * The capture is read for its mean frame size, which rates depend on, and so that one that cannot be replayed is
- * refused here.
+ * The capture is read for its mean frame size and its pace, which rates depend on, and so that one that cannot be
+ * replayed is refused here.
  */
 function resolveCapture(
-  pcap: string,
+  { traffic, ports = [] }: ParsedScenario,
   document: ScenarioDocument,
   surveyor: Surveyor,
 ): { capture: CaptureChoice; faults: Fault[] } {
-  if (pcap === 'none') return { capture: { path: pcap, meanFrameBytes: null }, faults: [] };
+  const { frames, time, longestPause, split, clients } = traffic.replay;
+  const replay = { frames, timeNs: time, longestPauseNs: longestPause, split, clients };
+  const { pcap } = traffic;
+  if (pcap === 'none') return { capture: { path: pcap, replay, streams: [] }, faults: [] };
   const path: Fault['path'] = ['traffic', 'pcap'];
-  const absolute = absolutePath(path, pcap, document);
+  const place = pcap === STANDARD_INPUT ? pcap : absolutePath(path, pcap, document);
   const refuse = (found: string) => ({
-    capture: { path: absolute, meanFrameBytes: null },
+    capture: { path: place, replay, streams: [] },
     faults: [{ path, at: 'value', sentence: `${found}, allowed: none, or the path of a capture` }] satisfies Fault[],
   });
-  if (!isFile(absolute)) return refuse(`no file ${absolute}`);
+  if (place !== STANDARD_INPUT && !existsSync(place)) return refuse(`no file ${place}`);
+  const froms = (traffic.streams ?? []).map(({ from }) => {
+    return { name: from, mtuBytes: ports.find(({ name }) => name === from)?.mtu ?? MTU_STANDARD_BYTES };
+  });
   try {
-    return { capture: { path: absolute, meanFrameBytes: surveyor.meanFrameBytes(absolute) }, faults: [] };
+    return { capture: { path: place, replay, streams: surveyor.capture(place, replay, froms) }, faults: [] };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }

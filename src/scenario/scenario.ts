@@ -7,6 +7,7 @@ import type { KernelName } from './profiles/kernel-profiles.ts';
 import type { Rate } from './text/quantities.ts';
 import type { NfSpec } from './functions.ts';
 import type { VnicMode } from './modes.ts';
+import type { ReplaySplit } from '../net/capture/choices.ts';
 import type {
   AccelerationProviderName,
   DropPlace,
@@ -170,9 +171,23 @@ export interface TrafficSpec {
   readonly burst: number;
   /** Absolute path of a capture, or `none`. */
   readonly pcap: string;
+  /** How it is replayed. */
+  readonly replay: ReplaySpec;
   readonly streams: readonly StreamSpec[];
   /** One for each port that has clients in the place of generator and sink. */
   readonly connections: readonly ConnectionsSpec[];
+}
+
+export interface ReplaySpec {
+  /** How much of the capture is read: its first frames, and those of its first nanoseconds. */
+  readonly frames: number | 'all';
+  readonly timeNs: number | 'all';
+  /** A longer pause in the capture's own times is cut to this. */
+  readonly longestPauseNs: number;
+  /** By what the directions of the capture are told apart, one for the streams of each port; none: all replay all. */
+  readonly split: ReplaySplit;
+  /** Prefix of the addresses that are clients, for that split; or none. */
+  readonly clients: string;
 }
 
 export interface StreamSpec {
@@ -193,6 +208,8 @@ export interface StreamSpec {
   readonly frameBytes: readonly number[];
   readonly flows: number;
   readonly ttl: number;
+  /** Frames/s of what it replays, by the capture's own times; null where there is none, or it has no times. */
+  readonly capturedFps: number | null;
 }
 
 export interface PlacementSpec {

@@ -7,22 +7,25 @@ import type { PortSpec, StreamSpec } from './scenario.ts';
 /** What of a scenario decides its rates. */
 export interface RatedTraffic {
   readonly ports: readonly Pick<PortSpec, 'name' | 'speedBps'>[];
-  readonly streams: readonly Pick<StreamSpec, 'from' | 'rate' | 'frameBytes' | 'vlan'>[];
+  readonly streams: readonly Pick<StreamSpec, 'from' | 'rate' | 'frameBytes' | 'vlan' | 'capturedFps'>[];
 }
 
 /**
  * Frames/s of each stream, in the order of the streams, when `rate` is offered by all that have no rate of their own.
  * Frames/s and bit/s are for those streams together and shared evenly; a share of the line rate is of the line of each
- * port they leave by, shared evenly by the streams that leave there. A stream's own rate is its alone.
+ * port they leave by, shared evenly by the streams that leave there; times a capture's pace is for each stream that of
+ * its own frames. A stream's own rate is its alone.
  */
 export function streamRatesFps({ ports, streams }: RatedTraffic, rate: Rate): number[] {
   const sharing = streams.filter((stream) => stream.rate === 'shared');
   return streams.map((stream) => {
     const lineRateBps = ports.find((port) => port.name === stream.from)?.speedBps ?? 0;
     const frameBytes = meanBytesOnWire(stream);
-    if (stream.rate !== 'shared') return rateFps(stream.rate, frameBytes, lineRateBps);
+    const own = stream.rate === 'shared' ? rate : stream.rate;
+    const fps = rateFps(own, frameBytes, lineRateBps, stream.capturedFps ?? 0);
+    if (stream.rate !== 'shared' || rate.kind === 'captured') return fps;
     const sharers = rate.kind === 'lineRate' ? sharing.filter(({ from }) => from === stream.from) : sharing;
-    return rateFps(rate, frameBytes, lineRateBps) / sharers.length;
+    return fps / sharers.length;
   });
 }
 

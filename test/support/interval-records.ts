@@ -132,6 +132,7 @@ export const heading: RunHeading = {
   hostKind: 'threads',
   seed: 1,
   lines: ['core 0, host CPU 0: softirq0 (fifo 1)'],
+  capture: [],
   parts: [
     { name: 'warm-up', rate: '80kpps', durationNs: 1e9 },
     { name: 'comfortable', rate: '80kpps', durationNs: 12e9 },

@@ -1,6 +1,6 @@
 // Writes pcapng (draft-ietf-opsawg-pcapng) as a stream: one section in little-endian order, an interface for each place
 // frames are seen at, nanosecond times, a comment on a frame where there is something to say, drop totals at the end.
-import { LINKTYPE_ETHERNET } from '../../src/net/capture/capture.ts';
+import { LINKTYPE_ETHERNET } from '../../src/net/capture/link-types.ts';
 import {
   PCAPNG_BODY_BYTE,
   PCAPNG_BYTE_ORDER_MAGIC,

@@ -9,6 +9,11 @@ import { buildFrame } from '../../src/net/traffic/frame-template.ts';
 import { decrementTtl, setIpv4Checksum } from '../../src/net/wire/ipv4.ts';
 import type { ReplayAddressing } from '../../src/net/capture/replay-addressing.ts';
 import { ReplayCheck } from '../../src/net/capture/replay-check.ts';
+import { readyFrames } from '../../src/net/capture/replay-frames.ts';
+import type { ReplaySelection } from '../../src/net/capture/replay-frames.ts';
+import { indexContent } from '../../src/net/capture/replay-index.ts';
+import { partsOf } from '../../src/net/capture/replay-parts.ts';
+import { captureTimes } from '../../src/net/capture/replay-times.ts';
 import { reserveReplayStamps } from '../../src/net/capture/replay-stamps.ts';
 import { laneBitsFor } from '../../src/net/capture/replay-tag.ts';
 import type { ReplayStream } from '../../src/net/capture/replay-tag.ts';
@@ -22,12 +27,16 @@ export const NEXT_HOP_MAC = parseMac('02:00:00:00:00:02');
 export const FRAME_BYTE = 64;
 
 export const ADDRESSING: ReplayAddressing = {
-  dstMac: VNIC_MAC,
-  srcMac: STATION_MAC,
   network: parseCidr('198.18.1.0/24'),
   firstHost: 10,
   routes: [{ prefix: parseCidr('198.18.1.0/24').address, length: 24, leads: true }],
 };
+
+/** All of a capture. */
+export function wholeOf(capture: Capture): ReplaySelection {
+  const parts = partsOf(capture, 'none', null);
+  return { capture, times: captureTimes(capture, 1e9), parts, part: 0 };
+}
 
 /** A capture of these frames. `originals` are lengths on the wire where they differ. */
 export function captureOf(frames: readonly Uint8Array[], originals: readonly (number | undefined)[] = []): Capture {
@@ -72,11 +81,14 @@ export class ReplayBed {
   constructor(capture: Capture, addressings: readonly ReplayAddressing[] = [ADDRESSING]) {
     const arena = new Arena('wire');
     const streams = addressings.map((addressing, lane): ReplayStream => {
-      return { addressing, stamps: reserveReplayStamps(arena), lane, laneBits: laneBitsFor(addressings.length) };
+      const frames = readyFrames(wholeOf(capture), addressing);
+      const macs = { dstMac: VNIC_MAC, srcMac: STATION_MAC };
+      const tag = { stamps: reserveReplayStamps(arena), lane, laneBits: laneBitsFor(addressings.length) };
+      return { frames, index: indexContent(frames), ...macs, ...tag };
     });
     const memory = new Memory('test', [['wire', new SharedArrayBuffer(arena.bytes)]]);
-    this.sources = streams.map((stream) => new ReplayTraffic(memory, capture, stream));
-    this.check = new ReplayCheck(memory, capture, streams);
+    this.sources = streams.map((stream) => new ReplayTraffic(memory, stream));
+    this.check = new ReplayCheck(memory, streams);
   }
 
   /** Sends frame `seq`, due at 3 * seq ns, into a cell full of old bytes, and returns a copy of it. */

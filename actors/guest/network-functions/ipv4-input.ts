@@ -1,6 +1,8 @@
 import { ipv4ChecksumOk } from '../../../src/net/wire/checksum.ts';
 import {
   ETHERTYPE_IPV4,
+  ETHERTYPE_VLAN,
+  ETHERTYPE_VLAN_OUTER,
   ETH_DST_BYTE,
   ETH_HEADER_BYTES,
   etherType,
@@ -24,12 +26,16 @@ export const IPV4_INPUT_DROPS = [
   { name: 'nf_in_hdr_errors', reason: 'IPv4 header malformed or truncated' },
   { name: 'nf_bad_checksum', reason: 'IPv4 header checksum wrong' },
   { name: 'nf_multicast', reason: 'multicast or broadcast, which this function does not handle' },
+  { name: 'nf_vlan', reason: 'IEEE 802.1Q tag of a VLAN that the guest has no interface in' },
+  { name: 'nf_qinq', reason: 'IEEE 802.1ad tag of a provider (QinQ), which the guest has no interface for' },
 ] as const;
 const NOT_FOR_US = dropped(0);
 const NOT_IPV4 = dropped(1);
 const HEADER_ERROR = dropped(2);
 const BAD_CHECKSUM = dropped(3);
 const MULTICAST = dropped(4);
+const IN_VLAN = dropped(5);
+const IN_QINQ = dropped(6);
 
 export const IPV4_ACCEPTED = 0;
 const ACCEPTED = IPV4_ACCEPTED;
@@ -53,17 +59,23 @@ export function acceptIpv4(
   own: Pick<GuestPort, 'macHigh' | 'macLow'>,
 ): number {
   const high = macHigh(bytes, offset + ETH_DST_BYTE);
-  const isIpv4 = etherType(bytes, offset) === ETHERTYPE_IPV4;
+  const type = etherType(bytes, offset);
   if (high !== own.macHigh || macLow(bytes, offset + ETH_DST_BYTE) !== own.macLow) {
     if (!isMulticast(high)) return NOT_FOR_US;
-    return isIpv4 ? MULTICAST : NOT_IPV4;
+    return type === ETHERTYPE_IPV4 ? MULTICAST : refusalOf(type);
   }
-  if (!isIpv4) return NOT_IPV4;
+  if (type !== ETHERTYPE_IPV4) return refusalOf(type);
   const ip = offset + ETH_HEADER_BYTES;
   const verdict = validate(bytes, ip, length - ETH_HEADER_BYTES);
   if (verdict !== ACCEPTED) return verdict;
   // 224.0.0.0/4 and above: RFC 1812 section 5.2.1.2.
   return ipv4Dst(bytes, ip) >>> 28 >= 0xe ? MULTICAST : ACCEPTED;
+}
+
+/** Why a frame of another type is dropped; the guest has taken priority tags off already. */
+function refusalOf(type: number): number {
+  if (type === ETHERTYPE_VLAN) return IN_VLAN;
+  return type === ETHERTYPE_VLAN_OUTER ? IN_QINQ : NOT_IPV4;
 }
 
 /** RFC 1812 section 5.2.2: length, checksum, version, header length, total length. */

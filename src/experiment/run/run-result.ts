@@ -3,6 +3,7 @@
  * and compare runs later. Times in ns, rates in frames/s, ratios from 0 to 1, null for what is not defined or not
  * known.
  */
+import type { CaptureResult } from './capture-result.ts';
 import type { CounterTable } from '../../metrics/derive/counters.ts';
 import type { HostKind } from '../../runtime/host.ts';
 import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
@@ -207,6 +208,8 @@ export interface RunResult {
     readonly policy: string;
     readonly actors: readonly string[];
   }[];
+  /** What was replayed; null where traffic was generated. */
+  readonly capture: CaptureResult | null;
   /** True when the user ended it before its time. */
   /** What broke the run off, in words; null for one that came to its end. What was measured until then is here. */
   readonly failure: string | null;

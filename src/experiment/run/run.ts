@@ -29,6 +29,7 @@ import type { EncodeHistogram, PassedPhase } from './phase-result.ts';
 import { Autoscaler } from '../provisioning/autoscaler.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { Provisioner } from '../provisioning/provisioner.ts';
+import { describeCapture } from './capture-result.ts';
 import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from '../tell/run-heading.ts';
 import { RESULT_SCHEMA_VERSION } from './run-result.ts';
@@ -311,6 +312,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
       coreDistance: host.coreDistance,
     },
     threads,
+    capture: describeCapture(scenario),
     failure: run.failure,
     interrupted,
     readyAfterNs: run.readyAfterNs,

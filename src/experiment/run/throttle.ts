@@ -1,13 +1,28 @@
 import { CLIENT_CHANGES_WORD, CLIENT_RATE_DOUBLE } from '../../../actors/wire/client-links.ts';
-import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
+import {
+  THROTTLE_CHANGES_WORD,
+  THROTTLE_RATES_DOUBLE,
+  THROTTLE_STREAM_DOUBLES,
+} from '../../../actors/wire/generator.ts';
+import { PACED_BY_FRAMES } from '../../net/traffic/frame-schedule.ts';
 import type { Host } from '../../runtime/host.ts';
 
-/** Sets every stream's rate, frames/s in the order of the plan's streams. Generators follow at their next poll. */
-export function setRates({ plan, memory }: Host, ratesFps: readonly number[]): void {
+/**
+ * Sets every stream's mean rate, frames/s in the order of the plan's streams, and what it is paced by, one of the
+ * PACED_BY_ values. Generators follow at their next poll.
+ */
+export function setRates(
+  { plan, memory }: Host,
+  ratesFps: readonly number[],
+  pacedBy: readonly number[] = ratesFps.map(() => PACED_BY_FRAMES),
+): void {
   for (const { generator, throttle } of plan.ports) {
     const rates = memory.doubles(throttle);
     plan.streams.forEach((stream, i) => {
-      if (stream.generator === generator) rates[THROTTLE_RATES_DOUBLE + stream.index] = ratesFps[i];
+      if (stream.generator !== generator) return;
+      const at = THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * stream.index;
+      rates[at] = ratesFps[i];
+      rates[at + 1] = pacedBy[i];
     });
     // Releases the rates: a generator that sees the new count sees them too.
     Atomics.add(memory.words(throttle), THROTTLE_CHANGES_WORD, 1);

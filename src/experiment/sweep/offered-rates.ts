@@ -80,6 +80,7 @@ export function parseSteps(text: string): AskedLoad[] {
 
 function amountOf(load: AskedLoad): number {
   if (load.kind === 'multiple') return load.multiple;
+  if (load.kind === 'captured') return load.times;
   return load.kind === 'lineRate' ? load.share : load.perSecond;
 }
 
@@ -89,6 +90,7 @@ function unitOf(load: AskedLoad): string {
 
 function withAmount(load: AskedLoad, amount: number): AskedLoad {
   if (load.kind === 'multiple') return { ...load, multiple: amount };
+  if (load.kind === 'captured') return { ...load, times: amount };
   return load.kind === 'lineRate' ? { ...load, share: amount } : { ...load, perSecond: amount };
 }
 

@@ -19,6 +19,7 @@ import { describePhase, requestedFps } from '../run/phase-result.ts';
 import { BackendRotation } from '../provisioning/backend-rotation.ts';
 import { waitUntilReady } from '../run/readiness.ts';
 import type { Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
+import { streamPaces } from '../run/offers.ts';
 import { setConnectionRates, setRates, stopTraffic } from '../run/throttle.ts';
 import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
@@ -167,7 +168,7 @@ export class SweptHost implements TestBed {
   private offer(rate: SweptRate): void {
     const { scenario } = this.variant;
     const asked = askedAt(scenario, rate);
-    setRates(this.host, requestedFps(scenario, asked));
+    setRates(this.host, requestedFps(scenario, asked), streamPaces(scenario, asked.rate));
     setConnectionRates(this.host, requestedConnections(scenario, asked));
   }
 

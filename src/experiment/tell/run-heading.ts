@@ -6,6 +6,8 @@ import type { Host } from '../../runtime/host.ts';
 import { COST_KEYS } from '../../scenario/profiles/cost-profiles.ts';
 import { formatRate } from '../../scenario/text/quantities.ts';
 import type { HostSpec, PhaseSpec, Scenario } from '../../scenario/scenario.ts';
+import { describeCapture } from '../run/capture-result.ts';
+import { captureLines } from './capture-lines.ts';
 import { requestedConnections } from '../run/connection-result.ts';
 import { requestedFps } from '../run/phase-result.ts';
 import { offerOf, warmUpOffers } from '../run/offers.ts';
@@ -39,6 +41,7 @@ export function describeHeading(scenario: Scenario, host: Host, watched: readonl
       ...vnicLines(readVnicFeatures(scenario, host)),
       ...describeCalls(host),
     ],
+    capture: captureLines(describeCapture(scenario)),
     parts: parts.filter(({ durationNs }) => durationNs > 0),
     threads: host.places,
   };

@@ -9,6 +9,8 @@ export interface RunHeading {
   readonly seed: number;
   /** Lines on what the results depend on: machine, placement, scheduling classes, costs. */
   readonly lines: readonly string[];
+  /** What is replayed, in lines; empty where traffic is generated. */
+  readonly capture: readonly string[];
   /** The run's parts in order, warm-up and settling included. */
   readonly parts: readonly { readonly name: string; readonly rate: string; readonly durationNs: number }[];
   readonly threads: readonly ThreadPlace[];

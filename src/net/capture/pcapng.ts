@@ -1,6 +1,8 @@
 // Reads pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order and
 // interfaces.
-import { LINKTYPE_ETHERNET, type CaptureCollector } from './capture.ts';
+import type { CaptureBytes } from './capture-bytes.ts';
+import type { CaptureCollector } from './capture.ts';
+import { DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN } from './link-types.ts';
 import {
   PCAPNG_BODY_BYTE,
   PCAPNG_BYTE_ORDER_MAGIC,
@@ -27,6 +29,8 @@ import {
 /** if_tsresol without the option: microseconds. */
 const TSRESOL_DEFAULT = 6;
 const NS_PER_SECOND = 1_000_000_000n;
+/** Bits 0 and 1 of epb_flags: not available, inbound, outbound; the fourth value is not used. */
+const DIRECTIONS = [DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN] as const;
 
 interface Interface {
   /** Index in the whole file; the file's own ids start again in each section. */
@@ -39,42 +43,51 @@ interface Interface {
 }
 
 /** True when a file starts with a section header block, whose type reads the same in both byte orders. */
-export function isPcapng(view: DataView): boolean {
-  return view.byteLength >= 4 && view.getUint32(0, true) === PCAPNG_SECTION_HEADER;
+export function isPcapng(file: CaptureBytes): boolean {
+  return file.has(0, 4) && file.view.getUint32(0, true) === PCAPNG_SECTION_HEADER;
 }
 
 /**
- * Reads every packet block of a pcapng file into the collector and skips blocks of other types. Throws
- * CaptureFileError.
+ * Reads the packet blocks of a pcapng file into the collector, as many as it takes, and skips blocks of other types.
+ * Throws CaptureFileError.
  */
-export function readPcapng(view: DataView, collector: CaptureCollector): void {
-  const reader = new PcapngReader(view, collector);
+export function readPcapng(file: CaptureBytes, collector: CaptureCollector): void {
+  const reader = new PcapngReader(file, collector);
   let at = 0;
-  while (at < view.byteLength) at += reader.readBlock(at);
+  while (!collector.full && file.has(at, 1)) at += reader.readBlock(at);
 }
 
 class PcapngReader {
-  private readonly view: DataView;
+  private readonly file: CaptureBytes;
   private readonly collector: CaptureCollector;
   private little = true;
   private interfaces: Interface[] = [];
-
-  constructor(view: DataView, collector: CaptureCollector) {
-    this.view = view;
+  constructor(file: CaptureBytes, collector: CaptureCollector) {
+    this.file = file;
     this.collector = collector;
   }
 
-  /** Reads the block at `at` and returns its length. */
+  private get view(): DataView {
+    return this.file.view;
+  }
+
+  /** Reads the block at `at` and returns its length. Where the file ends within it, the capture ends before it. */
   readBlock(at: number): number {
-    const { view, collector } = this;
-    collector.need(at, PCAPNG_BLOCK_MIN_BYTES, view.byteLength, 'block');
-    const type = view.getUint32(at, this.little);
+    const { file, collector } = this;
+    if (!file.has(at, PCAPNG_BLOCK_MIN_BYTES)) {
+      collector.cut(at, 'block');
+      return 0;
+    }
+    const type = file.view.getUint32(at, this.little);
     if (type === PCAPNG_SECTION_HEADER) this.startSection(at);
-    const length = view.getUint32(at + 4, this.little);
+    const length = file.view.getUint32(at + 4, this.little);
     if (length < PCAPNG_BLOCK_MIN_BYTES || length % 4 !== 0)
       throw collector.error(at + 4, `block length ${length} is impossible`);
-    collector.need(at, length, view.byteLength, 'block');
-    const repeated = view.getUint32(at + length - 4, this.little);
+    if (!file.has(at, length)) {
+      collector.cut(at, 'block');
+      return 0;
+    }
+    const repeated = file.view.getUint32(at + length - 4, this.little);
     if (repeated !== length)
       throw collector.error(at + length - 4, `block length ${length} is repeated as ${repeated}`);
     const end = at + length - 4;
@@ -86,8 +99,10 @@ class PcapngReader {
   }
 
   private startSection(at: number): void {
-    const { view, collector } = this;
-    collector.need(at, PCAPNG_SHB_OPTIONS_BYTE, view.byteLength, 'section header');
+    const { file, collector } = this;
+    file.has(at, PCAPNG_SHB_OPTIONS_BYTE);
+    collector.need(at, PCAPNG_SHB_OPTIONS_BYTE, file.length, 'section header');
+    const { view } = file;
     const magicAt = at + PCAPNG_BODY_BYTE;
     this.little = view.getUint32(magicAt, true) === PCAPNG_BYTE_ORDER_MAGIC;
     if (view.getUint32(magicAt, this.little) !== PCAPNG_BYTE_ORDER_MAGIC)
@@ -135,22 +150,27 @@ class PcapngReader {
     const ticks = (BigInt(view.getUint32(at + 12, little)) << 32n) | BigInt(view.getUint32(at + 16, little));
     const capturedBytes = view.getUint32(at + 20, little);
     const start = at + PCAPNG_EPB_DATA_BYTE;
+    collector.need(start, capturedBytes, end, 'frame');
     let fcsBytes = from.fcsBytes;
+    let direction: number = DIRECTION_UNKNOWN;
     const optionsAt = start + padded(capturedBytes);
     if (optionsAt < end) {
       this.forEachOption(optionsAt, end, (code, valueAt, valueBytes) => {
-        // Bits 5 to 8 of the flags are the FCS length in bytes; not zero, they override the interface's.
-        if (code === PCAPNG_EPB_FLAGS && valueBytes >= 4)
-          fcsBytes = (view.getUint32(valueAt, little) >>> 5) & 0xf || fcsBytes;
+        if (code !== PCAPNG_EPB_FLAGS || valueBytes < 4) return;
+        const flags = view.getUint32(valueAt, little);
+        // Bits 5 to 8 are the FCS length in bytes; not zero, they override the interface's.
+        fcsBytes = (flags >>> 5) & 0xf || fcsBytes;
+        direction = DIRECTIONS[flags & 3];
       });
     }
-    collector.addFrame({
+    collector.addFrame(view, {
       recordAt: at,
       start,
-      end,
       capturedBytes,
       originalBytes: view.getUint32(at + 24, little),
       fcsBytes,
+      linkType: from.linkType,
+      direction,
       timeNs: (ticks * NS_PER_SECOND) / from.ticksPerSecond + from.offsetNs,
       interfaceId: from.id,
     });
@@ -164,12 +184,15 @@ class PcapngReader {
     collector.need(at, PCAPNG_SPB_DATA_BYTE, end, 'simple packet block');
     const from = this.interfaceOf(at, 0);
     const originalBytes = view.getUint32(at + PCAPNG_BODY_BYTE, little);
-    collector.addFrame({
+    const capturedBytes = from.snapBytes === 0 ? originalBytes : Math.min(originalBytes, from.snapBytes);
+    collector.need(at + PCAPNG_SPB_DATA_BYTE, capturedBytes, end, 'frame');
+    collector.addFrame(view, {
       recordAt: at,
       start: at + PCAPNG_SPB_DATA_BYTE,
-      end,
-      capturedBytes: from.snapBytes === 0 ? originalBytes : Math.min(originalBytes, from.snapBytes),
+      capturedBytes,
       originalBytes,
+      linkType: from.linkType,
+      direction: DIRECTION_UNKNOWN,
       fcsBytes: from.fcsBytes,
       timeNs: null,
       interfaceId: from.id,
@@ -183,14 +206,7 @@ class PcapngReader {
         `packet of interface ${id}, but ${this.interfaces.length} are described before it`,
       );
     }
-    const from = this.interfaces[id];
-    if (from.linkType !== LINKTYPE_ETHERNET) {
-      throw this.collector.error(
-        at,
-        `packet of link type ${from.linkType}, only Ethernet (${LINKTYPE_ETHERNET}) is supported`,
-      );
-    }
-    return from;
+    return this.interfaces[id];
   }
 
   private forEachOption(

@@ -1,17 +1,7 @@
 // New addresses for captured frames, so that the test bed carries them as it would carry its own.
 import type { Ipv4Cidr } from '../wire/address.ts';
 import { networkOf } from '../wire/address.ts';
-import {
-  ETH_DST_BYTE,
-  ETH_HEADER_BYTES,
-  ETH_SRC_BYTE,
-  ETHERTYPE_IPV4,
-  etherType,
-  isMulticast,
-  macHigh,
-  writeMac,
-} from '../wire/ethernet.ts';
-import type { MacAddress } from '../wire/ethernet.ts';
+import { ETH_HEADER_BYTES, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
 import { IPV4_HEADER_MIN_BYTES, ipv4Dst, ipv4HeaderBytes, ipv4Version } from '../wire/ipv4.ts';
 import { LpmTable } from '../tables/lpm.ts';
 import { rewriteIpv4Dst } from '../wire/rewrite.ts';
@@ -29,9 +19,6 @@ export interface ReplayRoute {
 
 /** Where a replayed stream goes. */
 export interface ReplayAddressing {
-  /** The vNIC the frames enter by, and the station that sends them. */
-  readonly dstMac: MacAddress;
-  readonly srcMac: MacAddress;
   /** The network at the far end; its hosts of numbers below `firstHost` are routers. */
   readonly network: Ipv4Cidr;
   readonly firstHost: number;
@@ -45,13 +32,11 @@ const LEADS = 1;
 
 /** Readdresses captured frames, one at a time, before the run. */
 export class ReplayAddresser {
-  private readonly addressing: ReplayAddressing;
   private readonly routes = new LpmTable();
   private readonly firstAddress: number;
   private readonly hosts: number;
 
   constructor(addressing: ReplayAddressing) {
-    this.addressing = addressing;
     for (const { prefix, length, leads } of addressing.routes)
       this.routes.insert(prefix, length, leads ? LEADS : ELSEWHERE);
     const { network, firstHost } = addressing;
@@ -64,19 +49,12 @@ export class ReplayAddresser {
   }
 
   /**
-   * Readdresses the frame of bytes `offset` to `end`, which has an Ethernet header. All frames come from the station.
-   * One for a single host, whichever it was, is now for the vNIC; a group address stays, since the frame is for
-   * everybody here too. An IPv4 destination that would not be routed to the far end becomes one of its hosts:
-   * neighbours stay apart as long as the network has room. Multicast, loopback and "this network" destinations, which
-   * no router forwards (RFC 1812 section 5.3.7), stay what they are. Checksums are adjusted: right stays right and
-   * wrong wrong.
+   * Readdresses the frame of bytes `offset` to `end`, which has an Ethernet header. An IPv4 destination that would not
+   * be routed to the far end becomes one of its hosts: neighbours stay apart as long as the network has room.
+   * Multicast, loopback and "this network" destinations, which no router forwards (RFC 1812 section 5.3.7), stay what
+   * they are. Checksums are adjusted: right stays right and wrong wrong.
    */
   apply(bytes: Uint8Array, offset: number, end: number): void {
-    const { dstMac, srcMac } = this.addressing;
-    if (!isMulticast(macHigh(bytes, offset + ETH_DST_BYTE))) {
-      writeMac(bytes, offset + ETH_DST_BYTE, dstMac.high, dstMac.low);
-    }
-    writeMac(bytes, offset + ETH_SRC_BYTE, srcMac.high, srcMac.low);
     if (!hasIpv4Header(bytes, offset, end - offset)) return;
     const old = ipv4Dst(bytes, offset + ETH_BYTES);
     const firstOctet = old >>> 24;

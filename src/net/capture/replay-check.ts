@@ -1,28 +1,31 @@
 import type { Memory } from '../../memory/arena.ts';
 import { Arrivals } from '../traffic/arrivals.ts';
-import type { Capture } from './capture.ts';
 import { ipv4ChecksumOk } from '../wire/checksum.ts';
 import { ETH_HEADER_BYTES } from '../wire/ethernet.ts';
 import { FLOW_UNKNOWN, FlowTable } from '../tables/flow-table.ts';
 import { IPV4_ID_BYTE, ipv4HeaderBytes } from '../wire/ipv4.ts';
 import { readU16 } from '../wire/network-order.ts';
 import { hasIpv4Header } from './replay-addressing.ts';
-import { ReplayFrames } from './replay-frames.ts';
-import { REPLAY_UNKNOWN, ReplayIndex } from './replay-index.ts';
+import { isFragmentAt, REPLAY_UNKNOWN, ReplayIndex } from './replay-index.ts';
 import { ReplayStamps } from './replay-stamps.ts';
 import type { ReplayStream } from './replay-tag.ts';
-import { FRAME_CORRUPT, FRAME_FOREIGN } from '../traffic/traffic-check.ts';
+import { FRAME_CORRUPT, FRAME_DUPLICATE, FRAME_FOREIGN, FRAME_GOOD, FRAME_UNTIMED } from '../traffic/traffic-check.ts';
 import type { TrafficCheck } from '../traffic/traffic-check.ts';
 
 const FOREIGN = FRAME_FOREIGN;
 const CORRUPT = FRAME_CORRUPT;
+const DUPLICATE = FRAME_DUPLICATE;
+const GOOD = FRAME_GOOD;
+const UNTIMED = FRAME_UNTIMED;
 const UNKNOWN = REPLAY_UNKNOWN;
 const NO_FLOW = FLOW_UNKNOWN;
 const ETH_BYTES = ETH_HEADER_BYTES;
 const ID: number = ETH_HEADER_BYTES + IPV4_ID_BYTE;
 const TAG_VALUES = 65_536;
+/** A frame that is on its way for less can be no earlier one of its kind than the last sent that much before. */
+const APART_NS = 1e9;
 
-/** What can be known of a stream's frames beforehand. Streams to one sink share it where they are readdressed alike. */
+/** What can be known of a stream's frames beforehand. */
 class ExpectedFrames {
   readonly count: number;
   readonly index: ReplayIndex;
@@ -31,11 +34,10 @@ class ExpectedFrames {
   /** 1 where the header checksum was right in the capture; a wrong one is sent wrong and must arrive wrong. */
   readonly checksumRight: Uint8Array;
 
-  constructor(capture: Capture, stream: ReplayStream) {
-    const frames = new ReplayFrames(capture, stream.addressing);
+  constructor({ frames, index }: ReplayStream) {
     this.count = frames.count;
-    this.index = new ReplayIndex(frames);
-    this.flows = new FlowTable(frames.count);
+    this.index = new ReplayIndex(frames, index);
+    this.flows = new FlowTable(index.members.length);
     this.flowOf = new Int32Array(frames.count).fill(NO_FLOW);
     this.checksumRight = new Uint8Array(frames.count);
     for (let frame = 0; frame < frames.count; frame += 1) {
@@ -55,11 +57,14 @@ class ReplayedStream {
   /** The frame last located: which of the capture's, and which of all sent. */
   frame = 0;
   seq = 0;
+  /** Of each group, how many arrived: for fragments. */
+  private readonly arrived: Float64Array;
 
   constructor(memory: Memory, stream: ReplayStream, expected: ExpectedFrames) {
     this.expected = expected;
     this.arrivals = new Arrivals(Math.max(expected.flows.count, 1));
     this.stamps = new ReplayStamps(memory, stream.stamps);
+    this.arrived = new Float64Array(stream.index.members.length);
   }
 
   /**
@@ -68,17 +73,41 @@ class ReplayedStream {
    * `counts` frames of equal content are in flight. False when none that fits has been sent.
    */
   locate(group: number, count: number, counts: number): boolean {
-    const { index, count: frameCount } = this.expected;
-    const latest = this.stamps.sent() - 1;
-    const loop = Math.floor(latest / frameCount);
-    const size = index.groupSize(group);
-    const latestSent = loop * size + index.membersUpTo(group, latest - loop * frameCount) - 1;
+    const latestSent = this.sentOf(group) - 1;
     const sentBefore = latestSent - ((latestSent - count) & (counts - 1));
     if (sentBefore < 0) return false;
-    const ownLoop = Math.floor(sentBefore / size);
-    this.frame = index.members[index.firstMember[group] + sentBefore - ownLoop * size];
-    this.seq = ownLoop * frameCount + this.frame;
+    this.moveTo(group, sentBefore);
     return true;
+  }
+
+  /**
+   * A fragment of that group, which carries no tag: `seq` is the latest sent. More can arrive than were sent only where
+   * one arrives twice; and which of several it is can be told where the one before was sent long enough ago.
+   */
+  noteUntagged(group: number): number {
+    const sent = this.sentOf(group);
+    if (this.arrived[group] >= sent) return sent === 0 ? CORRUPT : DUPLICATE;
+    this.arrived[group]++;
+    if (sent > 1) this.moveTo(group, sent - 2);
+    const beforeNs = sent > 1 ? this.stamps.dueNs(this.seq) : -APART_NS;
+    this.moveTo(group, sent - 1);
+    return this.stamps.dueNs(this.seq) - beforeNs >= APART_NS ? GOOD : UNTIMED;
+  }
+
+  /** Frames of the group sent so far. */
+  private sentOf(group: number): number {
+    const { index, count } = this.expected;
+    const latest = this.stamps.sent() - 1;
+    const loop = Math.floor(latest / count);
+    return loop * index.groupSize(group) + index.membersUpTo(group, latest - loop * count);
+  }
+
+  private moveTo(group: number, sentBefore: number): void {
+    const { index, count } = this.expected;
+    const size = index.groupSize(group);
+    const loop = Math.floor(sentBefore / size);
+    this.frame = index.members[index.firstMember[group] + sentBefore - loop * size];
+    this.seq = loop * count + this.frame;
   }
 }
 
@@ -96,14 +125,14 @@ export class ReplayCheck implements TrafficCheck {
   private readonly counts: number;
 
   /** `streams` by lane, which is also their place among those that end here. */
-  constructor(memory: Memory, capture: Capture, streams: readonly ReplayStream[]) {
-    const alike = new Map<string, ExpectedFrames>();
+  constructor(memory: Memory, streams: readonly ReplayStream[]) {
+    const expected = streams.map((stream, i) => {
+      const sharedWith = streams.findIndex(({ frames }) => frames.words.buffer === stream.frames.words.buffer);
+      return sharedWith < i ? null : new ExpectedFrames(stream);
+    });
     this.streams = streams.map((stream) => {
-      const { network, firstHost, routes } = stream.addressing;
-      const key = JSON.stringify([network, firstHost, routes]);
-      const expected = alike.get(key) ?? new ExpectedFrames(capture, stream);
-      alike.set(key, expected);
-      return new ReplayedStream(memory, stream, expected);
+      const first = streams.findIndex(({ frames }) => frames.words.buffer === stream.frames.words.buffer);
+      return new ReplayedStream(memory, stream, expected[first]!);
     });
     this.laneBits = streams.length === 0 ? 0 : streams[0].laneBits;
     this.laneMask = (1 << this.laneBits) - 1;
@@ -112,6 +141,7 @@ export class ReplayCheck implements TrafficCheck {
 
   verify(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
     if (!hasIpv4Header(bytes, offset, length)) return FOREIGN;
+    if (isFragmentAt(words, offset >> 2)) return this.verifyFragment(bytes, words, offset, length);
     const tag = readU16(bytes, offset + ID);
     const lane = tag & this.laneMask;
     if (lane >= this.streams.length) return FOREIGN;
@@ -125,6 +155,26 @@ export class ReplayCheck implements TrafficCheck {
     this.sentNs = stream.stamps.dueNs(seq);
     this.streamIndex = lane;
     return stream.arrivals.note(seq, expected.flowOf[frame]);
+  }
+
+  /** A fragment is of the first stream that has sent more of its kind than have arrived. */
+  private verifyFragment(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
+    let verdict = FOREIGN as number;
+    for (let lane = 0; lane < this.streams.length; lane++) {
+      const stream = this.streams[lane];
+      const { index, flows, checksumRight: right } = stream.expected;
+      const group = index.find(words, offset >> 2, length);
+      if (group === UNKNOWN) {
+        if (verdict === FOREIGN && flows.find(bytes, offset, length) !== NO_FLOW) verdict = CORRUPT;
+        continue;
+      }
+      this.streamIndex = lane;
+      verdict = stream.noteUntagged(group);
+      this.sentNs = stream.stamps.dueNs(stream.seq);
+      if (verdict === DUPLICATE || verdict === CORRUPT) continue;
+      return checksumRight(bytes, offset) === (right[stream.frame] === 1) ? verdict : CORRUPT;
+    }
+    return verdict;
   }
 }
 

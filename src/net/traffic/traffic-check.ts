@@ -10,9 +10,13 @@ export const FRAME_DUPLICATE = 3;
 /** Overtaken by a later frame of its flow. */
 export const FRAME_REORDERED = 4;
 
+/** Intact and expected, but one of several that are alike: which of them, and so when it was due, cannot be told. */
+export const FRAME_UNTIMED = 5;
+
 /**
- * Judges one received frame: one of the FRAME_ values. For a frame that is neither foreign nor corrupt `sentNs` is then
- * the time it was due at its source, and `streamIndex` the place of its stream among those expected here.
+ * Judges one received frame: one of the FRAME_ values. For a frame that is neither foreign nor corrupt `streamIndex` is
+ * then the place of its stream among those expected here, and `sentNs` the time it was due at its source, if that can
+ * be told.
  */
 export interface TrafficCheck {
   readonly sentNs: number;

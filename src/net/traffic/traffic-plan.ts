@@ -1,9 +1,9 @@
 /** What a generator sends and what a sink expects, as a plan says it, and the sources and checks built from that. */
 import type { Memory } from '../../memory/arena.ts';
-import { readCaptureFile } from '../capture/capture-file.ts';
 import { ReplayCheck } from '../capture/replay-check.ts';
 import type { ReplayStream } from '../capture/replay-tag.ts';
 import { ReplayTraffic } from '../capture/replay-traffic.ts';
+import { VLAN_TAG_BYTES } from '../wire/ethernet.ts';
 import { VLAN_NONE } from '../wire/vlan.ts';
 import type { FlowSpec } from './flow-templates.ts';
 import type { ExpectedStream } from './generated-check.ts';
@@ -21,7 +21,7 @@ export type SourcePlan = (
       /** Frame sizes with FCS, sent in turn. */
       readonly sizesBytes: readonly number[];
     }
-  | { readonly kind: 'capture'; readonly path: string; readonly stream: ReplayStream }
+  | { readonly kind: 'capture'; readonly stream: ReplayStream }
 ) & {
   /** VLAN that the frames are sent in; VLAN_NONE for without a tag. */
   readonly vlan: number;
@@ -30,26 +30,25 @@ export type SourcePlan = (
 /** What a sink expects, stream by stream. */
 export type CheckPlan = (
   | { readonly kind: 'generated'; readonly streams: readonly ExpectedStream[] }
-  | { readonly kind: 'capture'; readonly path: string; readonly streams: readonly ReplayStream[] }
+  | { readonly kind: 'capture'; readonly streams: readonly ReplayStream[] }
 ) & {
   /** For each stream the VLANs it may arrive in; VLAN_NONE for without a tag. */
   readonly vlans: readonly (readonly number[])[];
 };
 
-/** Builds a source. A capture is read here, on the thread that replays it. */
+/** Builds a source. */
 export function createSource(plan: SourcePlan, memory: Memory): TrafficSource {
+  const isTagged = plan.vlan !== VLAN_NONE;
+  const addedBytes = isTagged ? VLAN_TAG_BYTES : 0;
   const source =
     plan.kind === 'capture'
-      ? new ReplayTraffic(memory, readCaptureFile(plan.path), plan.stream)
-      : new GeneratedTraffic(plan.flows, plan.sizesBytes);
-  return plan.vlan === VLAN_NONE ? source : new TaggedTraffic(source, plan.vlan);
+      ? new ReplayTraffic(memory, plan.stream, addedBytes)
+      : new GeneratedTraffic(plan.flows, plan.sizesBytes, addedBytes);
+  return isTagged ? new TaggedTraffic(source, plan.vlan) : source;
 }
 
 /** Builds a check. */
 export function createCheck(plan: CheckPlan, memory: Memory): TrafficCheck {
-  const check =
-    plan.kind === 'capture'
-      ? new ReplayCheck(memory, readCaptureFile(plan.path), plan.streams)
-      : new GeneratedCheck(plan.streams);
+  const check = plan.kind === 'capture' ? new ReplayCheck(memory, plan.streams) : new GeneratedCheck(plan.streams);
   return plan.vlans.flat().every((vlan) => vlan === VLAN_NONE) ? check : new TaggedCheck(check, plan.vlans);
 }

@@ -1,22 +1,31 @@
 import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
+import { FrameSchedule } from './frame-schedule.ts';
 import { inTurn } from '../tables/in-turn.ts';
 import { VLAN_TAG_BYTES } from '../wire/ethernet.ts';
 import { insertTag } from '../wire/vlan.ts';
 
 /** Where a stream's frames come from. `write` puts frame `seq` at byte `offset` and returns its length without FCS. */
 export interface TrafficSource {
+  /** What paces it besides the number of its frames; null for frames of one size. */
+  readonly schedule: FrameSchedule | null;
   write(bytes: Uint8Array, words: Int32Array, offset: number, seq: number, sendNs: number): number;
 }
 
 /** Generated frames: the flows in turn, the frame sizes in turn. */
 export class GeneratedTraffic implements TrafficSource {
+  readonly schedule: FrameSchedule | null;
   private readonly templates: FlowTemplates;
   /** For each place in the repeating order of sizes, the template to use. */
   private readonly order: Int32Array;
 
-  /** @param sizesBytes the repeating order of frame sizes, FCS included. */
-  constructor(flows: FlowSpec, sizesBytes: readonly number[]) {
+  /**
+   * @param sizesBytes the repeating order of frame sizes, FCS included.
+   * @param addedBytes what each gets on top before it is sent.
+   */
+  constructor(flows: FlowSpec, sizesBytes: readonly number[], addedBytes = 0) {
     const distinct = [...new Set(sizesBytes)];
+    const sent = Float64Array.from(sizesBytes, (size) => size + addedBytes);
+    this.schedule = distinct.length === 1 ? null : new FrameSchedule(sent);
     this.templates = new FlowTemplates(flows, distinct);
     this.order = Int32Array.from(sizesBytes, (size) => distinct.indexOf(size));
   }
@@ -30,12 +39,14 @@ export class GeneratedTraffic implements TrafficSource {
 
 /** Another source's frames in a VLAN. */
 export class TaggedTraffic implements TrafficSource {
+  readonly schedule: FrameSchedule | null;
   private readonly source: TrafficSource;
   private readonly vlan: number;
 
   /** @param vlan 1..4094. */
   constructor(source: TrafficSource, vlan: number) {
     this.source = source;
+    this.schedule = source.schedule;
     this.vlan = vlan;
   }
 

@@ -29,6 +29,8 @@ export const MTU_STANDARD_BYTES = 1500;
 export const ETHERTYPE_IPV4 = 0x0800;
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_VLAN = 0x8100;
+/** The outer tag of two: IEEE 802.1ad, S-TAG. */
+export const ETHERTYPE_VLAN_OUTER = 0x88a8;
 export const ETHERTYPE_IPV6 = 0x86dd;
 
 const IPV4_BYTES_MIN = 20;

@@ -1,6 +1,7 @@
 /** The replayed streams of the plan: how captured frames are readdressed, and what source and sink share. */
 import { parseCidr } from '../../net/wire/address.ts';
 import { parseMac } from '../../net/wire/ethernet.ts';
+import { captureAt, readyReplay, selectionsOf } from './captures.ts';
 import type { ReplayAddressing } from '../../net/capture/replay-addressing.ts';
 import { reserveReplayStamps } from '../../net/capture/replay-stamps.ts';
 import { laneBitsFor } from '../../net/capture/replay-tag.ts';
@@ -12,12 +13,19 @@ import type { Scenario, StreamSpec } from '../../scenario/scenario.ts';
  * Replays of all streams, in their order; none when the traffic is generated. `firstHost` is that of a wire's stations.
  */
 export function planReplays(draft: PlanDraft, scenario: Scenario, firstHost: number): ReplayStream[] {
-  const { pcap, streams } = scenario.traffic;
+  const { pcap, replay, streams } = scenario.traffic;
   if (pcap === 'none') return [];
-  return streams.map((stream) => {
+  const selections = selectionsOf(
+    captureAt(pcap, replay),
+    replay,
+    streams.map(({ from }) => from),
+  );
+  return streams.map((stream, i) => {
     const sharing = streams.filter(({ to }) => to === stream.to);
+    const { macs, addressing } = addressingOf(scenario, stream, firstHost);
     return {
-      addressing: addressingOf(scenario, stream, firstHost),
+      ...readyReplay(selections[i], replay, addressing),
+      ...macs,
       stamps: reserveReplayStamps(draft.wire),
       lane: sharing.indexOf(stream),
       laneBits: laneBitsFor(sharing.length),
@@ -26,7 +34,11 @@ export function planReplays(draft: PlanDraft, scenario: Scenario, firstHost: num
 }
 
 /** From the station on one wire through the VM that has the vNIC to the network of the other wire. */
-function addressingOf({ ports, bridges, vms }: Scenario, stream: StreamSpec, firstHost: number): ReplayAddressing {
+function addressingOf(
+  { ports, bridges, vms }: Scenario,
+  stream: StreamSpec,
+  firstHost: number,
+): { macs: Pick<ReplayStream, 'dstMac' | 'srcMac'>; addressing: ReplayAddressing } {
   const from = ports.find(({ name }) => name === stream.from);
   const to = ports.find(({ name }) => name === stream.to);
   const vm = vms.find(({ nics }) => nics.some(({ name }) => name === stream.via));
@@ -35,15 +47,13 @@ function addressingOf({ ports, bridges, vms }: Scenario, stream: StreamSpec, fir
     throw new Error(`stream ${stream.name} has no way from ${stream.from} by ${stream.via} to ${stream.to}`);
   }
   const far = bridges.find((bridge) => bridge.ports.includes(to.name))?.name;
+  const routes = vm.nf.routes.map((route) => {
+    const { address, prefixLength } = parseCidr(route.prefix);
+    const leads = vm.nics.some(({ name, bridge }) => name === route.nic && bridge === far);
+    return { prefix: address, length: prefixLength, leads };
+  });
   return {
-    dstMac: parseMac(via.mac),
-    srcMac: parseMac(from.mac),
-    network: parseCidr(to.network),
-    firstHost,
-    routes: vm.nf.routes.map((route) => {
-      const { address, prefixLength } = parseCidr(route.prefix);
-      const leads = vm.nics.some(({ name, bridge }) => name === route.nic && bridge === far);
-      return { prefix: address, length: prefixLength, leads };
-    }),
+    macs: { dstMac: parseMac(via.mac), srcMac: parseMac(from.mac) },
+    addressing: { network: parseCidr(to.network), firstHost, routes },
   };
 }

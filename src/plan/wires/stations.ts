@@ -1,5 +1,5 @@
 /** The stations on the wires: for each port that no link takes a generator and a sink, and the streams between them. */
-import { GENERATOR_PORTS, generatorCounters } from '../../../actors/wire/generator.ts';
+import { GENERATOR_PORTS, generatorCounters, throttleBytes } from '../../../actors/wire/generator.ts';
 import type { StreamPacing } from '../../../actors/wire/generator.ts';
 import type { NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
 import { SINK_PORTS, sinkCounters } from '../../../actors/wire/sink.ts';
@@ -64,7 +64,7 @@ function planGenerator(
   replays: readonly ReplayStream[],
 ): Pick<PortPlan, 'throttle' | 'lateness'> {
   const { streams } = scenario.traffic;
-  const throttle = draft.signals.reserve(8 * (1 + streams.length));
+  const throttle = draft.signals.reserve(throttleBytes(streams.length));
   const lateness = reserveHistogram(draft.metrics);
   const leaving = streams.filter(({ from }) => from === spec.name);
   generator.spec = {
@@ -113,7 +113,7 @@ function pacingOf(scenario: Scenario, stream: StreamSpec): StreamPacing {
 function sourceOf(scenario: Scenario, stream: StreamSpec, replays: readonly ReplayStream[]): SourcePlan {
   const { pcap, streams } = scenario.traffic;
   const { vlan, frameBytes: sizesBytes } = stream;
-  if (pcap !== 'none') return { kind: 'capture', path: pcap, stream: replays[streams.indexOf(stream)], vlan };
+  if (pcap !== 'none') return { kind: 'capture', stream: replays[streams.indexOf(stream)], vlan };
   return { kind: 'generated', flows: flowsOf(scenario, stream), sizesBytes, vlan };
 }
 
@@ -143,7 +143,7 @@ function checkOf(scenario: Scenario, arriving: readonly StreamSpec[], replays: r
   const { pcap, streams } = scenario.traffic;
   const vlans = arriving.map((stream) => vlansAtSink(scenario, stream));
   if (pcap !== 'none') {
-    return { kind: 'capture', path: pcap, streams: arriving.map((stream) => replays[streams.indexOf(stream)]), vlans };
+    return { kind: 'capture', streams: arriving.map((stream) => replays[streams.indexOf(stream)]), vlans };
   }
   return {
     kind: 'generated',

@@ -11,7 +11,16 @@ import { completeNf } from './functions.ts';
 import type { RouteSpec } from '../functions.ts';
 import { completeConnections, completePlacement, completeRun } from './run.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
-import type { BridgeSpec, HostSpec, PortSpec, Scenario, StreamSpec, VmSpec, VnicSpec } from '../scenario.ts';
+import type {
+  BridgeSpec,
+  HostSpec,
+  PortSpec,
+  ReplaySpec,
+  Scenario,
+  StreamSpec,
+  VmSpec,
+  VnicSpec,
+} from '../scenario.ts';
 
 const HIGH_MARK_SHARE = 0.9;
 const LOW_MARK_SHARE = 0.25;
@@ -23,10 +32,19 @@ type ParsedPort = NonNullable<ParsedScenario['ports']>[number];
 type ParsedVm = NonNullable<ParsedScenario['vms']>[number];
 type ParsedNic = NonNullable<ParsedVm['nics']>[number];
 
-/** What is replayed: the absolute path of a capture and its mean frame size with FCS, or none. */
+/** What is replayed: the absolute path of a capture, or `-`, and what each stream gets of it; or none. */
 export interface CaptureChoice {
   readonly path: string;
-  readonly meanFrameBytes: number | null;
+  readonly replay: ReplaySpec;
+  /** In the order of the streams; empty without a capture. */
+  readonly streams: readonly CapturedStream[];
+}
+
+/** What a stream replays. */
+export interface CapturedStream {
+  /** With FCS. */
+  readonly meanFrameBytes: number;
+  readonly capturedFps: number | null;
 }
 
 /** What of a scenario lies in files beside it. */
@@ -70,7 +88,9 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
       pattern: traffic.pattern,
       burst: traffic.burst,
       pcap: capture.path,
-      streams: (traffic.streams ?? []).map((stream): StreamSpec => {
+      replay: capture.replay,
+      streams: (traffic.streams ?? []).map((stream, i): StreamSpec => {
+        const captured = capture.streams.at(i);
         const via = stream.via ?? entryOf(stream.from, stream.to, bridges, vms);
         return {
           name: stream.name ?? `${stream.from}-to-${stream.to}`,
@@ -80,10 +100,10 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
           via,
           vlan: vms.flatMap(({ nics }) => nics).find(({ name }) => name === via)?.vlan ?? VLAN_NONE,
           rate: stream.rate ?? 'shared',
-          frameBytes:
-            capture.meanFrameBytes === null ? (stream.frameSize ?? traffic.frameSize) : [capture.meanFrameBytes],
+          frameBytes: captured === undefined ? (stream.frameSize ?? traffic.frameSize) : [captured.meanFrameBytes],
           flows: stream.flows ?? traffic.flows,
           ttl: stream.ttl,
+          capturedFps: captured?.capturedFps ?? null,
         };
       }),
       connections: traffic.connections.map(completeConnections),

@@ -113,10 +113,10 @@ export const prefix = () =>
   cidr(undefined, 'an IPv4 prefix such as 198.18.0.0/24, host bits zero').refine(isNetwork, {
     error: () => 'an IPv4 prefix such as 198.18.0.0/24, host bits zero',
   });
-export const prefixOrAuto = () =>
-  cidr('auto', 'auto, or an IPv4 prefix such as 198.18.0.0/24, host bits zero').refine(
-    (value) => value === 'auto' || isNetwork(value),
-    { error: () => 'auto, or an IPv4 prefix such as 198.18.0.0/24, host bits zero' },
+export const prefixOr = (keyword: string) =>
+  cidr(keyword, `${keyword}, or an IPv4 prefix such as 198.18.0.0/24, host bits zero`).refine(
+    (value) => value === keyword || isNetwork(value),
+    { error: () => `${keyword}, or an IPv4 prefix such as 198.18.0.0/24, host bits zero` },
   );
 
 const PORT_RANGE_ALLOWED = 'a port such as 53, or a range such as 1024-65535';

@@ -11,7 +11,7 @@ import {
   portRange,
   positiveDuration,
   prefix,
-  prefixOrAuto,
+  prefixOr,
 } from './fields.ts';
 
 const RULES_MAX = 4096;
@@ -96,7 +96,7 @@ const nat44Schema = z
   .strictObject({
     kind: z.literal('nat44').describe('Source NAT with port translation for TCP, UDP and ICMP echo.'),
     outside: componentName().describe('vNIC towards the outside. Default: the last.').optional(),
-    external: prefixOrAuto()
+    external: prefixOr('auto')
       .refine((value) => value === 'auto' || Number(value.split('/')[1]) >= EXTERNAL_LENGTH_MIN, {
         error: () => EXTERNAL_ALLOWED,
       })

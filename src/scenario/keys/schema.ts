@@ -9,6 +9,7 @@ import { TX_STOP_DESCRIPTORS } from '../../virtio/net/net-queues.ts';
 import { VNIC_MODES, modesExplained, modesForPeople, passesBuffersDown } from '../modes.ts';
 import { PLACEMENT_KINDS } from '../words.ts';
 import { trafficConnections } from './connections.ts';
+import { replayOptions } from './replay.ts';
 import { expectationSchema } from './expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './host.ts';
 import { nfSchema } from './functions.ts';
@@ -29,7 +30,7 @@ import {
   macOrAuto,
   positiveDuration,
   powerOfTwo,
-  prefixOrAuto,
+  prefixOr,
   rate,
   sizeOr,
   text,
@@ -85,7 +86,7 @@ const portSchema = z.strictObject({
     .prefault(20_000)
     .describe('Most interrupts a second, or unlimited. Default 20000: low_latency of e1000_set_itr, e1000_main.c.'),
   mac: macOrAuto().prefault('auto').describe('Address of the station on the far end of the wire. Default auto.'),
-  network: prefixOrAuto()
+  network: prefixOr('auto')
     .prefault('auto')
     .describe('IPv4 network on this wire. Default auto: 198.18.N.0/24, from the range of RFC 2544 appendix C.2.2.'),
 });
@@ -212,7 +213,11 @@ const trafficSchema = z.strictObject({
   burst: integer(1, 1024).prefault(1).describe('Frames sent back to back. Default 1.'),
   pcap: text('none, or the path of a pcap or pcapng file')
     .prefault('none')
-    .describe('Capture to replay in a loop; the path is taken from the folder of this file. Default none.'),
+    .describe(
+      'Capture to replay in a loop: a pcap or pcapng file, packed with gzip or zstd or not, or a pipe; - is standard ' +
+        'input. The path is taken from the folder of this file. Default none.',
+    ),
+  replay: replayOptions(),
   streams: z
     .array(streamSchema)
     .max(STREAMS_MAX)

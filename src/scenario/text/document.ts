@@ -5,7 +5,7 @@ import { ScenarioError, showValue } from '../error.ts';
 import type { FaultPlace, ScenarioProblem } from '../error.ts';
 import type { KeyPath } from '../fault.ts';
 import { defaultStructure } from '../structure.ts';
-import type { Override } from './override.ts';
+import type { FlagValue, Override } from './override.ts';
 import { didYouMean } from './suggestion.ts';
 
 export class ScenarioDocument {
@@ -66,8 +66,9 @@ export class ScenarioDocument {
   /** Puts one override into the tree. Returns the problem that kept it out, or null. */
   override(override: Override): ScenarioProblem | null {
     if (typeof override === 'object' && 'value' in override) {
-      const { flag, path, value } = override;
-      return this.place(flag, path, new Scalar(value));
+      const { flag, value } = override;
+      const problems = this.pathsOf(override).map((path) => this.place(flag, path, new Scalar(value)));
+      return problems.find((problem) => problem !== null) ?? null;
     }
     const assignment = typeof override === 'string' ? override : override.assignment;
     const split = assignment.indexOf('=');
@@ -82,6 +83,14 @@ export class ScenarioDocument {
     const value = parseDocument(assignment.slice(split + 1), { prettyErrors: false });
     if (value.errors.length > 0) return this.misplaced(told, `the value is not YAML: ${value.errors[0].message}`);
     return this.place(told, path, value.contents ?? value.createNode(null));
+  }
+
+  /** One path for each item of the list that a path has a `*` for. */
+  private pathsOf({ path, otherwise = path }: FlagValue): string[] {
+    const [list, rest] = path.split('.*.');
+    if (rest === undefined) return [path];
+    const node = this.tree.getIn(list.split('.'));
+    return isSeq(node) ? node.items.map((_, i) => `${list}.${i}.${rest}`) : [otherwise];
   }
 
   /** @param told how messages name the override. */

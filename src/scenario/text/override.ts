@@ -12,8 +12,10 @@ export interface FlagAssignment {
 /** A value that is taken as it is, such as the operand of `--pcap`: nothing in it is YAML. */
 export interface FlagValue {
   readonly flag: string;
-  /** `dotted.path`. */
+  /** `dotted.path`; of a list that is written, `*` stands for each item. */
   readonly path: string;
+  /** Where the value goes when that list is not written. */
+  readonly otherwise?: string;
   readonly value: string;
 }
 

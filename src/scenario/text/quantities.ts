@@ -20,7 +20,9 @@ export type Rate =
   /** Layer 2 counts the frame with its FCS, layer 1 also preamble and gap. */
   | { readonly kind: 'bits'; readonly layer: 1 | 2; readonly perSecond: number }
   /** Share of the layer-1 line rate of the sending port; 1 is 100 %. */
-  | { readonly kind: 'lineRate'; readonly share: number };
+  | { readonly kind: 'lineRate'; readonly share: number }
+  /** As a capture was captured, that many times as fast. */
+  | { readonly kind: 'captured'; readonly times: number };
 
 /** Text that is no such quantity; `allowed` lists the forms that are. */
 export class QuantityError extends Error {
@@ -56,9 +58,9 @@ const BITS_PATTERN = `[kKmMgGtT]?(?:${anyOf(BIT_UNITS)}|${SHORT_BIT_UNIT})`;
 export const RATE_FORM: QuantityForm = {
   allowed:
     'a rate such as 300kpps, 1.488 Mpps, 1e6pps, 1_000_000 frames/s, 500Mbps or 10Gbit/s (frame with FCS), 10GbpsL1 ' +
-    '(with preamble and gap), 100% (of the line)',
-  pattern: `^${NUMBER} ?(?:[kKmMgG]?${anyOf(FRAME_UNITS)}|${BITS_PATTERN}(?:[lL][12])?|%)$`,
-  examples: ['300kpps', '1.488Mpps', '10Gbps', '10GbpsL1', '100%'],
+    "(with preamble and gap), 100% (of the line), 1x (times a capture's own pace)",
+  pattern: `^${NUMBER} ?(?:[kKmMgG]?${anyOf(FRAME_UNITS)}|${BITS_PATTERN}(?:[lL][12])?|%|[xX])$`,
+  examples: ['300kpps', '1.488Mpps', '10Gbps', '10GbpsL1', '100%', '1x'],
 };
 export const CONNECTION_RATE_FORM: QuantityForm = {
   allowed: 'connections/s such as 500cps, 2kcps, 2e3 conn/s, 0cps',
@@ -131,6 +133,7 @@ export function parseRate(text: string): Rate {
   if (found === null) throw new QuantityError(text, `${RATE_FORM.allowed}${unitMissing(text)}`);
   const { value, unit } = found;
   if (unit === '%') return { kind: 'lineRate', share: scaled(splitQuantity(text)!.digits, -2) };
+  if (unit === 'x') return { kind: 'captured', times: value };
   if (FRAME_UNITS.includes(unit)) return { kind: 'frames', perSecond: value };
   return { kind: 'bits', layer: unit.endsWith('l1') ? 1 : 2, perSecond: value };
 }
@@ -185,6 +188,7 @@ function parseScaled(text: string, units: readonly (readonly [string, number])[]
 /** Writes a rate so that {@link parseRate} reads exactly the same one. For values of at least 1e-6 and below 1e21. */
 export function formatRate(rate: Rate): string {
   if (rate.kind === 'lineRate') return `${shiftDecimal(rate.share, 2)}%`;
+  if (rate.kind === 'captured') return `${rate.times}x`;
   const suffix = rate.kind === 'frames' ? 'pps' : rate.layer === 1 ? 'bpsL1' : 'bps';
   return withDecimalPrefix(rate.perSecond, suffix);
 }
@@ -226,8 +230,11 @@ function shiftDecimal(value: number, places: number): string {
   return right === '' ? left : `${left}.${right}`;
 }
 
-/** Turns a rate into frames/s, for a mean frame size in bytes with FCS and a line rate in bit/s. Not capped. */
-export function rateFps(rate: Rate, meanFrameBytes: number, lineRateBps: number): number {
+/**
+ * Turns a rate into frames/s, for a mean frame size in bytes with FCS, a line rate in bit/s, and the frames/s of a
+ * capture's own pace. Not capped.
+ */
+export function rateFps(rate: Rate, meanFrameBytes: number, lineRateBps: number, capturedFps = 0): number {
   switch (rate.kind) {
     case 'frames':
       return rate.perSecond;
@@ -235,6 +242,8 @@ export function rateFps(rate: Rate, meanFrameBytes: number, lineRateBps: number)
       return rate.perSecond / (8 * (meanFrameBytes + (rate.layer === 1 ? ETH_GAP_BYTES : 0)));
     case 'lineRate':
       return rate.share * lineRateFps(meanFrameBytes, lineRateBps);
+    case 'captured':
+      return rate.times * capturedFps;
   }
 }
 

@@ -6,7 +6,11 @@
  */
 import type { Actor } from '../../../actors/actor.ts';
 import { Softirq } from '../../../actors/host/softirq.ts';
-import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
+import {
+  THROTTLE_CHANGES_WORD,
+  THROTTLE_RATES_DOUBLE,
+  THROTTLE_STREAM_DOUBLES,
+} from '../../../actors/wire/generator.ts';
 import { Memory } from '../../../src/memory/arena.ts';
 import { fillDepot } from '../../../src/memory/magazine.ts';
 import { createActor } from '../../../src/runtime/actor-factory.ts';
@@ -148,7 +152,7 @@ class ActorLab {
     for (const { name, throttle } of this.plan.ports) {
       const rates = this.memory.doubles(throttle);
       for (const { from, index } of this.plan.streams) {
-        if (from === name) rates[THROTTLE_RATES_DOUBLE + index] = framesPerSecond;
+        if (from === name) rates[THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * index] = framesPerSecond;
       }
       Atomics.add(this.memory.words(throttle), THROTTLE_CHANGES_WORD, 1);
     }

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { StreamPacing, TrafficGenerator, TrafficGeneratorConfig } from '../../../actors/wire/generator.ts';
-import { THROTTLE_CHANGES_WORD, THROTTLE_RATES_DOUBLE } from '../../../actors/wire/generator.ts';
+import {
+  THROTTLE_CHANGES_WORD,
+  THROTTLE_RATES_DOUBLE,
+  THROTTLE_STREAM_DOUBLES,
+} from '../../../actors/wire/generator.ts';
 import { bucketOf } from '../../../src/memory/histogram.ts';
 import { WireReceiver } from '../../../src/memory/wire-ring.ts';
 import { testFrameSendNs, testFrameSeq } from '../../../src/net/traffic/test-frame-check.ts';
+import { PACED_BY_BYTES, PACED_BY_FRAMES, PACED_BY_WIRE_BYTES } from '../../../src/net/traffic/frame-schedule.ts';
 import { ActorBed } from '../../support/actor-bed.ts';
 
 const NAME = 'generator-eth0';
@@ -194,7 +199,8 @@ run: { phases: [{ name: only, rate: 100%, duration: 1s }] }
     const { throttle } = bed.config<TrafficGeneratorConfig>(NAME);
     const generator = bed.create<TrafficGenerator>(NAME);
     const wire = new WireReceiver(bed.memory, bed.wires.in);
-    bed.memory.doubles(throttle).fill(1e9 / LINE_NS, THROTTLE_RATES_DOUBLE, THROTTLE_RATES_DOUBLE + 2);
+    const rates = bed.memory.doubles(throttle);
+    for (const s of [0, 1]) rates[THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * s] = 1e9 / LINE_NS;
     bed.memory.words(throttle)[THROTTLE_CHANGES_WORD]++;
     for (let nowNs = 0; nowNs < 1e6; nowNs += 2000) {
       generator.poll(64, nowNs);
@@ -204,5 +210,69 @@ run: { phases: [{ name: only, rate: 100%, duration: 1s }] }
     const { tx_a: a, tx_b: b } = bed.counts(generator);
     expect(a + b).toBeGreaterThan(1400);
     expect(Math.abs(a - b)).toBeLessThan(0.05 * a);
+  });
+});
+
+describe('a source whose frames differ', () => {
+  const SIZES = [100, 300];
+  /** Frames of 100 and 300 bytes in turn, with the FCS, paced as asked. */
+  function paced(fps: number, pacedBy: number, pacing: Partial<StreamPacing> = {}) {
+    const bed = new ActorBed();
+    const planned = bed.config<TrafficGeneratorConfig>(NAME);
+    const streams = planned.streams.map((stream) => ({ ...stream, ...pacing }));
+    const sources = planned.sources.map((source) => ({ ...source, sizesBytes: SIZES }));
+    const generator = bed.create<TrafficGenerator>(NAME, { streams, sources, speedBps: 1e9 });
+    const rates = bed.memory.doubles(planned.throttle);
+    rates.set([fps, pacedBy], THROTTLE_RATES_DOUBLE);
+    bed.memory.words(planned.throttle)[THROTTLE_CHANGES_WORD]++;
+    const wire = new WireReceiver(bed.memory, bed.wires.in);
+    const until = (endNs: number): number[] => {
+      const dues: number[] = [];
+      for (let nowNs = 0; nowNs <= endNs; nowNs += 1000) {
+        generator.poll(64, nowNs);
+        for (let n = wire.readable(1); n > 0; n--) {
+          dues.push(wire.dueNs());
+          wire.next();
+        }
+        wire.release();
+      }
+      return dues;
+    };
+    return { until, counts: () => bed.counts(generator) };
+  }
+
+  test('is paced by bytes: a gap is as long as the frame before it, at the mean rate asked for', () => {
+    expect(paced(100_000, PACED_BY_BYTES).until(40_000)).toEqual([0, 5000, 20_000, 25_000, 40_000]);
+    const onWire = paced(100_000, PACED_BY_WIRE_BYTES).until(40_000);
+    expect(onWire.map((ns) => Math.round(ns))).toEqual([0, 5455, 20_000, 25_455, 40_000]);
+    expect(paced(100_000, PACED_BY_FRAMES).until(40_000)).toEqual([10_000, 20_000, 30_000, 40_000]);
+  });
+
+  test('sends bursts back to back, and waits for all their bytes', () => {
+    const dues = paced(100_000, PACED_BY_BYTES, { burst: 3 }).until(61_000);
+    expect(dues.slice(0, 7)).toEqual([0, 0, 0, 25_000, 25_000, 25_000, 60_000]);
+  });
+
+  test('at random keeps the mean', () => {
+    const dues = paced(100_000, PACED_BY_BYTES, { pattern: 'poisson' }).until(20e6);
+    expect(Math.abs(dues.length - 2000)).toBeLessThan(200);
+  });
+
+  test('counts what was due and not sent when the pace changes', () => {
+    const bed = new ActorBed();
+    const planned = bed.config<TrafficGeneratorConfig>(NAME);
+    const sources = planned.sources.map((source) => ({ ...source, sizesBytes: SIZES }));
+    const generator = bed.create<TrafficGenerator>(NAME, { sources, speedBps: 1e9 });
+    const ask = (fps: number): void => {
+      bed.memory.doubles(planned.throttle).set([fps, PACED_BY_BYTES], THROTTLE_RATES_DOUBLE);
+      bed.memory.words(planned.throttle)[THROTTLE_CHANGES_WORD]++;
+    };
+    ask(100_000);
+    generator.poll(64, 0);
+    // 0, 5, 20, 25, 40 and 45 us are due by 50 us, and nobody came round before.
+    ask(0);
+    generator.poll(64, 50_000);
+    const offered = Object.entries(bed.counts(generator)).find(([name]) => name.startsWith('offered_'))![1];
+    expect(offered).toBe(6);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { VLAN_NONE, carriedType, insertTag, removeTag, vlanOf } from '../../../src/net/wire/vlan.ts';
+import { VLAN_NONE, carriedType, dropPriorityTag, insertTag, removeTag, vlanOf } from '../../../src/net/wire/vlan.ts';
 
 /** A frame of 60 bytes that lies four bytes into its memory, and that memory. */
 function cell(type = [0x08, 0x00]) {
@@ -39,4 +39,16 @@ test('priority bits are not part of the VLAN; a priority tag names none', () => 
   expect(vlanOf(bytes, 4)).toBe(7);
   bytes.set([0xe0, 0x00], 18);
   expect(vlanOf(bytes, 4)).toBe(VLAN_NONE);
+});
+
+test('a priority tag is taken out, another one and a frame too short for one are left alone', () => {
+  const { bytes, words, frame } = cell();
+  insertTag(words, 0, 0xa000);
+  expect(dropPriorityTag(bytes, 0, 64)).toBe(60);
+  expect(bytes.subarray(0, 60)).toEqual(frame);
+  expect(dropPriorityTag(bytes, 0, 60)).toBe(60);
+  const other = cell();
+  insertTag(other.words, 0, 0xa001);
+  expect([dropPriorityTag(other.bytes, 0, 64), vlanOf(other.bytes, 0)]).toEqual([64, 1]);
+  expect(dropPriorityTag(Uint8Array.from([...new Uint8Array(12), 0x81, 0, 0, 0, 9]), 0, 17)).toBe(17);
 });

@@ -83,6 +83,9 @@ describe('drops', () => {
     ['nf_not_ipv4', { type: 0x0806 }],
     ['nf_not_ipv4', { type: 0x0806, dstMac: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] }],
     ['nf_multicast', { dstMac: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] }],
+    ['nf_vlan', { type: 0x8100 }],
+    ['nf_vlan', { type: 0x8100, dstMac: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] }],
+    ['nf_qinq', { type: 0x88a8 }],
     ['nf_multicast', { dst: '224.0.0.1' }],
     ['nf_multicast', { dst: '255.255.255.255' }],
     ['nf_in_hdr_errors', { bytes: 14 + 19 }],
@@ -130,6 +133,8 @@ describe('drops', () => {
         'nf_no_route',
         'nf_local',
         'nf_multicast',
+        'nf_vlan',
+        'nf_qinq',
       ].sort(),
     );
   });
