@@ -14,9 +14,9 @@ export const TCP = 6;
 export const UDP = 17;
 export const ICMP = 1;
 
-export function guestPort(mac: string, address: string): GuestPort {
+export function guestPort(mac: string, address: string, mtuBytes = 1500): GuestPort {
   const { high, low } = parseMac(mac);
-  return { macHigh: high, macLow: low, address: parseIpv4(address) };
+  return { macHigh: high, macLow: low, address: parseIpv4(address), mtuBytes };
 }
 
 export function forwardRoute(prefix: string, length: number, port: number, mac: string): ForwardRoute {

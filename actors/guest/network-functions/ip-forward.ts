@@ -1,5 +1,5 @@
 import { ETH_DST_BYTE, ETH_HEADER_BYTES, ETH_SRC_BYTE, writeMac } from '../../../src/net/wire/ethernet.ts';
-import { decrementTtl, ipv4Dst, ipv4Ttl } from '../../../src/net/wire/ipv4.ts';
+import { decrementTtl, ipv4Dst, ipv4TotalBytes, ipv4Ttl } from '../../../src/net/wire/ipv4.ts';
 import { LPM_NO_ROUTE, LpmTable } from '../../../src/net/tables/lpm.ts';
 import type { GuestPort } from './ipv4-input.ts';
 import { IPV4_ACCEPTED, IPV4_INPUT_DROPS, acceptIpv4 } from './ipv4-input.ts';
@@ -12,10 +12,15 @@ export const IP_FORWARD_DROPS = [
   { name: 'nf_ttl_exceeded', reason: 'TTL would reach zero (ICMP time exceeded)' },
   { name: 'nf_no_route', reason: 'no route to the destination (ICMP unreachable)' },
   { name: 'nf_local', reason: 'addressed to the router itself' },
+  {
+    name: 'nf_frag_needed',
+    reason: 'would need fragmentation: longer than the MTU of the vNIC it leaves by (ICMP unreachable, RFC 1191)',
+  },
 ] as const;
 const TTL_EXCEEDED = dropped(FIRST);
 const NO_ROUTE = dropped(FIRST + 1);
 const LOCAL = dropped(FIRST + 2);
+const FRAGMENTATION_NEEDED = dropped(FIRST + 3);
 const ACCEPTED = IPV4_ACCEPTED;
 
 /** A route: prefix to next hop. The neighbour's MAC is given, as by a permanent ARP entry. */
@@ -47,11 +52,14 @@ export class IpForward implements NetworkFunction {
   readonly drops = IP_FORWARD_DROPS;
   private readonly ports: readonly GuestPort[];
   private readonly routes: readonly ForwardRoute[];
+  /** Of each route, the MTU of the vNIC that it leads out by. */
+  private readonly mtus: Int32Array;
   private readonly table = new LpmTable();
 
   constructor(config: RoutingConfig) {
     this.ports = config.ports;
     this.routes = config.routes;
+    this.mtus = Int32Array.from(config.routes, ({ port }) => config.ports[port].mtuBytes);
     config.routes.forEach((route, i) => this.table.insert(route.prefix, route.length, i));
     // Its own addresses, whatever port a packet for them comes by (RFC 1812 section 5.2.3).
     for (const { address } of config.ports) this.table.insert(address, 32, config.routes.length);
@@ -69,13 +77,18 @@ export class IpForward implements NetworkFunction {
     return acceptIpv4(bytes, offset, length, this.ports[port]);
   }
 
-  /** NF_INET_FORWARD comes after this. @returns the route an accepted frame takes, or the answer that drops it. */
+  /**
+   * NF_INET_FORWARD comes after this. As ip_forward() does it looks at the TTL, then at the MTU (RFC 1812 section
+   * 5.2.7.1). It fragments nothing, whether DF is set or not.
+   * @returns the route an accepted frame takes, or the answer that drops it.
+   */
   route(bytes: Uint8Array, offset: number): number {
     const ip = offset + ETH_HEADER_BYTES;
     const found = this.table.lookup(ipv4Dst(bytes, ip));
     if (found === LPM_NO_ROUTE) return NO_ROUTE;
     if (found === this.routes.length) return LOCAL;
-    return ipv4Ttl(bytes, ip) <= 1 ? TTL_EXCEEDED : found;
+    if (ipv4Ttl(bytes, ip) <= 1) return TTL_EXCEEDED;
+    return ipv4TotalBytes(bytes, ip) > this.mtus[found] ? FRAGMENTATION_NEEDED : found;
   }
 
   /** Index of the vNIC that a route leads out by. */

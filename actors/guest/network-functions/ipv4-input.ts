@@ -46,6 +46,8 @@ export interface GuestPort {
   readonly macLow: number;
   /** Its own IPv4 address: packets for it are for the guest itself. */
   readonly address: number;
+  /** Longest packet that leaves by it, network header included. */
+  readonly mtuBytes: number;
 }
 
 /**

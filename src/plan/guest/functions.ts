@@ -172,7 +172,7 @@ function routingOf(vm: VmSpec): RoutingConfig {
 function portsOf({ nics }: VmSpec): GuestPort[] {
   return nics.map((nic) => {
     const mac = parseMac(nic.mac);
-    return { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address };
+    return { macHigh: mac.high, macLow: mac.low, address: parseCidr(nic.ip).address, mtuBytes: nic.mtuBytes };
   });
 }
 

@@ -17,8 +17,8 @@ const route = (prefix: string, length: number, port: number, hop: number) => {
 const CONFIG: IpForwardConfig = {
   kind: 'ip-forward',
   ports: [
-    { ...mac(1), address: parseIpv4('10.0.0.1') },
-    { ...mac(2), address: parseIpv4('10.0.1.1') },
+    { ...mac(1), address: parseIpv4('10.0.0.1'), mtuBytes: 9000 },
+    { ...mac(2), address: parseIpv4('10.0.1.1'), mtuBytes: 1500 },
   ],
   routes: [route('10.0.0.0', 24, 0, 1), route('10.0.1.0', 24, 1, 2), route('10.0.1.128', 25, 0, 3)],
 };
@@ -114,6 +114,23 @@ describe('drops', () => {
     expect(verdictOf(short)).toBe('nf_in_hdr_errors');
   });
 
+  test.each([
+    ['10.0.1.9', 1500, 'out by 1'],
+    ['10.0.1.9', 1501, 'nf_frag_needed'],
+    ['10.0.1.200', 1501, 'out by 0'],
+    ['10.0.1.200', 9000, 'out by 0'],
+    ['10.0.1.200', 9001, 'nf_frag_needed'],
+  ])('to %s with %d bytes: %s, by the MTU of the vNIC it leaves by', (dst, totalBytes, verdict) => {
+    const p = packet({ dst });
+    const memory = new Uint8Array(10_000);
+    memory.set(p.memory);
+    const view = new DataView(memory.buffer);
+    view.setUint16(IP + 2, totalBytes);
+    view.setUint16(IP + 10, 0);
+    view.setUint16(IP + 10, internetChecksum(memory, IP, 20));
+    expect(verdictOf({ memory, view, length: 14 + totalBytes })).toBe(verdict);
+  });
+
   test('nf_bad_checksum: one bit anywhere in the header', () => {
     for (const at of [1, 4, 8, 10, 12, 19]) {
       const p = packet();
@@ -132,6 +149,7 @@ describe('drops', () => {
         'nf_ttl_exceeded',
         'nf_no_route',
         'nf_local',
+        'nf_frag_needed',
         'nf_multicast',
         'nf_vlan',
         'nf_qinq',
