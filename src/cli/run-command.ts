@@ -19,7 +19,7 @@ import { parseDurationNs } from '../scenario/text/quantities.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import type { Override } from '../scenario/text/override.ts';
-import { STANDARD_INPUT } from '../net/capture/choices.ts';
+import { STANDARD_INPUT } from '../net/choices.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';

@@ -13,7 +13,7 @@ import type { Fault, KeyPath } from './fault.ts';
 import { describeAllowed, faultsOf } from './keys/issues.ts';
 import { scenarioSchema } from './keys/schema.ts';
 import type { ParsedScenario } from './keys/schema.ts';
-import { STANDARD_INPUT } from '../net/capture/choices.ts';
+import { STANDARD_INPUT } from '../net/choices.ts';
 import { MTU_STANDARD_BYTES } from '../net/wire/ethernet.ts';
 import { defaultStructure, inheritHost } from './structure.ts';
 import type { ReplaySpec, Scenario } from './scenario.ts';

@@ -6,8 +6,9 @@ import type { CostProfileName, CostTableNs } from './profiles/cost-profiles.ts';
 import type { KernelName } from './profiles/kernel-profiles.ts';
 import type { Rate } from './text/quantities.ts';
 import type { NfSpec } from './functions.ts';
+import type { StreamProtocol } from '../net/choices.ts';
 import type { VnicMode } from './modes.ts';
-import type { ReplaySplit } from '../net/capture/choices.ts';
+import type { ReplaySplit } from '../net/choices.ts';
 import type {
   AccelerationProviderName,
   DropPlace,
@@ -206,6 +207,8 @@ export interface StreamSpec {
   readonly rate: Rate | 'shared';
   /** Sizes with FCS, without tag, sent in turn, round and round; of a replayed capture the mean alone, which need not be whole. */
   readonly frameBytes: readonly number[];
+  /** What generated frames are. */
+  readonly protocol: StreamProtocol;
   readonly flows: number;
   readonly ttl: number;
   /** Frames/s of what it replays, by the capture's own times; null where there is none, or it has no times. */

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { constants, gunzipSync } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { bytesOf, CAPTURE_BYTES_MAX, CaptureBytes } from './capture-bytes.ts';
-import { STANDARD_INPUT } from './choices.ts';
+import { STANDARD_INPUT } from '../choices.ts';
 import { CaptureCollector, CaptureFileError, WHOLE_CAPTURE } from './capture.ts';
 import type { Capture, CaptureLimits } from './capture.ts';
 import { isPcap, readPcap } from './pcap.ts';

@@ -6,7 +6,7 @@ import { IPV4_HEADER_MIN_BYTES, ipv4Dst, ipv4Src, ipv4Version } from '../wire/ip
 import { carriedType } from '../wire/vlan.ts';
 import { copyFrame, MARK_DIRECTION } from './capture.ts';
 import type { Capture } from './capture.ts';
-import type { ReplaySplit } from './choices.ts';
+import type { ReplaySplit } from '../choices.ts';
 import { DIRECTION_IN, DIRECTION_OUT } from './link-types.ts';
 
 /** Of frames that belong to no direction. */

@@ -3,6 +3,7 @@ import type { ExpectedAddresses } from '../wire/address-check.ts';
 import { Arrivals } from './arrivals.ts';
 import { ETH_HEADER_BYTES } from '../wire/ethernet.ts';
 import { inTurn } from '../tables/in-turn.ts';
+import { StampedFrameReader } from './stamped-frames.ts';
 import {
   TEST_FRAME_CORRUPT,
   TEST_FRAME_FOREIGN,
@@ -41,6 +42,7 @@ export class GeneratedCheck implements TrafficCheck {
   streamIndex = 0;
   /** By the number of the stream. */
   private readonly expected: (Expected | null)[] = [];
+  private readonly reader = new StampedFrameReader();
 
   constructor(streams: readonly ExpectedStream[]) {
     streams.forEach(({ stream, flowCount, addresses }, index) => {
@@ -52,7 +54,7 @@ export class GeneratedCheck implements TrafficCheck {
 
   verify(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
     const verdict = checkTestFrame(bytes, words, offset, length);
-    if (verdict === TEST_FOREIGN) return FOREIGN;
+    if (verdict === TEST_FOREIGN) return this.verifyStamped(bytes, offset, length);
     const stream = testFrameStream(words, offset);
     const expected = stream < this.expected.length ? this.expected[stream] : null;
     if (expected === null) return FOREIGN;
@@ -62,6 +64,22 @@ export class GeneratedCheck implements TrafficCheck {
     const flow = inTurn(seq, expected.flowCount);
     if (!expected.addresses.matches(bytes, offset + ETH_BYTES, flow)) return CORRUPT;
     this.sentNs = testFrameSendNs(words, offset);
+    this.streamIndex = expected.index;
+    return expected.arrivals.note(seq, flow);
+  }
+
+  /** The same for TCP segments and ICMP echoes. */
+  private verifyStamped(bytes: Uint8Array, offset: number, length: number): number {
+    const { reader } = this;
+    const verdict = reader.check(bytes, offset, length);
+    if (verdict === TEST_FOREIGN) return FOREIGN;
+    const expected = reader.stream < this.expected.length ? this.expected[reader.stream] : null;
+    if (expected === null) return FOREIGN;
+    if (verdict === TEST_CORRUPT) return CORRUPT;
+    const { seq, sourcePort, destinationPort } = reader;
+    const flow = inTurn(seq, expected.flowCount);
+    if (!expected.addresses.matchesPorts(bytes, offset + ETH_BYTES, sourcePort, destinationPort, flow)) return CORRUPT;
+    this.sentNs = reader.sendNs;
     this.streamIndex = expected.index;
     return expected.arrivals.note(seq, flow);
   }

@@ -8,6 +8,7 @@ import { VLAN_NONE } from '../wire/vlan.ts';
 import type { FlowSpec } from './flow-templates.ts';
 import type { ExpectedStream } from './generated-check.ts';
 import { GeneratedCheck } from './generated-check.ts';
+import type { StreamProtocol } from '../choices.ts';
 import { TaggedCheck } from './tagged-check.ts';
 import type { TrafficCheck } from './traffic-check.ts';
 import { GeneratedTraffic, TaggedTraffic } from './traffic-source.ts';
@@ -18,6 +19,7 @@ export type SourcePlan = (
   | {
       readonly kind: 'generated';
       readonly flows: FlowSpec;
+      readonly protocol: StreamProtocol;
       /** Frame sizes with FCS, sent in turn. */
       readonly sizesBytes: readonly number[];
     }
@@ -43,7 +45,7 @@ export function createSource(plan: SourcePlan, memory: Memory): TrafficSource {
   const source =
     plan.kind === 'capture'
       ? new ReplayTraffic(memory, plan.stream, addedBytes)
-      : new GeneratedTraffic(plan.flows, plan.sizesBytes, addedBytes);
+      : new GeneratedTraffic(plan.flows, plan.sizesBytes, addedBytes, plan.protocol);
   return isTagged ? new TaggedTraffic(source, plan.vlan) : source;
 }
 

@@ -1,5 +1,7 @@
 import { FlowTemplates, type FlowSpec } from './flow-templates.ts';
 import { FrameSchedule } from './frame-schedule.ts';
+import { StampedTemplates } from './stamped-frames.ts';
+import type { StreamProtocol } from '../choices.ts';
 import { inTurn } from '../tables/in-turn.ts';
 import { VLAN_TAG_BYTES } from '../wire/ethernet.ts';
 import { insertTag } from '../wire/vlan.ts';
@@ -14,7 +16,7 @@ export interface TrafficSource {
 /** Generated frames: the flows in turn, the frame sizes in turn. */
 export class GeneratedTraffic implements TrafficSource {
   readonly schedule: FrameSchedule | null;
-  private readonly templates: FlowTemplates;
+  private readonly templates: FlowTemplates | StampedTemplates;
   /** For each place in the repeating order of sizes, the template to use. */
   private readonly order: Int32Array;
 
@@ -22,11 +24,12 @@ export class GeneratedTraffic implements TrafficSource {
    * @param sizesBytes the repeating order of frame sizes, FCS included.
    * @param addedBytes what each gets on top before it is sent.
    */
-  constructor(flows: FlowSpec, sizesBytes: readonly number[], addedBytes = 0) {
+  constructor(flows: FlowSpec, sizesBytes: readonly number[], addedBytes = 0, protocol: StreamProtocol = 'udp') {
     const distinct = [...new Set(sizesBytes)];
     const sent = Float64Array.from(sizesBytes, (size) => size + addedBytes);
     this.schedule = distinct.length === 1 ? null : new FrameSchedule(sent);
-    this.templates = new FlowTemplates(flows, distinct);
+    this.templates =
+      protocol === 'udp' ? new FlowTemplates(flows, distinct) : new StampedTemplates(flows, protocol, distinct);
     this.order = Int32Array.from(sizesBytes, (size) => distinct.indexOf(size));
   }
 

@@ -48,13 +48,18 @@ export class AddressCheck {
 
   /** Whether the test frame whose IPv4 header is at `ip` bears what a frame of `flow` must bear. */
   matches(bytes: Uint8Array, ip: number, flow: number): boolean {
+    const udp = ip + IPV4_HEADER_MIN_BYTES;
+    return this.matchesPorts(bytes, ip, udpSrcPort(bytes, udp), udpDstPort(bytes, udp), flow);
+  }
+
+  /** The same for a frame of these ports, or of what it has in their place. */
+  matchesPorts(bytes: Uint8Array, ip: number, sourcePort: number, destinationPort: number, flow: number): boolean {
     const row = ((flow | 0) / this.srcPortCount) | 0;
     const address = (this.srcAddress + row) | 0;
     const port = this.srcPort + flow - row * this.srcPortCount;
-    const udp = ip + IPV4_HEADER_MIN_BYTES;
     return (
-      this.source.matches(readI32(bytes, ip + IPV4_SRC_BYTE), udpSrcPort(bytes, udp), address, port) &&
-      this.destination.matches(readI32(bytes, ip + IPV4_DST_BYTE), udpDstPort(bytes, udp), address, port)
+      this.source.matches(readI32(bytes, ip + IPV4_SRC_BYTE), sourcePort, address, port) &&
+      this.destination.matches(readI32(bytes, ip + IPV4_DST_BYTE), destinationPort, address, port)
     );
   }
 }

@@ -23,15 +23,21 @@ export function expectedAddresses(scenario: Scenario, stream: StreamSpec, flows:
   return { ...endsOf(scenario, stream, flows), srcAddress, srcPort, srcPortCount: srcPortsOf(flows) };
 }
 
-function endsOf({ vms }: Scenario, { via }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
-  const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow: dstPort, portHigh: dstPort };
+function endsOf({ vms }: Scenario, { via, protocol }: StreamSpec, { dstAddress, dstPort }: FlowSpec): Ends {
+  // An echo has one identifier in the place of both ports: its flow's.
+  const [portLow, portHigh] = protocol === 'icmp' ? [0, 0xffff] : [dstPort, dstPort];
+  const asked: EndpointRange = { addressLow: dstAddress, addressHigh: dstAddress, portLow, portHigh };
   const isAt = (addresses: 'answered' | 'unknown', address: number): boolean =>
     vms.some(
       ({ nf, nics }) =>
         isOfKind(nf, 'addresses', addresses) && nics.some(({ ip }) => parseCidr(ip).address === address),
     );
   const nf = vms.find(({ nics }) => nics.some(({ name }) => name === via))?.nf;
-  const isBalanced = nf !== undefined && isOfKind(nf, 'addresses', 'balanced') && isSentTo(nf, dstAddress, dstPort);
+  const isBalanced =
+    nf !== undefined &&
+    isOfKind(nf, 'addresses', 'balanced') &&
+    protocol !== 'icmp' &&
+    isSentTo(nf, dstAddress, dstPort);
   const backends = isBalanced ? nf.backends.map(endpointOf) : [];
   // What comes back is the answer: from where the request was sent to, to where it was sent from.
   if (isAt('answered', dstAddress) || backends.some(({ address }) => isAt('answered', address))) {

@@ -114,7 +114,7 @@ function sourceOf(scenario: Scenario, stream: StreamSpec, replays: readonly Repl
   const { pcap, streams } = scenario.traffic;
   const { vlan, frameBytes: sizesBytes } = stream;
   if (pcap !== 'none') return { kind: 'capture', stream: replays[streams.indexOf(stream)], vlan };
-  return { kind: 'generated', flows: flowsOf(scenario, stream), sizesBytes, vlan };
+  return { kind: 'generated', flows: flowsOf(scenario, stream), protocol: stream.protocol, sizesBytes, vlan };
 }
 
 /** Frames as a router's neighbour sends them: to the vNIC's address, from one wire's network to the other's. */

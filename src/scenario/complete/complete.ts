@@ -101,6 +101,7 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
           vlan: vms.flatMap(({ nics }) => nics).find(({ name }) => name === via)?.vlan ?? VLAN_NONE,
           rate: stream.rate ?? 'shared',
           frameBytes: captured === undefined ? (stream.frameSize ?? traffic.frameSize) : [captured.meanFrameBytes],
+          protocol: stream.protocol ?? traffic.protocol,
           flows: stream.flows ?? traffic.flows,
           ttl: stream.ttl,
           capturedFps: captured?.capturedFps ?? null,

@@ -1,6 +1,6 @@
 /** Keys of how a capture is replayed. */
 import { z } from 'zod';
-import { REPLAY_SPLITS } from '../../net/capture/choices.ts';
+import { REPLAY_SPLITS } from '../../net/choices.ts';
 import { durationOr, integerOr, positiveDuration, prefixOr } from './fields.ts';
 
 /** Frames a file of 2 GiB holds at most. */

@@ -9,6 +9,7 @@ import { TX_STOP_DESCRIPTORS } from '../../virtio/net/net-queues.ts';
 import { VNIC_MODES, modesExplained, modesForPeople, passesBuffersDown } from '../modes.ts';
 import { PLACEMENT_KINDS } from '../words.ts';
 import { trafficConnections } from './connections.ts';
+import { STREAM_PROTOCOLS } from '../../net/choices.ts';
 import { replayOptions } from './replay.ts';
 import { expectationSchema } from './expectations.ts';
 import { hostName, hostSchema, namedHostSchema } from './host.ts';
@@ -193,6 +194,7 @@ const streamSchema = z.strictObject({
     .describe('Rate of this stream alone, the same in every phase. Default: its part of traffic.rate.')
     .optional(),
   frameSize: frameSizes().describe('Frame sizes of this stream. Default traffic.frameSize.').optional(),
+  protocol: z.enum(STREAM_PROTOCOLS).describe('What its frames are. Default traffic.protocol.').optional(),
   flows: integer(1, 1_000_000).describe('Flows of this stream. Default traffic.flows.').optional(),
   ttl: integer(1, 255).prefault(64).describe('Time to live of its frames. Default 64.'),
 });
@@ -205,6 +207,10 @@ const trafficSchema = z.strictObject({
         'of the line rate of each sending port. Default 100kpps.',
     ),
   frameSize: frameSizes().prefault(64).describe('Bytes with FCS: a size, a list sent in turn, or IMIX. Default 64.'),
+  protocol: z
+    .enum(STREAM_PROTOCOLS)
+    .prefault('udp')
+    .describe('What generated frames are: UDP datagrams, TCP segments without a connection, ICMP echo. Default udp.'),
   flows: integer(1, 1_000_000).prefault(1024).describe('Flows of each stream. Default 1024.'),
   pattern: z
     .enum(['constant', 'poisson'])

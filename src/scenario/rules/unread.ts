@@ -23,6 +23,7 @@ function unreadTraffic({ traffic, run }: Scenario, written: (path: KeyPath) => b
     ...(everyPhase ? unread('rate', `every phase (run.phases.${run.phases[0].name}.rate)`) : []),
     ...(!everyPhase && everyStream('rate') ? unread('rate', 'every stream') : []),
     ...(everyStream('frameSize') ? unread('frameSize', 'every stream') : []),
+    ...(everyStream('protocol') ? unread('protocol', 'every stream') : []),
     ...(everyStream('flows') ? unread('flows', 'every stream') : []),
   ];
 }

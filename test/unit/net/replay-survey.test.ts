@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { capturedFrame } from '../../../src/net/capture/capture.ts';
 import type { Capture } from '../../../src/net/capture/capture.ts';
 import { parseCapture } from '../../../src/net/capture/capture-file.ts';
-import type { ReplaySplit } from '../../../src/net/capture/choices.ts';
+import type { ReplaySplit } from '../../../src/net/choices.ts';
 import { hasBothDirections, PART_NONE, partsOf, usedInterfaces } from '../../../src/net/capture/replay-parts.ts';
 import { surveyReplay } from '../../../src/net/capture/replay-survey.ts';
 import { parseCidr, parseIpv4 } from '../../../src/net/wire/address.ts';

@@ -48,7 +48,7 @@ describe('keys and values', () => {
   it('lists several problems at once, in the order of the file', () => {
     expect(problems('traffic:\n  flows: 0\n  rat: 1Mpps\nhost:\n  hz: 200\n')).toEqual([
       'x.yaml:2:10: found 0, allowed: an integer from 1 to 1000000',
-      'x.yaml:3:3: unknown key "rat" in traffic, allowed: rate, frameSize, flows, pattern, burst, pcap, replay, streams, connections; did you mean "rate"?',
+      'x.yaml:3:3: unknown key "rat" in traffic, allowed: rate, frameSize, protocol, flows, pattern, burst, pcap, replay, streams, connections; did you mean "rate"?',
       'x.yaml:5:7: found 200, allowed: 100, 250, 300, 1000',
     ]);
   });

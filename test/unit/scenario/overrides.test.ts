@@ -79,7 +79,7 @@ describe('overrides that fail', () => {
   it.each([
     [
       'traffic.rat=2Mpps',
-      '--set traffic.rat: unknown key "rat" in traffic, allowed: rate, frameSize, flows, pattern, burst, pcap, replay, streams, connections; did you mean "rate"?',
+      '--set traffic.rat: unknown key "rat" in traffic, allowed: rate, frameSize, protocol, flows, pattern, burst, pcap, replay, streams, connections; did you mean "rate"?',
     ],
     [
       'trafic.rate=2Mpps',
