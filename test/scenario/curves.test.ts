@@ -3,7 +3,7 @@
  * and shares of its own peaks. The distance is printed; what is asserted is only that they are curves of one kind.
  */
 import { expect, it } from 'vitest';
-import { openHost } from '../../src/cli/open-host.ts';
+import { openBeds } from '../../src/cli/open-beds.ts';
 import { runSweep } from '../../src/experiment/sweep/sweep.ts';
 import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
 import { loadVariants, modeChange } from '../../src/experiment/sweep/variants.ts';
@@ -17,7 +17,7 @@ const RMS_MAX = 0.2;
 /** Below this share of the points nothing is judged. */
 const POINTS_SHARE_MIN = 0.5;
 
-function talk(hostKind: 'threads' | 'virtual', durationNs: number): Promise<SweepResult> {
+async function talk(hostKind: 'threads' | 'virtual', durationNs: number): Promise<SweepResult> {
   const base = loadScenario('kvm-forum-2014');
   const changes = base.sweep.modes.map((mode) => modeChange(base, mode));
   const plan = {
@@ -32,10 +32,12 @@ function talk(hostKind: 'threads' | 'virtual', durationNs: number): Promise<Swee
     probeNs: hostKind === 'threads' ? 1e9 : 1e8,
     lossFreeRatioMax: 0.005,
   } as const;
-  return runSweep(plan, {
-    signal: new AbortController().signal,
-    openHost: ({ scenario }) => openHost(hostKind, scenario),
-  });
+  const beds = openBeds(hostKind, 1);
+  try {
+    return await runSweep(plan, { signal: new AbortController().signal, openBed: beds.open });
+  } finally {
+    await beds.close();
+  }
 }
 
 it('the curves of real threads and of virtual time', async ({ skip }) => {

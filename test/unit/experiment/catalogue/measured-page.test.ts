@@ -7,8 +7,8 @@ import { withSection } from '../../../../src/experiment/catalogue/scenario-page.
 import { runSweep } from '../../../../src/experiment/sweep/sweep.ts';
 import type { SweepResult } from '../../../../src/experiment/sweep/sweep-result.ts';
 import { loadVariants, modeChange } from '../../../../src/experiment/sweep/variants.ts';
-import { openHost } from '../../../../src/cli/open-host.ts';
 import { loadScenario } from '../../../../src/plan/load-scenario.ts';
+import { openVirtualBed } from '../../../support/virtual-beds.ts';
 
 const README = readFileSync(fileURLToPath(new URL('../../../../scenarios/README.md', import.meta.url)), 'utf8');
 
@@ -26,7 +26,7 @@ const swept = await runSweep(
     probeNs: 5e7,
     lossFreeRatioMax: 0.005,
   },
-  { signal: new AbortController().signal, openHost: ({ scenario }) => openHost('virtual', scenario) },
+  { signal: new AbortController().signal, openBed: (variant) => openVirtualBed(variant) },
 );
 /** The same as if it had been measured, with everything judged. */
 const measured: SweepResult = {
