@@ -16,7 +16,8 @@ import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
 import { component, ownCounter, port, portsOf } from '../component.ts';
 import type { JointOf, OwnCounter, SocketOf } from '../component.ts';
-import { CATCH_UP_NS } from './catch-up.ts';
+import type { StreamPacing } from './paced-stream.ts';
+import { PacedStream } from './paced-stream.ts';
 
 const PORT_COUNTERS = [
   { name: 'tx_packets', lane: 'tx', role: 'out', meaning: 'frames sent on the wire' },
@@ -34,7 +35,7 @@ const PORT_COUNTERS = [
   {
     name: 'caught_up',
     role: 'event',
-    meaning: 'frames sent late after an absence, at no more than 5/4 of their pace until all had caught up',
+    meaning: 'frames sent late after an absence, at no more than 3/2 of their pace until all had caught up',
   },
 ] as const satisfies readonly CounterSpec[];
 const {
@@ -73,16 +74,17 @@ export const THROTTLE_STREAM_DOUBLES = 2;
 export const throttleBytes = (streams: number): number =>
   8 * (THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * streams);
 
-export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
+/** A busy hardware thread comes round in less: 64 frames for each actor of 16 ports. */
+const AWAY_NS = 200_000;
+/** How fast the schedule of a generator that was away goes until it has caught up: after twice the time it was away. */
+export const CATCH_UP_PACE = 1.5;
+/**
+ * How long frames may wait for the wire while a generator catches up: bursts do, of 148 frames of 64 bytes at 1 Gbit/s.
+ * A pool of 256 buffers lasts longer.
+ */
+const WIRE_WAIT_NS = 100_000;
 
-/** How the frames of a stream are spaced in time. */
-export interface StreamPacing {
-  /** Bursts at equal distances, or at exponentially distributed ones (a Poisson process of bursts). */
-  readonly pattern: 'constant' | 'poisson';
-  /** Frames sent back to back. */
-  readonly burst: number;
-  readonly seed: number;
-}
+export const GENERATOR_PORTS = portsOf('generator', { wire: port<GeneratorWireLink>() });
 
 export interface TrafficGeneratorConfig {
   readonly name: string;
@@ -100,132 +102,6 @@ export interface GeneratorWireLink {
   readonly tx: WireRef;
 }
 
-/** One stream's place in time. */
-class Stream {
-  readonly source: TrafficSource;
-  private readonly poisson: boolean;
-  private readonly burst: number;
-  private random: number;
-  gapNs = 0;
-  /** When the next frame is due; Infinity while the stream is off. */
-  dueNs = Infinity;
-  private burstLeft = 0;
-  /** Frames sent, and so the number of the next one. */
-  seq = 0;
-  /** Frames that were due when the pace changed and were never sent. */
-  private abandoned = 0;
-  /** What paces it besides the number of frames: see Scale; null for nothing. */
-  private places: Float64Array | null = null;
-  private perFrame = 0;
-  /** Frames of a round, and its length on the scale. */
-  private roundFrames = 1;
-  private round = 0;
-  /** Time of one step on the scale, and of its beginning. */
-  private stepNs = 0;
-  private epochNs = 0;
-  /** The first frame of the burst: its place in its round, and how far the rounds before it have come. */
-  private at = 0;
-  private before = 0;
-  /** Where on the scale the next burst begins. */
-  private place = 0;
-
-  constructor(source: TrafficSource, pacing: StreamPacing) {
-    this.source = source;
-    this.poisson = pacing.pattern === 'poisson';
-    this.burst = pacing.burst;
-    this.random = pacing.seed | 1;
-  }
-
-  /** Starts, stops or changes pace from `nowNs` on. @param pacedBy one of the PACED_BY_ values. */
-  setRate(fps: number, pacedBy: number, nowNs: number): void {
-    this.abandoned += this.behind(nowNs);
-    this.gapNs = fps > 0 ? (1e9 * this.burst) / fps : Infinity;
-    this.burstLeft = this.burst;
-    const scale = fps > 0 ? (this.source.schedule?.scaleOf(pacedBy) ?? null) : null;
-    this.places = scale === null ? null : scale.places;
-    if (scale === null) {
-      this.dueNs = fps > 0 ? nowNs + this.nextGapNs() : Infinity;
-      return;
-    }
-    this.perFrame = scale.perFrame;
-    this.roundFrames = scale.places.length - 1;
-    this.round = scale.places[this.roundFrames] + this.perFrame * this.roundFrames;
-    this.stepNs = (1e9 * this.roundFrames) / (fps * this.round);
-    this.at = this.seq % this.roundFrames;
-    this.before = ((this.seq - this.at) / this.roundFrames) * this.round;
-    this.place = this.before + scale.places[this.at] + this.perFrame * this.at;
-    this.epochNs = nowNs - this.place * this.stepNs;
-    this.dueNs = nowNs;
-  }
-
-  /** One frame was sent: the next of the burst is due at once, a new burst after a gap. */
-  advance(): void {
-    this.seq++;
-    if (--this.burstLeft > 0) return;
-    this.burstLeft = this.burst;
-    if (this.places === null) this.dueNs += this.nextGapNs();
-    else this.goOn(this.places);
-  }
-
-  /** The burst after this one is due where its first frame stands, or, at random, after a gap of that mean. */
-  private goOn(places: Float64Array): void {
-    this.at += this.burst;
-    while (this.at >= this.roundFrames) {
-      this.at -= this.roundFrames;
-      this.before += this.round;
-    }
-    const place = this.before + places[this.at] + this.perFrame * this.at;
-    // From the beginning of the scale each time: nothing that is rounded adds up.
-    if (this.poisson) this.dueNs += (place - this.place) * this.stepNs * this.nextExponential();
-    else this.dueNs = this.epochNs + place * this.stepNs;
-    this.place = place;
-  }
-
-  /** Frames due since the beginning. */
-  offered(nowNs: number): number {
-    return this.seq + this.abandoned + this.behind(nowNs);
-  }
-
-  private behind(nowNs: number): number {
-    if (this.dueNs > nowNs) return 0;
-    if (this.places !== null && !this.poisson) return this.behindOnScale(this.places, nowNs);
-    return this.burstLeft + Math.floor((nowNs - this.dueNs) / this.gapNs) * this.burst;
-  }
-
-  /** Frames not sent of all bursts that begin at places that the time has reached. */
-  private behindOnScale(places: Float64Array, nowNs: number): number {
-    const reached = (nowNs - this.epochNs) / this.stepNs;
-    const rounds = Math.floor(reached / this.round);
-    const rest = reached - rounds * this.round;
-    let low = 0;
-    let high = this.roundFrames;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (places[middle] + this.perFrame * middle <= rest) low = middle + 1;
-      else high = middle;
-    }
-    const sentOfBurst = this.burst - this.burstLeft;
-    const dueFromBurst = rounds * this.roundFrames + low - (this.seq - sentOfBurst);
-    const due = Math.ceil(dueFromBurst / this.burst) * this.burst - sentOfBurst;
-    return due > this.burstLeft ? due : this.burstLeft;
-  }
-
-  private nextGapNs(): number {
-    return this.poisson ? this.nextExponential() * this.gapNs : this.gapNs;
-  }
-
-  /** Of mean 1. */
-  private nextExponential(): number {
-    // Marsaglia's xorshift32; its state is never zero, so the logarithm is finite.
-    let x = this.random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.random = x;
-    return -Math.log((x >>> 0) / 4_294_967_296);
-  }
-}
-
 /**
  * The traffic source on one wire: open loop, each frame at its time. A frame carries the time it was due, so latency
  * counts from there whatever the generator's own lateness, which is measured beside it.
@@ -233,7 +109,9 @@ class Stream {
  * A generator that was away for longer than a thread's round does not send in one burst what came due meanwhile: a
  * receiver's 256 buffers would be lost to it, and the loss be the generator's. Its schedule stood still while it was
  * away and then goes faster than time by CATCH_UP_PACE until it has caught up, the pattern of the traffic unchanged.
- * What it sends until then is counted, and nothing ever leaves faster than the wire is.
+ * What it sends until then is counted. Nothing leaves faster than the wire is: what does not fit beside the frames that
+ * come due meanwhile, at line rate all of it, is never sent and counts as offered, so that it is late no longer than
+ * that. Within a round the wire makes up for the time in which nobody looked at it.
  */
 export class TrafficGenerator implements Actor {
   readonly name: string;
@@ -243,7 +121,7 @@ export class TrafficGenerator implements Actor {
   private readonly lateness: Histogram;
   private readonly throttleWords: Int32Array;
   private readonly throttleRates: Float64Array;
-  private readonly streams: Stream[];
+  private readonly streams: PacedStream[];
   /** Time of one byte on the wire. */
   private readonly byteNs: number;
   private wire: WireSender | null = null;
@@ -264,7 +142,7 @@ export class TrafficGenerator implements Actor {
     this.throttleWords = memory.words(config.throttle);
     this.throttleRates = memory.doubles(config.throttle);
     this.byteNs = 8e9 / config.speedBps;
-    this.streams = config.streams.map((pacing, i) => new Stream(sources[i], pacing));
+    this.streams = config.streams.map((pacing, i) => new PacedStream(sources[i], pacing));
   }
 
   attach({ link }: JointOf<typeof GENERATOR_PORTS>): void {
@@ -286,12 +164,23 @@ export class TrafficGenerator implements Actor {
     }
     const wire = this.wire;
     if (wire === null) return 0;
-    if (this.wireFreeNs < nowNs - CATCH_UP_NS) this.wireFreeNs = nowNs - CATCH_UP_NS;
+    if (this.wireFreeNs < nowNs - AWAY_NS) this.wireFreeNs = nowNs - AWAY_NS;
     const sent = this.sendAllDue(wire, budget);
     if (sent === 0) return 0;
     wire.publish();
-    if (this.clockNs < nowNs) this.counters.values[TX_CAUGHT_UP] += sent;
+    if (this.clockNs < nowNs) {
+      this.counters.values[TX_CAUGHT_UP] += sent;
+      if (this.wireFreeNs > nowNs) this.abandonLate();
+    }
     return sent;
+  }
+
+  /** The wire is busy, and more is to be caught up than it has room for. */
+  private abandonLate(): void {
+    const untilNs = this.clockNs - WIRE_WAIT_NS;
+    for (let s = 0; s < this.streams.length; s++) {
+      if (this.streams[s].dueNs < untilNs) this.streams[s].abandon(untilNs);
+    }
   }
 
   /**
@@ -323,7 +212,7 @@ export class TrafficGenerator implements Actor {
   }
 
   /** Sends what is due on one stream, which is something, as far as the wire carries it. */
-  private sendDue(stream: Stream, wire: WireSender, budget: number): number {
+  private sendDue(stream: PacedStream, wire: WireSender, budget: number): number {
     const clockNs = this.clockNs;
     const nowNs = this.polledNs;
     const oldestDueNs = stream.dueNs;
@@ -378,11 +267,6 @@ export class TrafficGenerator implements Actor {
 
   census(_out: Census): void {}
 }
-
-/** A busy hardware thread comes round in less: 64 frames for each actor of 16 ports. */
-const AWAY_NS = 200_000;
-/** How fast the schedule of a generator that was away goes until it has caught up. */
-export const CATCH_UP_PACE = 1.25;
 
 export const GENERATOR = component({
   kind: 'generator',

@@ -6,8 +6,8 @@ import type { Ledger, PhaseResult, Validity } from '../run/run-result.ts';
 /** Least share of the frames due in a phase that must have been sent. */
 export const SENT_RATIO_MIN = 0.999;
 /**
- * Most of a generator's frames that may be later than the room before them lasts: six times the share that may come due
- * in absences so long, since five times as much is sent while it catches up at 5/4 of the pace.
+ * Most of a generator's frames that may be later than the room before them lasts: four times the share that may come due
+ * in absences so long, since three times as much is sent while it catches up at 3/2 of the pace.
  */
 export const LATE_RATIO_MAX = (1 - SENT_RATIO_MIN) * (1 + CATCH_UP_PACE / (CATCH_UP_PACE - 1));
 /** Most of a core that other programs and interrupts may have taken, and that other machines may have. */

@@ -1,6 +1,6 @@
 /** The stations on the wires: for each port that no link takes a generator and a sink, and the streams between them. */
 import { GENERATOR_PORTS, generatorCounters, throttleBytes } from '../../../actors/wire/generator.ts';
-import type { StreamPacing } from '../../../actors/wire/generator.ts';
+import type { StreamPacing } from '../../../actors/wire/paced-stream.ts';
 import type { NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
 import { SINK_PORTS, sinkCounters } from '../../../actors/wire/sink.ts';
 import type { Region } from '../../memory/arena.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { StreamPacing, TrafficGenerator, TrafficGeneratorConfig } from '../../../actors/wire/generator.ts';
+import type { TrafficGenerator, TrafficGeneratorConfig } from '../../../actors/wire/generator.ts';
+import type { StreamPacing } from '../../../actors/wire/paced-stream.ts';
 import {
   THROTTLE_CHANGES_WORD,
   THROTTLE_RATES_DOUBLE,
@@ -13,6 +14,7 @@ import { ActorBed } from '../../support/actor-bed.ts';
 
 const NAME = 'generator-eth0';
 const LINE_NS = 672;
+const LINE_FPS = 1e9 / LINE_NS;
 
 function bench(pacing: Partial<StreamPacing> = {}, speedBps = 1e9) {
   const bed = new ActorBed();
@@ -101,21 +103,20 @@ describe('schedule', () => {
 });
 
 describe('behind its schedule', () => {
-  test('within a round it catches up at line rate and no faster: at most what 20 us of wire hold at once', () => {
+  test('within a round the wire makes up for the time in which nobody looked, and for no more', () => {
     const g = bench();
-    g.rate(1_000_000);
+    g.rate(LINE_FPS);
     g.generator.poll(1000, 0);
-    expect(g.generator.poll(1000, 200_000)).toBe(30);
-    expect(g.generator.poll(1000, 200_000)).toBe(0);
+    expect(g.generator.poll(1000, 150_000)).toBe(223);
+    expect(g.generator.poll(1000, 150_000)).toBe(0);
     let sent = 0;
-    for (let now = 200_000; now < 300_000; now += LINE_NS) sent += g.generator.poll(1000, now);
-    expect(sent).toBeGreaterThan(140);
-    expect(sent).toBeLessThanOrEqual(Math.ceil(100_000 / LINE_NS) + 1);
+    for (let now = 150_000; now < 250_000; now += LINE_NS) sent += g.generator.poll(1000, now);
+    expect(Math.abs(sent - 149)).toBeLessThanOrEqual(1);
     expect(g.counts()['absences']).toBeUndefined();
     expect(g.counts()['caught_up']).toBeUndefined();
   });
 
-  test('after an absence it sends at 5/4 of the pace until it has caught up, and counts what it sends till then', () => {
+  test('after an absence it sends at 3/2 of the pace until it has caught up, and counts what it sends till then', () => {
     const g = bench();
     g.rate(200_000);
     g.generator.poll(1000, 0);
@@ -123,21 +124,47 @@ describe('behind its schedule', () => {
     let now = awayNs;
     // What came due in the absence would fill a pool of 256 at line rate: 400 frames in 0.3 ms.
     const first = g.generator.poll(1000, now);
-    expect(first).toBeLessThanOrEqual(50);
+    expect(first).toBeLessThanOrEqual(60);
     const sentIn = (ns: number): number => {
       let sent = 0;
       for (const end = now + ns; now < end; g.sent()) sent += g.generator.poll(1000, (now += roundNs));
       return sent;
     };
-    // 1.75 ms are left to catch up, a quarter of the time that passes.
-    expect(Math.abs(sentIn(6_800_000) - 1700)).toBeLessThanOrEqual(50);
+    // 1.7 ms are left to catch up, half of the time that passes.
+    expect(Math.abs(sentIn(3_300_000) - 990)).toBeLessThanOrEqual(20);
     expect(g.generator.poll(1000, (now += roundNs))).toBeGreaterThanOrEqual(2);
-    sentIn(400_000);
+    sentIn(200_000);
+    expect(now - awayNs).toBeLessThan(2 * awayNs);
     const caughtUp = g.counts()['caught_up'];
     expect(sentIn(1_000_000)).toBe(200);
     expect(g.counts()).toMatchObject({ absences: 1, caught_up: caughtUp });
-    expect(Math.abs(caughtUp - 1750)).toBeLessThan(60);
+    expect(Math.abs(caughtUp - 1050)).toBeLessThan(60);
     expect(g.counts()['offered_stream']).toBe(g.counts()['tx_stream']);
+  });
+
+  test.each([1, 0.8])('what the wire has no room for after an absence is never sent: at %s of line rate', (share) => {
+    const g = bench();
+    g.rate(LINE_FPS * share);
+    g.generator.poll(1000, 0);
+    const [awayNs, roundNs] = [2_000_000, 10_000];
+    let now = awayNs;
+    const end = 3 * awayNs;
+    let sent = g.generator.poll(1000, now);
+    for (; now < end; g.sent()) sent += g.generator.poll(1000, (now += roundNs));
+    // Never faster than the wire is, but for the round's worth that it makes up for.
+    expect(sent * LINE_NS).toBeLessThanOrEqual(end - awayNs + 200_000 + roundNs);
+    // Back on schedule within twice the absence.
+    const counts = g.counts();
+    for (; now < end + 200_000; now += roundNs) g.generator.poll(1000, now);
+    const dues = g.sent().map(({ due }) => due);
+    expect(now - roundNs - dues.at(-1)!).toBeLessThan(100_000 + roundNs);
+    expect(g.counts()['caught_up']).toBe(counts['caught_up']);
+    // All that was due counts as offered: two absences' worth could be sent and three were due, less what was spare.
+    expect(Math.abs(counts['offered_stream'] - LINE_FPS * share * end * 1e-9)).toBeLessThanOrEqual(2);
+    const spare = (1 - share) * (end - awayNs);
+    expect(Math.abs(counts['tx_stream'] - (LINE_FPS * share * (end - awayNs) + LINE_FPS * spare) * 1e-9)).toBeLessThan(
+      450,
+    );
   });
 
   test('offered counts what was due, sent or not; lateness is measured', () => {

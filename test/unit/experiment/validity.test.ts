@@ -16,7 +16,7 @@ const takenOf = (core: number, foreignRatio: number, stealRatio = 0) => {
 describe('validity', () => {
   it('accepts a generator on time on cores of its own', () => {
     const cores = [takenOf(1, 0.02)];
-    const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(0.0059), cores });
+    const phase = phaseOf({ sentFrames: 999_100, offeredFrames: 1_000_000, lateness: lateness(0.0039), cores });
     expect(judgeValidity([phase], [])).toEqual({ status: 'valid', reasons: [], notes: [] });
   });
 
@@ -29,9 +29,9 @@ describe('validity', () => {
     },
     {
       fault: 'frames later than the room before them lasts',
-      phase: phaseOf({ lateness: lateness(0.0061) }),
+      phase: phaseOf({ lateness: lateness(0.0041) }),
       reason:
-        /0\.61 % of the frames of generator-eth0 came later than the 344 us that the buffer pool of vnic0 lasts .*\(at most 0\.60 % may\); away 3 times, it sent 1\.2 k/,
+        /0\.41 % of the frames of generator-eth0 came later than the 344 us that the buffer pool of vnic0 lasts .*\(at most 0\.40 % may\); away 3 times, it sent 1\.2 k/,
     },
     {
       fault: 'a phase that the main thread could not end',
