@@ -8,8 +8,9 @@ import { TAP } from './host/tap.ts';
 import { VHOST_ACCELERATED } from './host/vhost-accelerated.ts';
 import { VHOST_CONTROL } from './host/vhost-control.ts';
 import { VHOST } from './host/vhost-worker.ts';
-import { KERNEL_BRIDGE, KERNEL_PORT, KERNEL_TAP } from './kernel/devices.ts';
+import { KERNEL_BRIDGE, KERNEL_END, KERNEL_PORT, KERNEL_TAP } from './kernel/devices.ts';
 import { PACKET_SOCKET } from './kernel/packet-socket.ts';
+import { TAP_END } from './kernel/tap-end.ts';
 import { TUN_FILE } from './kernel/tun-file.ts';
 import { E1000_DEVICE } from './vmm/e1000.ts';
 import { QEMU } from './vmm/qemu-backend.ts';
@@ -40,6 +41,8 @@ export const COMPONENTS = [
   KERNEL_PORT,
   KERNEL_BRIDGE,
   KERNEL_TAP,
+  TAP_END,
+  KERNEL_END,
 ] as const;
 
 const ALL: readonly AnyComponent[] = COMPONENTS;

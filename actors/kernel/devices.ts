@@ -41,12 +41,28 @@ export const KERNEL_TAP_COUNTERS = [
   { name: 'rx_dropped', lane: 'receive', role: 'drop', reason: 'the tap refused a frame of the guest' },
 ] as const satisfies readonly CounterSpec[];
 
+/**
+ * The far end of a port's wire in a namespace where programs are: a tap, or the outer end of the port's veth pair. The
+ * kernel counts there what they send; where the port is a veth pair as well, what its backlog has dropped counts there.
+ */
+export const KERNEL_END_COUNTERS = [
+  { name: 'tx_packets', lane: 'tx', role: 'in', meaning: 'frames that programs sent' },
+  { name: 'tx_to_wire', lane: 'tx', role: 'out', meaning: 'those that went on the wire' },
+  { name: 'tx_dropped', lane: 'tx', role: 'drop', reason: "queue of the end's device full" },
+  { name: 'rx_packets', lane: 'rx', role: 'in', meaning: 'frames that came by the wire' },
+  { name: 'rx_to_programs', lane: 'rx', role: 'out', meaning: 'those that the stack of the namespace was given' },
+  { name: 'rx_refused', lane: 'rx', role: 'drop', reason: "the end's device refused the frame" },
+  { name: 'tx_bytes', role: 'event', meaning: 'bytes of the frames that went on the wire, without FCS' },
+  { name: 'rx_bytes', role: 'event', meaning: 'bytes of the frames that programs were given, without FCS' },
+] as const satisfies readonly CounterSpec[];
+
 /** What these cost in virtual time: they cannot be there. */
 const NOT_IN_VIRTUAL_TIME = { pollNs: 0, frameNs: 0 } as const;
 
 export const PORT_COUNTER = indexCounters(KERNEL_PORT_COUNTERS);
 export const BRIDGE_COUNTER = indexCounters(KERNEL_BRIDGE_COUNTERS);
 export const TAP_COUNTER = indexCounters(KERNEL_TAP_COUNTERS);
+export const END_COUNTER = indexCounters(KERNEL_END_COUNTERS);
 
 export interface KernelDeviceConfig {
   readonly name: string;
@@ -106,5 +122,15 @@ export const KERNEL_TAP = component({
   drawn: { label: 'tap', colour: 'vermillion' },
   lanes: { xmit: 4, receive: 8 },
   counters: KERNEL_TAP_COUNTERS,
+  create,
+});
+
+export const KERNEL_END = component({
+  ...COMMON,
+  kind: 'kernel-end',
+  place: 'end',
+  drawn: { label: 'end', colour: 'light grey' },
+  lanes: { tx: 0, rx: 10 },
+  counters: KERNEL_END_COUNTERS,
   create,
 });

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { toolVersion } from '../experiment/run/tool-version.ts';
+import { addAttach } from './attach.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
 import { addExplain } from './explain.ts';
@@ -22,7 +23,18 @@ const program = new Command('vhostlab')
   .showHelpAfterError('(--help lists what is allowed)')
   .exitOverride();
 
-for (const add of [addRun, addSweep, addSearch, addValidate, addList, addTopology, addExplain, addSchema, addDoctor])
+for (const add of [
+  addRun,
+  addAttach,
+  addSweep,
+  addSearch,
+  addValidate,
+  addList,
+  addTopology,
+  addExplain,
+  addSchema,
+  addDoctor,
+])
   add(program);
 
 // npm runs a script in the folder of its package; what users name is where they stand.

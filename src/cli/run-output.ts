@@ -5,7 +5,7 @@ import { ConsoleView } from '../metrics/sinks/console-view.ts';
 import type { LiveRun } from '../metrics/derive/live-run.ts';
 import type { Log } from '../metrics/sinks/logger.ts';
 import { ndjsonLine, streamIntervals } from '../metrics/sinks/ndjson.ts';
-import { headingLines, printLines } from '../metrics/sinks/plain-lines.ts';
+import { commandLines, headingLines, printLines } from '../metrics/sinks/plain-lines.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
 import type { RunResult } from '../experiment/run/run-result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -53,14 +53,17 @@ export class HumanOutput implements RunOutput {
 
   watch(live: LiveRun): void {
     for (const line of live.heading.capture) this.writeLine(line);
-    if (this.quiet) return;
+    if (this.quiet) {
+      for (const line of commandLines(live.heading.commands)) this.writeLine(line);
+      return;
+    }
     if (!this.screen.isTTY) {
       printLines(live, (line) => this.writeLine(line));
       return;
     }
     this.log.output.hold();
     this.view = new ConsoleView(live, this.screen, paintFor(this.screen.hasColors()));
-    this.heading = headingLines(live.heading);
+    this.heading = headingLines({ ...live.heading, commands: [] });
   }
 
   async finish(result: RunResult): Promise<void> {

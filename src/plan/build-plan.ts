@@ -5,6 +5,7 @@
 import type { PoolRef } from '../memory/frame-pool.ts';
 import type { Plan } from '../runtime/plan.ts';
 import { largestFrameBytes } from './frame-room.ts';
+import type { EndSpec } from '../scenario/attach.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { NIC_BACKENDS, TAP_BACKENDS } from './backends/backends.ts';
 import { CONTROL_SEAT, PlanDraft } from './draft.ts';
@@ -18,8 +19,11 @@ import { assertLimits } from './limits.ts';
 import type { HostDraft, Parts, PortHardware, Sleeper } from './parts.ts';
 import { connectPort, planHardware } from './wires/hardware.ts';
 
-/** Lays a scenario out. The same scenario gives the same plan. */
-export function buildPlan(scenario: Scenario): Plan {
+/**
+ * Lays a scenario out. The same scenario gives the same plan.
+ * @param ends of wires where real programs are, instead of generators, clients and sinks.
+ */
+export function buildPlan(scenario: Scenario, ends: readonly EndSpec[] = []): Plan {
   assertLimits();
   const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
   const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
@@ -27,7 +31,7 @@ export function buildPlan(scenario: Scenario): Plan {
   hardwareThread.ticks = hosts.map(({ spec, softirqs }) => {
     return { tickNs: 1e9 / spec.hz, lines: softirqs.map(({ thread }) => thread.doorbell) };
   });
-  const hardware = planHardware(draft, scenario, hardwareThread, hosts);
+  const hardware = planHardware(draft, scenario, hardwareThread, hosts, ends);
   const pools: PoolRef[] = [];
   for (const host of hosts) {
     const parts = layOut(draft, scenario, host, hardware);

@@ -21,6 +21,7 @@ import type {
   ActorPlan,
   Attachment,
   ClientPlan,
+  EndPlan,
   GuestBuffersPlan,
   HostPlan,
   Plan,
@@ -96,6 +97,7 @@ export class PlanDraft {
   readonly ports: PortPlan[] = [];
   readonly clients: ClientPlan[] = [];
   readonly streams: StreamPlan[] = [];
+  readonly ends: EndPlan[] = [];
   private readonly ownArenas: Arena[] = [];
   private readonly threads: DraftThread[] = [];
   private readonly placement: PlacementSpec;
@@ -231,6 +233,7 @@ export class PlanDraft {
       ports: this.ports,
       clients: this.clients,
       streams: this.streams,
+      ends: this.ends,
       bounce,
     };
   }

@@ -44,6 +44,17 @@ export interface Stock {
   readonly guestBuffers: readonly { readonly vm: string; readonly addresses: readonly number[] }[];
 }
 
+/** An end of a wire as somebody who wants to use it has to know it. */
+export interface EndPlace {
+  readonly port: string;
+  /** What `ip netns exec` is to be given. */
+  readonly namespace: string;
+  /** With prefix length. */
+  readonly address: string;
+  /** Whom to send to, and the end that is there, if one is. */
+  readonly target: { readonly address: string; readonly port: string | null } | null;
+}
+
 /** Runs a plan: real threads and the wall clock, or one thread and virtual time. Everything above works with either. */
 export interface Host {
   readonly kind: HostKind;
@@ -72,6 +83,10 @@ export interface Host {
   refreshCounters?(): void;
   /** CPU use of every thread so far. */
   threadUse(): readonly ThreadUse[];
+  /** Where real programs are at the ends of wires, and how they are found. */
+  readonly ends?: readonly EndPlace[];
+  /** Keeps those programs from sending any more; what is under way still arrives. */
+  stopEnds?(): void;
   /** Parks every thread at a batch boundary; afterwards memory stands still. */
   pause(): Promise<void>;
   /** Lets them run again. */

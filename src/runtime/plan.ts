@@ -112,6 +112,25 @@ export interface StreamPlan {
   readonly latency: Region;
 }
 
+/** The far end of a port's wire in a namespace where real programs are. */
+export interface EndPlan {
+  readonly name: string;
+  /** Its device has the port's name. */
+  readonly port: string;
+  readonly mac: string;
+  readonly mtuBytes: number;
+  /** With prefix length. */
+  readonly address: string;
+  readonly gateway: string;
+  readonly neighbours: readonly { readonly address: string; readonly mac: string }[];
+  /** Whom to send to, and the end that is there, if one is. */
+  readonly target: { readonly address: string; readonly port: string | null } | null;
+  /** Filled by the host. */
+  readonly counters: Region;
+  /** The tap that is its device, and what is counted of it; null where the device is the outer end of a veth pair. */
+  readonly tap: { readonly descriptor: string; readonly counters: Region } | null;
+}
+
 /** One generator's controls and measurements, and one sink's, by port. */
 export interface PortPlan {
   readonly name: string;
@@ -156,6 +175,8 @@ export interface Plan {
   readonly ports: readonly PortPlan[];
   readonly clients: readonly ClientPlan[];
   readonly streams: readonly StreamPlan[];
+  /** Where real programs take the place of generators, clients and sinks; none in a run with traffic of its own. */
+  readonly ends: readonly EndPlan[];
   /** A word in `signals` by which the distance of two cores is measured: see core-distance.ts. */
   readonly bounce: Region;
 }

@@ -6,6 +6,7 @@ import type { PlacementKind } from './words.ts';
 export const generatorName = (port: string): string => `generator-${port}`;
 export const clientName = (port: string): string => `client-${port}`;
 export const sinkName = (port: string): string => `sink-${port}`;
+export const endName = (port: string): string => `end-${port}`;
 export const vcpuName = (vm: string, index: number): string => `${vm}/vcpu${index}`;
 export const guestTimerName = (vm: string): string => `${vm}/timer`;
 export const vmmName = (vm: string): string => `${vm}/vmm`;

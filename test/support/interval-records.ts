@@ -140,4 +140,6 @@ export const heading: RunHeading = {
     { name: 'settle', rate: '', durationNs: 5e8 },
   ],
   threads: [],
+  ends: [],
+  commands: [],
 };

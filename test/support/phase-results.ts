@@ -103,6 +103,7 @@ export function phaseOf(changes: PhaseChanges = {}): PhaseResult {
     elapsedNs: changes.elapsedNs ?? 10e9,
     complete: changes.complete ?? true,
     streams: [stream('eth0', 'eth1'), stream('eth1', 'eth0')],
+    ends: [],
     connections: [],
     total: {
       offeredFrames: 2 * offeredFrames,

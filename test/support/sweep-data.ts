@@ -36,6 +36,7 @@ export function trialResult(figures: TrialFigures): TrialResult {
     complete: true,
     streams,
     connections: [],
+    ends: [],
     total: {
       offeredFrames: 2 * sent,
       sentFrames: 2 * sent,

@@ -1,4 +1,6 @@
 /** From the snapshots at both ends of a phase to what is reported of it. */
+import type { CounterName } from '../../../actors/component.ts';
+import { KERNEL_END } from '../../../actors/kernel/devices.ts';
 import { SINK } from '../../../actors/wire/sink.ts';
 import { counterOf, pageOf } from '../../metrics/derive/counters.ts';
 import type { CounterTable } from '../../metrics/derive/counters.ts';
@@ -18,9 +20,9 @@ import type { Losses } from './losses.ts';
 import { describeConnections } from './connection-result.ts';
 import { describeLateness } from './lateness.ts';
 import type {
-  ConnectionResult,
   CoreResult,
   DropCount,
+  EndResult,
   LatencyResult,
   PhaseResult,
   StreamResult,
@@ -57,6 +59,7 @@ export async function describePhase(
   const losses = countLosses(planLanes(plan), before, after, { droppedFrames, foreignFrames });
   const streams = describeStreams(plan, ratesFps, before, after, losses.lostFrames > 0);
   const connections = describeConnections(plan, scenario, spec, before, after);
+  const ends = describeEnds(plan, counters);
   const arrivals = plan.streams.map(({ name }) => histogramGrowth(before.latency.get(name)!, after.latency.get(name)!));
   const latency: LatencyResult[] = [];
   for (const [i, { name }] of plan.streams.entries()) {
@@ -73,7 +76,8 @@ export async function describePhase(
     complete,
     streams,
     connections,
-    total: totalOf(streams, connections, losses),
+    ends,
+    total: totalOf({ streams, connections, ends, losses }),
     drops,
     latency,
     latencyAll: summariseHistogram(addHistograms(arrivals)),
@@ -136,21 +140,33 @@ function describeStreams(
   });
 }
 
-/** Frames of streams and of clients together; what guests take and send on the way is neither. */
-function totalOf(
-  streams: readonly StreamResult[],
-  connections: readonly ConnectionResult[],
-  losses: Losses,
-): TotalResult {
+function describeEnds({ ends }: Plan, counters: CounterTable): EndResult[] {
+  return ends.map(({ name, port }) => {
+    const of = (counter: CounterName<typeof KERNEL_END>): number => counterOf(KERNEL_END, counters, name, counter);
+    return {
+      port,
+      sentFrames: of('tx_packets'),
+      sentBytes: of('tx_bytes'),
+      receivedFrames: of('rx_to_programs'),
+      receivedBytes: of('rx_bytes'),
+    };
+  });
+}
+
+type Parts = Pick<PhaseResult, 'streams' | 'connections' | 'ends'> & { readonly losses: Losses };
+
+/** Frames of streams, clients and programs together; what guests take and send on the way is none of them. */
+function totalOf({ streams, connections, ends, losses }: Parts): TotalResult {
   const sum = (of: (stream: StreamResult) => number): number => streams.reduce((total, each) => total + of(each), 0);
-  const clientsSent = connections.reduce((total, each) => total + each.sentFrames, 0);
-  const clientsReceived = connections.reduce((total, each) => total + each.receivedFrames, 0);
-  const sentFrames = sum((stream) => stream.sentFrames) + clientsSent;
+  const others = [...connections, ...ends];
+  const othersSent = others.reduce((total, each) => total + each.sentFrames, 0);
+  const othersReceived = others.reduce((total, each) => total + each.receivedFrames, 0);
+  const sentFrames = sum((stream) => stream.sentFrames) + othersSent;
   return {
-    // A client sends what its connections call for: nothing more was offered.
-    offeredFrames: sum((stream) => stream.offeredFrames) + clientsSent,
+    // A client sends what its connections call for, a program what it likes: nothing more was offered.
+    offeredFrames: sum((stream) => stream.offeredFrames) + othersSent,
     sentFrames,
-    deliveredFrames: sum((stream) => stream.deliveredFrames) + clientsReceived,
+    deliveredFrames: sum((stream) => stream.deliveredFrames) + othersReceived,
     ...losses,
     lossRatio: sentFrames === 0 ? null : losses.lostFrames / sentFrames,
   };

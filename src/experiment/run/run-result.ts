@@ -5,7 +5,7 @@
  */
 import type { CaptureResult } from './capture-result.ts';
 import type { CounterTable } from '../../metrics/derive/counters.ts';
-import type { HostKind } from '../../runtime/host.ts';
+import type { EndPlace, HostKind } from '../../runtime/host.ts';
 import type { ConnectionRow } from '../../metrics/text/connection-rows.ts';
 import type { DropPlace } from '../../../actors/registry.ts';
 import type { LatencySummary } from '../../metrics/derive/latency.ts';
@@ -48,6 +48,15 @@ export interface ConnectionResult extends Omit<ConnectionRow, 'client'> {
   readonly requestedPerSecond: number;
   /** How late connections were started. */
   readonly latenessP999Ns: number | null;
+}
+
+/** What real programs at one end of a wire did in a phase; bytes without FCS. */
+export interface EndResult {
+  readonly port: string;
+  readonly sentFrames: number;
+  readonly sentBytes: number;
+  readonly receivedFrames: number;
+  readonly receivedBytes: number;
 }
 
 export interface TotalResult {
@@ -104,13 +113,14 @@ export interface PhaseResult {
   readonly rate: string;
   /** The run's clock at the first of its two snapshots. */
   readonly beganAtNs: number;
-  /** What was asked, and what passed between its two snapshots. */
+  /** What was asked, null in JSON for one that lasts until somebody ends it, and what passed between its two snapshots. */
   readonly durationNs: number;
   readonly elapsedNs: number;
   /** False when the run was interrupted in this phase. */
   readonly complete: boolean;
   readonly streams: readonly StreamResult[];
   readonly connections: readonly ConnectionResult[];
+  readonly ends: readonly EndResult[];
   readonly total: TotalResult;
   readonly drops: readonly DropCount[];
   readonly latency: readonly LatencyResult[];
@@ -199,6 +209,8 @@ export interface RunResult {
     readonly oversubscribed: readonly string[];
     /** How far apart the hardware's core and the modelled host's were. */
     readonly coreDistance: CoreDistance | null;
+    /** Where real programs were, and how they found it; none in a run with traffic of its own. */
+    readonly ends: readonly EndPlace[];
   };
   /** Each thread's part in the run, its place, and the actors it ran. */
   readonly threads: readonly {

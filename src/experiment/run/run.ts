@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly ready?: (readyAfterNs: number) => Promise<void>;
   /** Called once, before traffic, so that sinks can subscribe. */
   readonly watch?: (live: LiveRun) => void;
+  /** Aborting is how the run is meant to end, and no interruption of it. */
+  readonly endsWhenAborted?: boolean;
   /** Encodes latency histograms into the result; null leaves them out. */
   readonly encodeHistogram?: EncodeHistogram | null;
 }
@@ -142,6 +144,7 @@ class Traffic {
       for (const phase of phases) await this.passPhase(phase);
       this.provisioner.endTimeline();
       stopTraffic(host);
+      host.stopEnds?.();
       for (const { name } of scenario.vms) await host.setStopped(name, false);
       const restNs = options.signal.aborted ? Math.min(settleNs, INTERRUPTED_SETTLE_NS_MAX) : settleNs;
       await this.passPart(SETTLE, restNs, new AbortController().signal);
@@ -235,7 +238,8 @@ class Traffic {
     for (const { name } of scenario.vms) await host.setStopped(name, spec.stoppedVms.includes(name));
     this.rotation.drain(spec.drainedBackends);
     if (host.kind !== 'virtual') collectGarbage();
-    await this.passPart(spec.name, RUN_IN_NS, options.signal);
+    // Programs send nothing yet, and all that they will send counts.
+    if (host.plan.ends.length === 0) await this.passPart(spec.name, RUN_IN_NS, options.signal);
     const before = this.latest;
     const coresBefore = this.watch?.sample() ?? null;
     let complete = false;
@@ -244,7 +248,15 @@ class Traffic {
     } finally {
       const after = this.latest;
       if (after.atNs > before.atNs) {
-        this.phases.push({ spec, before, after, complete, coresBefore, coresAfter: this.watch?.sample() ?? null });
+        const ended = complete || options.endsWhenAborted === true;
+        this.phases.push({
+          spec,
+          before,
+          after,
+          complete: ended,
+          coresBefore,
+          coresAfter: this.watch?.sample() ?? null,
+        });
       }
     }
   }
@@ -290,15 +302,12 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     phases.push(await describePhase(host, scenario, phase, options.encodeHistogram ?? null));
   }
   const threads = threadPlaces(host);
-  const validity = judgeValidity(
-    phases,
-    host.oversubscribed,
-    judgeUnexplained(ledger),
-    unpaidWork(host.kind, scenario),
-  );
+  const unjudged = [...host.oversubscribed, ...programsShare(host)];
+  const notes = unpaidWork(host.kind, scenario);
+  const validity = judgeValidity(phases, unjudged, judgeUnexplained(ledger), notes);
   const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
   const counters = counterTable(host.plan, null, final);
-  const interrupted = options.signal.aborted;
+  const interrupted = options.signal.aborted && options.endsWhenAborted !== true;
   return {
     schemaVersion: RESULT_SCHEMA_VERSION,
     tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
@@ -310,6 +319,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
       header: host.header,
       oversubscribed: host.oversubscribed,
       coreDistance: host.coreDistance,
+      ends: host.ends ?? [],
     },
     threads,
     capture: describeCapture(scenario),
@@ -337,6 +347,11 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
     }),
     samples: run.samples,
   };
+}
+
+/** What real programs send is no load that was asked for, and the machine's cores are theirs too. */
+function programsShare({ plan }: Host): string[] {
+  return plan.ends.length === 0 ? [] : ['the load is what real programs sent, on cores that they share with this run'];
 }
 
 function describeIntegrity(counters: RunResult['counters'], { plan }: Host): IntegrityResult {

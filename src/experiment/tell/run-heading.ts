@@ -10,6 +10,7 @@ import { describeCapture } from '../run/capture-result.ts';
 import { captureLines } from './capture-lines.ts';
 import { requestedConnections } from '../run/connection-result.ts';
 import { requestedFps } from '../run/phase-result.ts';
+import { endCommands } from './end-commands.ts';
 import { offerOf, warmUpOffers } from '../run/offers.ts';
 import type { Offer } from '../run/offers.ts';
 import { readVnicFeatures } from '../run/vnic-features.ts';
@@ -44,6 +45,8 @@ export function describeHeading(scenario: Scenario, host: Host, watched: readonl
     capture: captureLines(describeCapture(scenario)),
     parts: parts.filter(({ durationNs }) => durationNs > 0),
     threads: host.places,
+    ends: host.ends ?? [],
+    commands: endCommands(host.ends ?? []),
   };
 }
 

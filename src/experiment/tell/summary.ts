@@ -17,6 +17,7 @@ import { endedFrames, foreignBySink, tellOtherEnds } from '../judge/lost-frames.
 import type { Ledger, PhaseResult, RunResult } from '../run/run-result.ts';
 import { expectationLines } from './expectation-lines.ts';
 import { connectionLines } from './summary-connections.ts';
+import { endLines } from './summary-ends.ts';
 import { stateOf } from './thread-story.ts';
 
 const WATERFALL_BAR_CELLS = 30;
@@ -35,6 +36,7 @@ export function summaryLines(result: RunResult, width: number, paint: Paint): st
     ...failureLines(result, width, paint),
     ...section('Traffic, frames/s', trafficLines(result.phases, inner, paint)),
     ...lossy.flatMap((phase) => section(lossTitle(phase), waterfallLines(result.scenario, phase, inner, paint))),
+    ...section('What programs sent and received', endLines(result, inner, paint)),
     ...section('Connections, per second', connectionLines(result.phases, inner, paint)),
     ...section('Latency from the intended send time', latencyLines(result.phases, inner, paint)),
     ...result.phases.flatMap((phase) =>
@@ -176,7 +178,7 @@ function provisioningLines(events: RunResult['provisioning'], width: number, pai
   ]);
 }
 
-function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Paint): string[] {
+function ledgerLines({ ledger, integrity, host }: RunResult, width: number, paint: Paint): string[] {
   const verdict = ledger.balanced ? paint('green', 'balances') : paint('red', 'DOES NOT BALANCE');
   const consumed = ledger.consumedFrames === 0 ? '' : `${formatExact(ledger.consumedFrames)} taken by guests + `;
   const equation =
@@ -184,11 +186,14 @@ function ledgerLines({ ledger, integrity }: RunResult, width: number, paint: Pai
     `${formatExact(ledger.receivedFrames)} received + ${consumed}${formatExact(ledger.droppedFrames)} dropped + ` +
     `${formatExact(ledger.inFlightFrames)} in flight`;
   const { foreignFrames, corruptFrames, duplicateFrames, reorderedFrames } = integrity;
-  const arrivals = `of those received: ${formatExact(corruptFrames)} corrupt, ${formatExact(duplicateFrames)} duplicate, ${formatExact(reorderedFrames)} reordered, ${formatExact(foreignFrames)} not ours`;
+  const arrivals =
+    `of those received: ${formatExact(corruptFrames)} corrupt, ${formatExact(duplicateFrames)} duplicate, ` +
+    `${formatExact(reorderedFrames)} reordered, ${formatExact(foreignFrames)} not ours`;
   return [
     verdict,
     ...wrapWords(equation, width),
-    arrivals,
+    // What programs were given they check themselves.
+    ...(host.ends.length === 0 ? [arrivals] : []),
     ...bufferLines(ledger),
     ...unexplainedLines(ledger),
     ...ledger.faults.flatMap((fault) => wrapWords(fault, width).map((line) => paint('red', line))),

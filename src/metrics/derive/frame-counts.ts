@@ -5,13 +5,13 @@ import type { Snapshot } from './snapshot.ts';
 
 /** Since the beginning. What is on its way is what began or was copied and has not ended. */
 export interface FrameCounts {
-  /** By generators and clients. */
+  /** By generators, clients and real programs. */
   readonly sentFrames: number;
   /** Copies that a bridge made by flooding. */
   readonly floodedFrames: number;
   /** That guests sent of their own. */
   readonly begunFrames: number;
-  /** At sinks and clients. */
+  /** At sinks, clients and real programs. */
   readonly receivedFrames: number;
   /** Taken by guests they were meant for. */
   readonly consumedFrames: number;
@@ -52,6 +52,8 @@ export function countFrames(lanes: readonly Lane[], snapshot: Snapshot): FrameCo
     const flow = flowOf(lane, snapshot);
     if (lane.place === 'generator' || lane.place === 'client') counts.sentFrames += flow.outFrames;
     if (lane.place === 'sink' || lane.place === 'client') counts.receivedFrames += flow.inFrames;
+    if (lane.place === 'end' && lane.name === 'tx') counts.sentFrames += flow.inFrames;
+    if (lane.place === 'end' && lane.name === 'rx') counts.receivedFrames += flow.outFrames;
     if (lane.place === 'guest') counts.begunFrames += flow.copiedFrames;
     else counts.floodedFrames += flow.copiedFrames;
     counts.consumedFrames += flow.consumedFrames;

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { HostKind, ThreadPlace } from '../../runtime/host.ts';
+import type { EndPlace, HostKind, ThreadPlace } from '../../runtime/host.ts';
 import type { IntervalRecord } from './interval-record.ts';
 
 /** What is known of a run when its traffic begins. */
@@ -14,6 +14,10 @@ export interface RunHeading {
   /** The run's parts in order, warm-up and settling included. */
   readonly parts: readonly { readonly name: string; readonly rate: string; readonly durationNs: number }[];
   readonly threads: readonly ThreadPlace[];
+  /** Where real programs are; none in a run with traffic of its own. */
+  readonly ends: readonly EndPlace[];
+  /** What to type in other terminals to use them. */
+  readonly commands: readonly string[];
 }
 
 /** What device and driver of a virtio vNIC have come to. */

@@ -6,6 +6,7 @@ import type { HopRow } from '../derive/hops.ts';
 import { mergeLanes } from '../derive/hops.ts';
 import type { ConnectionRates, IntervalRecord, StreamRates } from '../derive/interval-record.ts';
 import type { RunHeading } from '../derive/live-run.ts';
+import { commandLines } from './plain-lines.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
 import { formatCompact, formatSeconds, formatShare, formatTime } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../text/text-table.ts';
@@ -40,10 +41,12 @@ export function renderFrame(
   size: FrameSize,
   paint: Paint,
 ): string[] {
-  const { hops, threads, spacious } = fit(record, size.rows);
+  const commands = commandLines(heading.commands);
+  const { hops, threads, spacious } = fit(record, size.rows - commands.length);
   const blank = spacious ? [''] : [];
   const lines = [
     titleLine(heading, record, size.columns, paint),
+    ...commands.map((line) => paint('bold', shorten(line, size.columns))),
     ...blank,
     ...trafficLines(record, previous, size.columns, paint),
     ...connectionLines(record, previous, size.columns, paint),
@@ -87,9 +90,10 @@ function titleLine(heading: RunHeading, record: IntervalRecord, columns: number,
   const rate = heading.parts[index]?.rate ?? '';
   const host = HOST_WORDS[heading.hostKind];
   const done = totalNs === 0 ? 0 : record.sinceStartNs / totalNs;
-  const time = `${formatSeconds(record.sinceStartNs)} of ${formatSeconds(totalNs)}`;
+  const ends = Number.isFinite(totalNs);
+  const time = `${formatSeconds(record.sinceStartNs)}${ends ? ` of ${formatSeconds(totalNs)}` : ', until Ctrl-C'}`;
   const cells = Math.max(0, Math.min(PROGRESS_CELLS_MAX, columns - 62));
-  const bar = cells < 5 ? '' : `▕${barText(done, cells).padEnd(cells)}▏`;
+  const bar = cells < 5 || !ends ? '' : `▕${barText(done, cells).padEnd(cells)}▏`;
   const parts: Cell[] = [
     styled('bold', heading.scenario),
     styled('cyan', `${record.phase}${rate === '' ? '' : ` ${rate}`}`),

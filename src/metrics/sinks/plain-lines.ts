@@ -25,21 +25,31 @@ export function printLines(live: LiveRun, write: (line: string) => void): Subscr
 }
 
 /** What the results depend on, for people. */
-export function headingLines({ scenario, hostKind, seed, lines, parts }: RunHeading): string[] {
-  const plan = parts.map(
-    ({ name, rate, durationNs }) => `${name} ${formatSeconds(durationNs)}${rate === '' ? '' : ` at ${rate}`}`,
-  );
+export function headingLines({ scenario, hostKind, seed, lines, parts, commands }: RunHeading): string[] {
+  const plan = parts.map(({ name, rate, durationNs }) => {
+    const length = Number.isFinite(durationNs) ? formatSeconds(durationNs) : 'until Ctrl-C';
+    return `${name} ${length}${rate === '' ? '' : ` at ${rate}`}`;
+  });
   return [
     `${scenario} on ${HOST_WORDS[hostKind]}, seed ${seed}: ${plan.join(', ')}`,
     ...lines.map((line) => `  ${line}`),
+    ...commandLines(commands),
     'rates in frames/s, of connections in connections/s; of threads the share of time running/waiting for a core',
   ];
+}
+
+/** What to type elsewhere, if anything is to be. */
+export function commandLines(commands: readonly string[]): string[] {
+  return commands.length === 0
+    ? []
+    : ['each in a terminal of its own, as root:', ...commands.map((line) => `  ${line}`)];
 }
 
 /**
  * ` 14.5 s  flood  offered 2.98M  sent 2.98M  eth0-to-eth1 54.3k  lost 98 %, most at eth0 rx (...)  softirq0 64/1`:
  * moment, phase, what was asked for and sent, what arrived each way, the place that lost most, and the threads that
- * decide who gets the core. Where TCP clients are, what became of their connections:
+ * decide who gets the core. Where real programs are, what they sent and received at each end. Where TCP clients are,
+ * what became of their connections:
  * `eth0-to-vnic0 offered 2k  established 2k  completed 2k  failed 0`.
  */
 export function intervalLine(record: IntervalRecord, phaseChars: number): string {
@@ -65,6 +75,9 @@ export function intervalLine(record: IntervalRecord, phaseChars: number): string
           labelled('sent', sentFps),
         ]),
     ...streams.map(({ name, deliveredFps }) => labelled(name, deliveredFps)),
+    ...hops.flatMap(({ place, actor, lane, inFps }) =>
+      place === 'end' ? [labelled(`${actor} ${lane === 'tx' ? 'sent' : 'received'}`, inFps ?? 0)] : [],
+    ),
     ...connections.flatMap(({ name, offeredPerSecond, establishedPerSecond, completedPerSecond, failedPerSecond }) => [
       labelled(`${name} offered`, offeredPerSecond),
       labelled('established', establishedPerSecond),

@@ -9,7 +9,13 @@ import { TUN_FILE_COUNTERS, TUN_FILE_PORTS } from '../../../actors/kernel/tun-fi
 import { reserveBacklogLength } from '../../kernel/backlog-length.ts';
 import type { Region } from '../../memory/arena.ts';
 import type { PoolRef } from '../../memory/frame-pool.ts';
-import type { KernelBridgePlan, KernelLayout, KernelPortPlan, KernelTapPlan } from '../../runtime/kernel/layout.ts';
+import type {
+  KernelBridgePlan,
+  KernelLayout,
+  KernelPortPlan,
+  KernelSocketPlan,
+  KernelTapPlan,
+} from '../../runtime/kernel/layout.ts';
 import type { ActorSpec } from '../../../actors/registry.ts';
 import type { Plan } from '../../runtime/plan.ts';
 import { backendNames, softirqName } from '../../scenario/names.ts';
@@ -22,7 +28,9 @@ import type { CpuSeat, DraftActor, DraftThread } from '../draft.ts';
 import { planGuest } from '../guest/guest.ts';
 import { planGuestTimer } from '../guest/timer.ts';
 import type { BridgeDomain, HostDraft, Parts, Sleeper, VnicKernel } from '../parts.ts';
+import { planEnd } from '../wires/ends.ts';
 import { planStationsAndWires } from '../wires/hardware.ts';
+import type { EndSpec } from '../../scenario/attach.ts';
 import type { NicWireLink } from '../../../actors/wire/nic/nic-links.ts';
 
 /** Frames read ahead of the worker: a batch. All others wait in the kernel's queue, whose limit is the tap's. */
@@ -36,13 +44,22 @@ interface TapDraft {
   readonly pool: PoolRef;
 }
 
-/** Lays out a scenario that `kernelScenario` has let pass. The same scenario gives the same plan. */
-export function buildKernelPlan(scenario: Scenario): { readonly plan: Plan; readonly layout: KernelLayout } {
+/**
+ * Lays out a scenario that `kernelScenario` has let pass. The same scenario gives the same plan.
+ * @param ends of wires where real programs are: with them nothing of the hardware is left for a thread to do.
+ */
+export function buildKernelPlan(
+  scenario: Scenario,
+  ends: readonly EndSpec[] = [],
+): { readonly plan: Plan; readonly layout: KernelLayout } {
   const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
   const hardware = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
+  // Devices ask for nothing: where no hardware spins, they are on a thread that sleeps.
+  const keeper = ends.length === 0 ? hardware : draft.thread('devices', 'vmm', 'vmm', CONTROL_SEAT);
   const host = planHost(draft, scenario);
-  const wires = planStationsAndWires(draft, scenario, hardware);
-  const bridges = new Map(scenario.bridges.map(({ name }) => [name, draft.actorOn(hardware, name, [])]));
+  for (const end of ends) planEnd(draft, keeper, end, null);
+  const wires = ends.length === 0 ? planStationsAndWires(draft, scenario, hardware) : null;
+  const bridges = new Map(scenario.bridges.map(({ name }) => [name, draft.actorOn(keeper, name, [])]));
   const taps = scenario.vms.flatMap((vm) => vm.nics.map((nic) => planTap(draft, host, vm, nic)));
   const domains = scenario.bridges.map((spec) => domainOf(spec, bridges.get(spec.name)!, taps));
   const slots = draft.slotMemory(host.arena);
@@ -50,7 +67,7 @@ export function buildKernelPlan(scenario: Scenario): { readonly plan: Plan; read
   const guests = scenario.vms.map((vm) => planGuest(draft, host, vm, domains));
   const parts: Parts = { draft, host, slots, cpuPools: [], domains, crossings: [], backlogs, guests };
   const sleepers: Sleeper[] = [];
-  const tapPlans = new Map(taps.map((tap) => [tap.vnic.nic.tap.name, connectTap(parts, tap, hardware, sleepers)]));
+  const tapPlans = new Map(taps.map((tap) => [tap.vnic.nic.tap.name, connectTap(parts, tap, keeper, sleepers)]));
   guests.forEach((guest) => planGuestTimer(draft, hardware, guest, sleepers));
   const layout = scenario.bridges.map((spec): KernelBridgePlan => {
     const bridge = bridges.get(spec.name)!;
@@ -60,7 +77,7 @@ export function buildKernelPlan(scenario: Scenario): { readonly plan: Plan; read
       counters: configureDevice(draft, bridge, 'kernel-bridge'),
       ports: scenario.ports
         .filter(({ name }) => spec.ports.includes(name))
-        .map((port) => planPort(draft, hardware, port, wires.get(port.name)!)),
+        .map((port) => planPort(draft, keeper, port, wires?.get(port.name) ?? null)),
       taps: spec.taps.map((name) => tapPlans.get(name)!),
     };
   });
@@ -111,7 +128,7 @@ function domainOf(spec: BridgeSpec, bridge: DraftActor, taps: readonly TapDraft[
  * Connects a vNIC to its descriptor, and describes the tap that the kernel is to make.
  * @param sleepers gains the backends that have deadlines.
  */
-function connectTap(parts: Parts, { vnic, pool }: TapDraft, hardware: DraftThread, sleepers: Sleeper[]): KernelTapPlan {
+function connectTap(parts: Parts, { vnic, pool }: TapDraft, keeper: DraftThread, sleepers: Sleeper[]): KernelTapPlan {
   const { draft, slots, backlogs } = parts;
   const { tap, nic } = vnic;
   const [{ backlog }] = vnic.pairs;
@@ -121,7 +138,7 @@ function connectTap(parts: Parts, { vnic, pool }: TapDraft, hardware: DraftThrea
   tap.spec = { kind: 'tun-file', config };
   connect(tap, TUN_FILE_PORTS.backlog, { backlog, backlogLength: backlogs[0].length });
   sleepers.push(...TAP_BACKENDS[nic.mode].connect(parts, vnic, null));
-  const device = draft.actorOn(hardware, descriptor, []);
+  const device = draft.actorOn(keeper, descriptor, []);
   return {
     name: descriptor,
     mtuBytes: nic.mtuBytes,
@@ -132,15 +149,20 @@ function connectTap(parts: Parts, { vnic, pool }: TapDraft, hardware: DraftThrea
   };
 }
 
-function planPort(draft: PlanDraft, hardware: DraftThread, spec: PortSpec, wire: NicWireLink): KernelPortPlan {
+/** @param wire null where programs are at its end. */
+function planPort(draft: PlanDraft, keeper: DraftThread, spec: PortSpec, wire: NicWireLink | null): KernelPortPlan {
   const { name, mtuBytes } = spec;
-  const device = draft.actorOn(hardware, name, []);
-  const socket = draft.actorOn(hardware, `${name}-socket`, ['wire']);
+  const device = draft.actorOn(keeper, name, []);
+  const socket = wire === null ? null : planSocket(draft, keeper, name, wire);
+  return { name, mtuBytes, counters: configureDevice(draft, device, 'kernel-port'), socket };
+}
+
+function planSocket(draft: PlanDraft, hardware: DraftThread, descriptor: string, wire: NicWireLink): KernelSocketPlan {
+  const socket = draft.actorOn(hardware, `${descriptor}-socket`, ['wire']);
   const counters = draft.count(socket, SOCKET_COUNTERS);
-  const descriptor = name;
   socket.spec = { kind: 'packet-socket', config: { name: socket.name, counters, descriptor } };
   connect(socket, SOCKET_PORTS.wire, wire);
-  return { name, mtuBytes, counters: configureDevice(draft, device, 'kernel-port'), socket: { descriptor, counters } };
+  return { descriptor, counters };
 }
 
 const DEVICE_COUNTERS = {

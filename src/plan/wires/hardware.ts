@@ -6,6 +6,8 @@ import { reservePortMask } from '../../kernel/port-mask.ts';
 import { connect } from '../draft.ts';
 import type { DraftActor, DraftThread, PlanDraft } from '../draft.ts';
 import { planClient } from './clients.ts';
+import { connectTapEnds, placeTapEnds } from './ends.ts';
+import type { EndSpec } from '../../scenario/attach.ts';
 import { hardwareVnicsOf } from '../backends/hardware-vnics.ts';
 import { hostNamed } from '../host/host.ts';
 import type { HostDraft, Parts, PortHardware, RxQueueHardware, VnicKernel } from '../parts.ts';
@@ -19,12 +21,16 @@ import { clientName, generatorName, queueName, sinkName } from '../../scenario/n
 /** Frames in flight on a wire; the receiver takes them at its next poll. */
 export const WIRE_CELLS = 512;
 
-/** Places NICs and what is on their wires, and reserves the rings of each port; connectPort connects them to the host. */
+/**
+ * Places NICs and what is on their wires, and reserves the rings of each port; connectPort connects them to the host.
+ * @param ends of wires where real programs are.
+ */
 export function planHardware(
   draft: PlanDraft,
   scenario: Scenario,
   hardwareThread: DraftThread,
   hosts: readonly HostDraft[],
+  ends: readonly EndSpec[],
 ): PortHardware[] {
   const { ports } = scenario;
   const nicsLast = (): DraftActor[] =>
@@ -32,7 +38,7 @@ export function planHardware(
       const buffers = ['wire', hostNamed(hosts, host).arena.name];
       return draft.actor(name, 'nic', hardwareThread, 'hardware', buffers);
     });
-  const { wires, between: nics } = planWiresAround(draft, scenario, hardwareThread, nicsLast);
+  const { wires, between: nics } = planWiresAround(draft, scenario, hardwareThread, ends, nicsLast);
   return ports.map((spec, i) => {
     const parts = { host: hostNamed(hosts, spec.host), nic: nics[i], wire: wires.get(spec.name)! };
     return planPort(draft, scenario, spec, parts);
@@ -45,7 +51,7 @@ export function planStationsAndWires(
   scenario: Scenario,
   hardwareThread: DraftThread,
 ): ReadonlyMap<string, NicWireLink> {
-  return planWiresAround(draft, scenario, hardwareThread, () => []).wires;
+  return planWiresAround(draft, scenario, hardwareThread, [], () => []).wires;
 }
 
 /** `between` places what is polled after the generators and before the sinks. */
@@ -53,11 +59,12 @@ function planWiresAround(
   draft: PlanDraft,
   scenario: Scenario,
   hardwareThread: DraftThread,
+  ends: readonly EndSpec[],
   placeBetween: () => DraftActor[],
 ): { readonly wires: ReadonlyMap<string, NicWireLink>; readonly between: readonly DraftActor[] } {
   const { ports, traffic } = scenario;
   const isStation = ({ name, peer }: PortSpec): boolean =>
-    peer === null && traffic.connections.every(({ port }) => port !== name);
+    peer === null && traffic.connections.every(({ port }) => port !== name) && ends.every(({ port }) => port !== name);
   const onWires = ports.filter(isStation);
   const clients = traffic.connections.map(({ port }) =>
     draft.actor(clientName(port), 'client', hardwareThread, 'hardware', ['wire']),
@@ -65,11 +72,13 @@ function planWiresAround(
   const generators = onWires.map(({ name }) =>
     draft.actor(generatorName(name), 'generator', hardwareThread, 'hardware', ['wire']),
   );
+  const taps = placeTapEnds(draft, hardwareThread, ends);
   const between = placeBetween();
   const sinks = onWires.map(({ name }) => draft.actor(sinkName(name), 'sink', hardwareThread, 'hardware', ['wire']));
   const wires = planWires(draft, ports);
   const stations = onWires.map((spec, i) => ({ spec, generator: generators[i], sink: sinks[i] }));
   planStations(draft, scenario, stations, wires);
+  connectTapEnds(draft, ends, taps, wires);
   traffic.connections.forEach((connections, i) =>
     planClient(draft, scenario, connections, clients[i], wires.get(connections.port)!),
   );

@@ -15,14 +15,13 @@ import { expectedAddresses } from './addresses.ts';
 import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { planReplays } from './replay.ts';
+import { FIRST_STATION } from '../../scenario/attach.ts';
 import type { PortSpec, Scenario, StreamSpec, VmSpec } from '../../scenario/scenario.ts';
 import { generatorName, sinkName } from '../../scenario/names.ts';
 
 const FIRST_SOURCE_PORT = 1024;
 /** The discard service, where RFC 2544 appendix C.2.4.1 sends its test frames, is 7 (echo); 9 discards. */
 const DESTINATION_PORT = 9;
-/** Hosts .1 to .9 of a wire's network are routers; stations begin here. */
-const FIRST_STATION = 10;
 
 /** One port's stations. */
 export interface Stations {

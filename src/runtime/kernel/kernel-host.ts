@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { Stock, ThreadUse } from '../host.ts';
+import type { EndPlace, Stock, ThreadUse } from '../host.ts';
 import { parseCoreTimes } from '../os/core-use.ts';
 import { ScheduleReader } from '../os/sched-stats.ts';
 import type { Plan } from '../plan.ts';
 import { ThreadHost, findMeans } from '../threads/thread-host.ts';
 import type { ThreadHostMeans } from '../threads/thread-host.ts';
+import { NamespaceEnds } from './ends.ts';
 import type { KernelLayout } from './layout.ts';
 import { describeKernel, kernelThread } from './machine.ts';
 import { KernelNetwork } from './network.ts';
@@ -22,7 +23,9 @@ interface SoftirqCore {
  */
 export class KernelHost extends ThreadHost {
   override readonly kind = 'kernel';
+  readonly ends: readonly EndPlace[];
   private readonly network: KernelNetwork;
+  private readonly namespaces: NamespaceEnds | null;
   private readonly softirqs: readonly SoftirqCore[];
   private readonly kernelTimes = new ScheduleReader('/proc');
 
@@ -33,18 +36,23 @@ export class KernelHost extends ThreadHost {
   static async open(plan: Plan, layout: KernelLayout): Promise<KernelHost> {
     const means = await findMeans(plan);
     const { hostCores, hardwareCores } = means.placement;
-    const network = new KernelNetwork(layout, { host: hostCores, wire: hardwareCores[0] });
+    const ends = plan.ends.length === 0 ? null : new NamespaceEnds(plan.ends);
+    let network: KernelNetwork | null = null;
     try {
-      return new KernelHost(plan, layout, means, network);
+      network = new KernelNetwork(layout, { host: hostCores, wire: hardwareCores[0] }, ends);
+      return new KernelHost(plan, layout, means, { network, ends });
     } catch (error) {
-      network.close();
+      network?.close();
+      await ends?.close();
       throw error;
     }
   }
 
-  private constructor(plan: Plan, layout: KernelLayout, means: ThreadHostMeans, network: KernelNetwork) {
+  private constructor(plan: Plan, layout: KernelLayout, means: ThreadHostMeans, { network, ends }: Networks) {
     super(plan, judgedBy(means, network), deviceTask(plan, layout, network));
     this.network = network;
+    this.namespaces = ends;
+    this.ends = ends?.places ?? [];
     const { hostCores, hardwareCores } = means.placement;
     this.softirqs = [...new Set(hostCores)].map((core) => ({ core, ksoftirqd: kernelThread(`ksoftirqd/${core}`) }));
     const listed = softirqTimes();
@@ -72,6 +80,11 @@ export class KernelHost extends ThreadHost {
 
   refreshCounters(): void {
     this.network.refresh(this.memory);
+    this.namespaces?.refresh(this.memory);
+  }
+
+  stopEnds(): void {
+    this.namespaces?.stop();
   }
 
   /** The threads', and what softirq took of the modelled host's cores: all of it, whosever, in steps of 10 ms. */
@@ -101,6 +114,7 @@ export class KernelHost extends ThreadHost {
     await super.stop();
     this.kernelTimes.close();
     this.network.close();
+    await this.namespaces?.close();
   }
 }
 
@@ -116,6 +130,12 @@ function judgedBy(found: ThreadHostMeans, { steeringFault }: KernelNetwork): Thr
 function softirqTimes(): Map<number, number> {
   const times = parseCoreTimes(readFileSync('/proc/stat', 'latin1'), () => null);
   return new Map(times.map(({ core, softirqNs }) => [core, softirqNs]));
+}
+
+/** The kernel's devices of a run, and the namespaces of programs where it has some. */
+interface Networks {
+  readonly network: KernelNetwork;
+  readonly ends: NamespaceEnds | null;
 }
 
 /** Every thread is told of every device: what each opens by name its plan decides. */

@@ -1,13 +1,19 @@
 /** What a run needs of this machine's own kernel: plain data, made by the plan and built by the host. */
 import type { Region } from '../../memory/arena.ts';
 
+/** The packet socket on the outer end of a port: its counter page, and the name that it is opened under. */
+export interface KernelSocketPlan {
+  readonly descriptor: string;
+  readonly counters: Region;
+}
+
 /** A port as a veth pair. */
 export interface KernelPortPlan {
   readonly name: string;
   readonly mtuBytes: number;
   readonly counters: Region;
-  /** Counter page of the packet socket on its outer end, and the name that the socket is opened under. */
-  readonly socket: { readonly descriptor: string; readonly counters: Region };
+  /** Null where the outer end is in a namespace of programs. */
+  readonly socket: KernelSocketPlan | null;
 }
 
 export interface KernelTapPlan {

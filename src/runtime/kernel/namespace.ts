@@ -24,12 +24,16 @@ export class NetworkNamespace {
   private readonly devices: number;
   private readonly buffer = Buffer.alloc(DEVICES_BYTES_MAX);
 
-  /** @throws KernelHostError where no namespace can be made. */
-  constructor() {
+  /**
+   * @param path of one that is there; without it a new one is made.
+   * @throws KernelHostError where no namespace can be made.
+   */
+  constructor(path: string | null = null) {
     this.calls = openCalls();
     this.home = openSync(OWN_NAMESPACE, 'r');
     try {
-      this.calls.unshareNetwork();
+      if (path === null) this.calls.unshareNetwork();
+      else this.enter(path);
     } catch (error) {
       closeSync(this.home);
       const why = error instanceof Error ? error.message : String(error);
@@ -42,6 +46,15 @@ export class NetworkNamespace {
     // An open file of /proc/net stays with the namespace it was opened in.
     this.devices = openSync('/proc/thread-self/net/dev', 'r');
     this.calls.enterNetwork(this.home);
+  }
+
+  private enter(path: string): void {
+    const file = openSync(path, 'r');
+    try {
+      this.calls.enterNetwork(file);
+    } finally {
+      closeSync(file);
+    }
   }
 
   /** Does something inside, on this thread, and comes back. */
@@ -107,12 +120,12 @@ function openCalls(): NetworkCalls {
 }
 
 /** @throws KernelHostError that names the tool and what it said. */
-function runTool(tool: string, args: readonly string[], input: string): void {
+export function runTool(tool: string, args: readonly string[], input: string): void {
   try {
     execFileSync(tool, args, { input, stdio: ['pipe', 'ignore', 'pipe'] });
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: Buffer };
-    if (code === 'ENOENT') throw new KernelHostError(`--host kernel needs ${tool}(8), which is not installed here`);
+    if (code === 'ENOENT') throw new KernelHostError(`network namespaces need ${tool}(8), which is not installed here`);
     const said = stderr?.toString().trim().replaceAll('\n', '; ') ?? String(error);
     throw new KernelHostError(`${tool}: ${said}`);
   }

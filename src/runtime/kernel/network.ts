@@ -1,24 +1,24 @@
 /** The devices of a run, built in a namespace of its own, and the accounts that the kernel keeps of them. */
-import { closeSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { BRIDGE_COUNTER, PORT_COUNTER, TAP_COUNTER } from '../../../actors/kernel/devices.ts';
 import { SOCKET_COUNTERS } from '../../../actors/kernel/packet-socket.ts';
 import { TUN_FILE_COUNTERS } from '../../../actors/kernel/tun-file.ts';
 import { indexCounters } from '../../../actors/actor.ts';
 import type { Memory, Region } from '../../memory/arena.ts';
 import { BacklogDrops } from './backlog-drops.ts';
-import type { KernelBridgePlan, KernelLayout, KernelPortPlan, KernelTapPlan } from './layout.ts';
+import { drain } from './drain.ts';
+import type { NamespaceEnds } from './ends.ts';
+import type { KernelBridgePlan, KernelLayout, KernelPortPlan, KernelSocketPlan, KernelTapPlan } from './layout.ts';
 import { wireEnd } from './layout.ts';
 import { NetworkNamespace } from './namespace.ts';
-import { parseDevices } from './proc-net.ts';
+import { NO_FRAMES, parseDevices } from './proc-net.ts';
 import type { DeviceCount } from './proc-net.ts';
 
 const SOCKET = indexCounters(SOCKET_COUNTERS);
 const FILE = indexCounters(TUN_FILE_COUNTERS);
 const NS_PER_CENTISECOND = 1e7;
-const FRAME_BYTES_MAX = 1 << 16;
 /** Of the whole machine, whatever the namespace. */
 const readSoftnet = (): string => readFileSync('/proc/net/softnet_stat', 'latin1');
-const NONE: DeviceCount = { rxPackets: 0, rxDropped: 0, txPackets: 0, txDropped: 0 };
 
 /** Where the kernel's own work is to be done. */
 export interface KernelCores {
@@ -33,18 +33,27 @@ export class KernelNetwork {
   readonly steeringFault: string;
   private readonly namespace = new NetworkNamespace();
   private readonly layout: KernelLayout;
+  private readonly ends: NamespaceEnds | null;
   private readonly before: ReadonlyMap<string, DeviceCount>;
   private readonly backlogDrops: BacklogDrops;
   /** By port: frames that its socket dropped; and what was found in sockets and taps at stock-taking. */
   private readonly socketDrops = new Map<string, number>();
   private readonly found = new Map<string, number>();
+  /** By port: what its outer end has counted, where that is in a namespace of programs. */
+  private outer: ReadonlyMap<string, DeviceCount> = new Map();
   private settled = false;
 
-  /** @throws KernelHostError where the devices cannot be made; nothing is left of them then. */
-  constructor(layout: KernelLayout, cores: KernelCores) {
+  /**
+   * @param ends where the outer ends of ports go; null where this program is at the wires itself.
+   * @throws KernelHostError where the devices cannot be made; nothing is left of them then.
+   */
+  constructor(layout: KernelLayout, cores: KernelCores, ends: NamespaceEnds | null) {
     this.layout = layout;
+    this.ends = ends;
     try {
       this.steeringFault = this.namespace.within(() => this.build(cores));
+      for (const { name, socket } of this.ports)
+        if (socket === null) this.ends!.take(name, wireEnd(name), this.namespace);
       this.before = parseDevices(this.namespace.readDevices());
       this.backlogDrops = new BacklogDrops([...cores.host, cores.wire], readSoftnet());
     } catch (error) {
@@ -68,10 +77,15 @@ export class KernelNetwork {
     namespace.configure(layout.bridges.flatMap(bridgeCommands));
     const fault = namespace.tryWithSysfs(steeringScript(this.ports, cores));
     namespace.configure([...this.ports, ...this.taps, ...layout.bridges].flatMap(({ name }) => `link set ${name} up`));
-    namespace.configure(this.ports.map(({ name }) => `link set ${wireEnd(name)} up`));
-    for (const { name, socket } of this.ports)
-      this.descriptors.set(socket.descriptor, namespace.calls.openPacketSocket(wireEnd(name)));
+    for (const { name, socket } of this.ports) {
+      if (socket !== null) this.openSocket(wireEnd(name), socket);
+    }
     return fault;
+  }
+
+  private openSocket(wire: string, { descriptor }: KernelSocketPlan): void {
+    this.namespace.configure([`link set ${wire} up`]);
+    this.descriptors.set(descriptor, this.namespace.calls.openPacketSocket(wire));
   }
 
   /** An eventfd that a thread sleeps on besides its taps. */
@@ -85,9 +99,15 @@ export class KernelNetwork {
   refresh(memory: Memory): void {
     const now = parseDevices(this.namespace.readDevices());
     const grown = (name: string, counter: keyof DeviceCount): number =>
-      (now.get(name) ?? NONE)[counter] - (this.before.get(name) ?? NONE)[counter];
-    const ends = this.ports.flatMap(({ name }) => [wireEnd(name), name]);
-    this.backlogDrops.refresh(readSoftnet(), new Map(ends.map((name) => [name, grown(name, 'txDropped')])));
+      (now.get(name) ?? NO_FRAMES)[counter] - (this.before.get(name) ?? NO_FRAMES)[counter];
+    this.outer = new Map(
+      this.ports.flatMap(({ name, socket }) => (socket === null ? [[name, this.ends!.count(name)]] : [])),
+    );
+    const dropped = this.ports.flatMap((port): [string, number][] => [
+      [wireEnd(port.name), this.droppedAtWire(port, grown)],
+      [port.name, grown(port.name, 'txDropped')],
+    ]);
+    this.backlogDrops.refresh(readSoftnet(), new Map(dropped));
     for (const bridge of this.layout.bridges) {
       for (const port of bridge.ports) this.refreshPort(memory, port, grown);
       for (const tap of bridge.taps) this.refreshTap(memory, tap, grown);
@@ -95,23 +115,46 @@ export class KernelNetwork {
     }
   }
 
-  private refreshPort(memory: Memory, { name, counters, socket }: KernelPortPlan, grown: Growth): void {
+  /** A veth device counts as dropped what its peer did not take. */
+  private droppedAtWire({ name, socket }: KernelPortPlan, grown: Growth): number {
+    return socket === null ? this.outer.get(name)!.txDropped : grown(wireEnd(name), 'txDropped');
+  }
+
+  private refreshPort(memory: Memory, port: KernelPortPlan, grown: Growth): void {
+    const { name, counters, socket } = port;
     const own = memory.doubles(counters);
-    const calls = memory.doubles(socket.counters);
-    const { drops } = this.namespace.calls.packetStatistics(this.descriptors.get(socket.descriptor)!);
+    if (socket === null) this.readOuterEnd(name, own);
+    else this.readSocket(memory, name, socket, own);
+    const [rxDropped, txDropped] = [this.droppedAtWire(port, grown), grown(name, 'txDropped')];
+    own[PORT_COUNTER.rx_backlog_dropped] = this.backlogDrops.of(wireEnd(name));
+    own[PORT_COUNTER.rx_device_dropped] = rxDropped - own[PORT_COUNTER.rx_backlog_dropped];
+    own[PORT_COUNTER.rx_to_bridge] = own[PORT_COUNTER.rx_packets] - own[PORT_COUNTER.rx_refused] - rxDropped;
+    own[PORT_COUNTER.tx_backlog_dropped] = this.backlogDrops.of(name);
+    own[PORT_COUNTER.tx_device_dropped] = txDropped - own[PORT_COUNTER.tx_backlog_dropped];
+    own[PORT_COUNTER.tx_packets] = own[PORT_COUNTER.tx_to_wire] + own[PORT_COUNTER.tx_socket_dropped] + txDropped;
+  }
+
+  /** A veth device counts as sent what its peer took, and as received what its peer has sent. */
+  private readOuterEnd(name: string, own: Float64Array): void {
+    const { txPackets, txDropped, rxPackets } = this.outer.get(name)!;
+    own[PORT_COUNTER.rx_packets] = txPackets + txDropped;
+    own[PORT_COUNTER.tx_to_wire] = rxPackets;
+  }
+
+  private readSocket(
+    memory: Memory,
+    name: string,
+    { descriptor, counters }: KernelSocketPlan,
+    own: Float64Array,
+  ): void {
+    const calls = memory.doubles(counters);
+    const { drops } = this.namespace.calls.packetStatistics(this.descriptors.get(descriptor)!);
     const socketDrops = (this.socketDrops.get(name) ?? 0) + drops;
     this.socketDrops.set(name, socketDrops);
     own[PORT_COUNTER.rx_packets] = calls[SOCKET.sent];
     own[PORT_COUNTER.rx_refused] = calls[SOCKET.send_refused];
-    const [rxDropped, txDropped] = [grown(wireEnd(name), 'txDropped'), grown(name, 'txDropped')];
-    own[PORT_COUNTER.rx_backlog_dropped] = this.backlogDrops.of(wireEnd(name));
-    own[PORT_COUNTER.rx_device_dropped] = rxDropped - own[PORT_COUNTER.rx_backlog_dropped];
-    own[PORT_COUNTER.rx_to_bridge] = calls[SOCKET.sent] - calls[SOCKET.send_refused] - rxDropped;
     own[PORT_COUNTER.tx_to_wire] = calls[SOCKET.received] + (this.found.get(name) ?? 0);
     own[PORT_COUNTER.tx_socket_dropped] = socketDrops;
-    own[PORT_COUNTER.tx_backlog_dropped] = this.backlogDrops.of(name);
-    own[PORT_COUNTER.tx_device_dropped] = txDropped - own[PORT_COUNTER.tx_backlog_dropped];
-    own[PORT_COUNTER.tx_packets] = own[PORT_COUNTER.tx_to_wire] + socketDrops + txDropped;
   }
 
   private refreshTap(memory: Memory, { name, counters, file }: KernelTapPlan, grown: Growth): void {
@@ -141,13 +184,12 @@ export class KernelNetwork {
   /** Empties sockets and taps while no thread runs. @returns how many frames were in them. */
   settle(): number {
     this.settled = true;
-    const buffer = Buffer.alloc(FRAME_BYTES_MAX);
     let total = 0;
     for (const [name, descriptor] of [
-      ...this.ports.map(({ name, socket }) => [name, socket.descriptor] as const),
+      ...this.ports.flatMap(({ name, socket }) => (socket === null ? [] : [[name, socket.descriptor] as const])),
       ...this.taps.map(({ name, file }) => [name, file.descriptor] as const),
     ]) {
-      const frames = drain(this.descriptors.get(descriptor)!, buffer);
+      const frames = drain(this.descriptors.get(descriptor)!);
       this.found.set(name, (this.found.get(name) ?? 0) + frames);
       total += frames;
     }
@@ -168,17 +210,6 @@ export class KernelNetwork {
 }
 
 type Growth = (name: string, counter: keyof DeviceCount) => number;
-
-function drain(descriptor: number, buffer: Buffer): number {
-  for (let frames = 0; ; frames++) {
-    try {
-      readSync(descriptor, buffer, 0, buffer.length, null);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return frames;
-      throw error;
-    }
-  }
-}
 
 function bridgeCommands({ name, ageingNs, ports, taps }: KernelBridgePlan): string[] {
   const ageing = Math.round(ageingNs / NS_PER_CENTISECOND);

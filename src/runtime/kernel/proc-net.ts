@@ -1,12 +1,24 @@
 /** What the kernel counts of network devices and of its softirqs, as text files tell it. */
 
-/** One device of /proc/net/dev: frames it has received and sent, and those that it dropped each way. */
+/** One device of /proc/net/dev: frames and bytes it has received and sent, and frames that it dropped each way. */
 export interface DeviceCount {
+  readonly rxBytes: number;
+  readonly txBytes: number;
   readonly rxPackets: number;
   readonly rxDropped: number;
   readonly txPackets: number;
   readonly txDropped: number;
 }
+
+/** A device before it has done anything. */
+export const NO_FRAMES: DeviceCount = {
+  rxBytes: 0,
+  rxPackets: 0,
+  rxDropped: 0,
+  txBytes: 0,
+  txPackets: 0,
+  txDropped: 0,
+};
 
 /** Numbers in a line of /proc/net/dev: eight of reception, eight of transmission (dev_seq_printf_stats). */
 const DEVICE_NUMBERS = 16;
@@ -25,9 +37,9 @@ export function parseDevices(text: string): Map<string, DeviceCount> {
     if (colon < 0 || numbers.length !== DEVICE_NUMBERS || numbers.some((number) => !Number.isFinite(number))) {
       throw new Error(`/proc/net/dev: found "${line.trim()}", allowed: a device and ${DEVICE_NUMBERS} numbers`);
     }
-    const [, rxPackets, , rxDropped] = numbers;
-    const [, txPackets, , txDropped] = numbers.slice(DEVICE_NUMBERS / 2);
-    devices.set(line.slice(0, colon).trim(), { rxPackets, rxDropped, txPackets, txDropped });
+    const [rxBytes, rxPackets, , rxDropped] = numbers;
+    const [txBytes, txPackets, , txDropped] = numbers.slice(DEVICE_NUMBERS / 2);
+    devices.set(line.slice(0, colon).trim(), { rxBytes, rxPackets, rxDropped, txBytes, txPackets, txDropped });
   }
   return devices;
 }

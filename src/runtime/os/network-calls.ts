@@ -20,6 +20,11 @@ const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
 const PACKET_QDISC_BYPASS = 20;
 const PACKET_IGNORE_OUTGOING = 23;
+const AF_INET = 2;
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const SIOCETHTOOL = 0x8946; // include/uapi/linux/sockios.h
+/** ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO (include/uapi/linux/ethtool.h). */
+const OFFLOADS = { tx: 0x17, tso: 0x1f, gso: 0x24, gro: 0x2c } as const;
 const MSG_DONTWAIT = 0x40;
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 /** Room for what a sink that is late by tens of milliseconds has not taken: each small frame is charged 768 bytes. */
@@ -29,12 +34,14 @@ const SOCKET_BUFFER_BYTES = 32 << 20;
 export class NetworkCalls {
   private readonly functions: ReturnType<typeof bindCalls>;
   private readonly errno: () => number;
+  private readonly address: (bytes: Uint8Array) => bigint;
 
   /** @throws where koffi cannot be loaded. */
   constructor() {
     const { koffi, library } = loadLibrary();
     this.functions = bindCalls(library);
     this.errno = () => koffi.errno();
+    this.address = (bytes) => koffi.address(bytes);
   }
 
   /** Puts the calling thread, and what it starts from now on, into a new network namespace. @throws when refused. */
@@ -78,6 +85,26 @@ export class NetworkCalls {
     address.writeInt32LE(ifNameToIndex(device), 4);
     this.demand(`bind to ${device}`, bind(file, address, address.length));
     return file;
+  }
+
+  /**
+   * Has the stack finish what it gives to a device of the calling thread's namespace: every checksum written, no
+   * segment left to be cut, as `ethtool -K DEV tx off tso off gso off gro off`. @throws when the device refuses.
+   */
+  disableOffloads(device: string): void {
+    const { socket, ioctl } = this.functions;
+    const file = this.demand('socket(AF_INET)', socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0));
+    try {
+      for (const [name, command] of Object.entries(OFFLOADS)) {
+        const value = new Uint8Array(Uint32Array.of(command, 0).buffer); // struct ethtool_value
+        const request = Buffer.alloc(IFREQ_BYTES);
+        request.write(device, 'latin1');
+        request.writeBigUInt64LE(this.address(value), IFNAME_BYTES);
+        this.demand(`ethtool -K ${device} ${name} off`, ioctl(file, SIOCETHTOOL, request));
+      }
+    } finally {
+      closeSync(file);
+    }
   }
 
   private setOption(file: number, level: number, option: number, value: number): boolean {

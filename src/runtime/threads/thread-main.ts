@@ -76,8 +76,9 @@ class RunThread implements ThreadCalls {
       const policy = new SelfPolicy();
       if (policy.switchable) this.memory.lift = (tid) => void policy.liftThread(tid);
     }
-    // With devices of the kernel's the VMM's system calls are made where its frames are read and written.
-    if (plan.kind === 'vmm' && devices === null) this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
+    // Where the VMM serves taps of the kernel's it reads and writes them: its system calls are made there.
+    const servesTaps = devices?.bells.some(([doorbell]) => doorbell === plan.doorbell.offsetBytes) ?? false;
+    if (plan.kind === 'vmm' && !servesTaps) this.memory.enterKernel = openLibc().libc?.enterKernel ?? null;
     for (const actor of plan.actors) this.actors.set(actor.name, createActor(actor, this.memory, absent));
     this.pollList = new PollList(this.memory, plan);
     const accounts = new ThreadAccounts(new CpuBurner(burnIterationsPerNs));

@@ -2,11 +2,12 @@
 import { VLAN_NONE } from '../../net/wire/vlan.ts';
 import type { CostKey, CostTableNs } from '../profiles/cost-profiles.ts';
 import { MODES, modesWhere } from '../modes.ts';
+import { checkDeviceName } from '../device-names.ts';
+import type { Refuse } from '../device-names.ts';
 import { ScenarioError, showValue } from '../error.ts';
 import type { Scenario } from '../scenario.ts';
 
-/** IFNAMSIZ less the terminating zero, and less what the far end of a port's wire has behind its name. */
-const DEVICE_NAME_MAX = 15;
+/** What the far end of a port's wire has behind its name. */
 const WIRE_END_CHARACTERS = 2;
 
 /** Work that this machine's kernel does for real there, or that the worker's own system calls stand for. */
@@ -44,7 +45,7 @@ const SERVED = modesWhere(({ kernelObstacle }) => kernelObstacle === null);
 
 function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): string[] {
   const found: string[] = [];
-  const refuse = (place: string, value: unknown, allowed: string, reason: string): void =>
+  const refuse: Refuse = (place, value, allowed, reason) =>
     void found.push(`${place}: found ${showValue(value)}, allowed: ${allowed}; ${reason}`);
   if (hosts.length > 1) refuse('hosts', hosts.length, 'one', 'this machine has one kernel');
   if (hosts[0].softirqCpus > 1) {
@@ -56,9 +57,9 @@ function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): str
   for (const { name, peer, rxQueues } of ports) {
     if (peer !== null) refuse(`ports.${name}.peer`, peer, 'none', 'a wire between two ports is not made here');
     if (rxQueues > 1) refuse(`ports.${name}.rxQueues`, rxQueues, '1', 'a veth pair is made with one queue');
-    checkName(`ports.${name}.name`, name, DEVICE_NAME_MAX - WIRE_END_CHARACTERS, refuse);
+    checkDeviceName(`ports.${name}.name`, name, WIRE_END_CHARACTERS, refuse);
   }
-  for (const { name } of bridges) checkName(`bridges.${name}.name`, name, DEVICE_NAME_MAX, refuse);
+  for (const { name } of bridges) checkDeviceName(`bridges.${name}.name`, name, 0, refuse);
   for (const vm of vms) {
     if (!vm.present) refuse(`vms.${vm.name}.present`, false, 'true', 'taps are made before the run, once');
     for (const nic of vm.nics) {
@@ -67,7 +68,7 @@ function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): str
       if (kernelObstacle !== null) refuse(`${at}.mode`, nic.mode, SERVED.join(', '), kernelObstacle);
       if (nic.queues > 1) refuse(`${at}.queues`, nic.queues, '1', 'a tap is opened with one queue');
       if (nic.vlan !== VLAN_NONE) refuse(`${at}.vlan`, nic.vlan, 'none', "a packet socket takes a frame's tag off");
-      checkName(`${at}.tap.name`, nic.tap.name, DEVICE_NAME_MAX, refuse);
+      checkDeviceName(`${at}.tap.name`, nic.tap.name, 0, refuse);
     }
   }
   if (run.timeline.length > 0) refuse('run.timeline', run.timeline, 'none', 'VMs stay as they are at the beginning');
@@ -78,13 +79,4 @@ function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): str
       refuse('placement.threads.match', match, 'other threads', 'the kernel places that work');
   }
   return found;
-}
-
-type Refuse = (place: string, value: unknown, allowed: string, reason: string) => void;
-
-/** dev_valid_name, net/core/dev.c. */
-function checkName(place: string, name: string, charactersMax: number, refuse: Refuse): void {
-  const valid = name.length <= charactersMax && !/[/:\s]/.test(name) && !['.', '..', 'lo'].includes(name);
-  if (valid) return;
-  refuse(place, name, `${charactersMax} characters, none of them / : or space, and not lo`, 'it names a device');
 }

@@ -49,6 +49,19 @@ describe('a frame on the console', () => {
     expect(lines.join('\n')).toContain('guest transmit queue discipline full 80 %, not IPv4 20 %');
   });
 
+  it('says what to type where real programs are, and how long they have', () => {
+    const commands = ['ip netns exec vhostlab-4711-eth0 ping 198.18.1.10'];
+    const parts = [{ name: 'attached', rate: '', durationNs: Infinity }];
+    const record = { ...floodRecord, phase: 'attached', streams: [] };
+    for (const rows of [24, 12]) {
+      const open = { ...heading, parts, commands };
+      const lines = renderFrame(open, record, null, { columns: 80, rows }, paintFor(false));
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      expect(lines[0]).toContain('14.5 s, until Ctrl-C');
+      expect(lines.slice(1, 3)).toEqual(['each in a terminal of its own, as root:', `  ${commands[0]}`]);
+    }
+  });
+
   it('shows connections in a table of their own, beside streams or alone', () => {
     const row = /^eth0-to-vnic0 +40k +8\.21k +8\.19k +31\.7k +4\.61 ms +6\.94 ms$/;
     for (const streams of [[], floodRecord.streams]) {

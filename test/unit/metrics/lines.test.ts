@@ -31,6 +31,17 @@ describe('a run as plain lines', () => {
     expect(intervalLine(both, 5)).toMatch(/ {2}offered 2\.98M .* eth1-to-eth0 1\.24k {2}eth0-to-vnic0 offered 40k {2}/);
   });
 
+  it('says what programs sent and received', () => {
+    const end = { ...floodRecord.hops[0], actor: 'end-eth0', place: 'end' as const, inFps: 1200 };
+    const hops = [
+      { ...end, lane: 'tx' },
+      { ...end, lane: 'rx', inFps: 7 },
+    ];
+    expect(intervalLine({ ...floodRecord, streams: [], hops }, 5)).toMatch(
+      / {2}end-eth0 sent 1\.2k {3}end-eth0 received 7 {6}softirq0/,
+    );
+  });
+
   it('begins with what the results depend on', () => {
     const lines: string[] = [];
     const intervals = new Subject<IntervalRecord>();

@@ -13,7 +13,14 @@ describe('/proc/net/dev', () => {
   test('gives what each device received, sent and dropped', () => {
     const devices = parseDevices(DEVICES);
     expect([...devices.keys()]).toEqual(['lo', 'eth0.w', 'a:b:c']);
-    expect(devices.get('eth0.w')).toEqual({ rxPackets: 1, rxDropped: 2, txPackets: 3, txDropped: 4 });
+    expect(devices.get('eth0.w')).toEqual({
+      rxBytes: 54,
+      rxPackets: 1,
+      rxDropped: 2,
+      txBytes: 99,
+      txPackets: 3,
+      txDropped: 4,
+    });
   });
 
   test('has numbers that touch the colon, and are beyond 32 bits', () => {
