@@ -37,6 +37,7 @@ import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-r
 import { stopTraffic } from './throttle.ts';
 import { threadPlaces } from './thread-places.ts';
 import { toolVersion } from './tool-version.ts';
+import { othersLossNotes } from '../judge/others-loss.ts';
 import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
 import { verdictText } from '../tell/verdict-text.ts';
@@ -303,7 +304,7 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
   }
   const threads = threadPlaces(host);
   const unjudged = [...host.oversubscribed, ...programsShare(host)];
-  const notes = unpaidWork(host.kind, scenario);
+  const notes = [...unpaidWork(host.kind, scenario), ...othersLossNotes(phases)];
   const validity = judgeValidity(phases, unjudged, judgeUnexplained(ledger), notes);
   const expectations = evaluateExpectations(scenario.expect, phases, validity.status === 'valid');
   const counters = counterTable(host.plan, null, final);

@@ -1,4 +1,5 @@
 /** The end of a sweep for people: what arrived of what was offered, where the rest went, and what each thread did. */
+import { othersLossOfTrials } from '../judge/others-loss.ts';
 import { notesOf } from '../judge/unpaid.ts';
 import { formatAmount, formatCompact, formatShare } from '../../text/number-format.ts';
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
@@ -43,10 +44,7 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
     ...section(streamsTitle(result), streamLines(result, inner, paint)),
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),
-    ...section(
-      'Notes',
-      notesOf(result.trials).flatMap((note) => wrapWords(note, inner)),
-    ),
+    ...section('Notes', noteLines(result, inner)),
     ...section('Ledgers', ledgerLines(result, paint)),
     ...section('Expectations', expectationLines(result.expectations, inner, paint)),
     ...section('Cores', coreLines(result, inner)),
@@ -152,6 +150,10 @@ function threadCells(point: PointResult): Cell[] {
     const text = `${formatShare(shares.runningCores)} / ${formatShare(shares.waitingRatio)}`;
     return [(shares.waitingRatio ?? 0) > STARVED_WAITING_RATIO ? styled('yellow', text) : text];
   });
+}
+
+function noteLines({ trials }: SweepResult, width: number): string[] {
+  return [...notesOf(trials), ...othersLossOfTrials(trials)].flatMap((note) => wrapWords(note, width));
 }
 
 /** Each reason once, with how often it was met. */
