@@ -27,7 +27,7 @@ export async function openHost(kind: HostKind, scenario: Scenario, ends: readonl
     return ThreadHost.create(plan);
   }
   const { VirtualHost } = await import('../runtime/virtual/virtual-host.ts');
-  return new VirtualHost(plan, { seed: scenario.seed, ...scenario.virtual });
+  return new VirtualHost(plan, { seed: scenario.seed });
 }
 
 /** A scenario as a host can run it. @throws ScenarioError for what the kernel host cannot carry. */

@@ -25,7 +25,7 @@ import { connectPort, planHardware } from './wires/hardware.ts';
  */
 export function buildPlan(scenario: Scenario, ends: readonly EndSpec[] = []): Plan {
   assertLimits();
-  const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
+  const draft = new PlanDraft(scenario, largestFrameBytes(scenario));
   const hardwareThread = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
   const hosts = planHosts(draft, scenario);
   hardwareThread.ticks = hosts.map(({ spec, softirqs }) => {

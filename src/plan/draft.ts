@@ -23,6 +23,7 @@ import type {
   ClientPlan,
   EndPlan,
   GuestBuffersPlan,
+  HardwarePolls,
   HostPlan,
   Plan,
   PortPlan,
@@ -34,7 +35,7 @@ import type {
   WirePlan,
 } from '../runtime/plan.ts';
 import { reserveThreadControl } from '../runtime/threads/thread-control.ts';
-import type { PlacementSpec, ThreadSpec } from '../scenario/scenario.ts';
+import type { PlacementSpec, Scenario, ThreadSpec } from '../scenario/scenario.ts';
 import type { PlacementKind } from '../scenario/words.ts';
 import { threadSettings } from '../scenario/names.ts';
 
@@ -101,11 +102,13 @@ export class PlanDraft {
   private readonly ownArenas: Arena[] = [];
   private readonly threads: DraftThread[] = [];
   private readonly placement: PlacementSpec;
+  private readonly polls: HardwarePolls;
   private readonly frameBytesMax: number;
 
   /** @param frameBytesMax the longest frame there can be, without FCS. */
-  constructor(placement: PlacementSpec, frameBytesMax: number) {
+  constructor({ placement, virtual }: Pick<Scenario, 'placement' | 'virtual'>, frameBytesMax: number) {
     this.placement = placement;
+    this.polls = virtual;
     this.frameBytesMax = frameBytesMax;
     this.slots = new SlotMemoryPlanner(frameBytesMax);
   }
@@ -220,6 +223,7 @@ export class PlanDraft {
     const bounce = reserveBounce(this.signals);
     const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {
+      polls: this.polls,
       hosts: this.hosts,
       buffers: arenas.map(({ name, bytes }) => ({ name, bytes: Math.max(bytes, 128) })),
       threads: this.threads.filter(({ actors }) => actors.length > 0).map(finishThread),

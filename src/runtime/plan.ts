@@ -157,7 +157,16 @@ export interface HostPlan {
   readonly scheduler: SchedulerLimits;
 }
 
+/** How the virtual host polls hardware. */
+export interface HardwarePolls {
+  /** Mean time until a hardware thread is polled again after it moved frames, or the cost of the poll if that is longer. */
+  readonly hardwarePollNs: number;
+  /** And after it moved none. Hardware that polls rarely is late by as much. */
+  readonly hardwareIdlePollNs: number;
+}
+
 export interface Plan {
+  readonly polls: HardwarePolls;
   readonly hosts: readonly HostPlan[];
   readonly buffers: readonly { readonly name: string; readonly bytes: number }[];
   readonly threads: readonly ThreadPlan[];

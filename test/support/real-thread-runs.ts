@@ -77,7 +77,8 @@ export async function judgeOnThreads(name: string, { phaseNs, overrides }: RealT
   };
 }
 
-function faultsOf({ ledger, integrity, phases }: RunResult): string[] {
+/** What no run may have, whether valid or not. */
+export function faultsOf({ ledger, integrity, phases }: Pick<RunResult, 'ledger' | 'integrity' | 'phases'>): string[] {
   const { foreignFrames, corruptFrames, duplicateFrames, reorderedFrames } = integrity;
   const wrong = { foreignFrames, corruptFrames, duplicateFrames, reorderedFrames };
   const arrived = phases.reduce((sum, { total }) => sum + total.deliveredFrames, 0);
@@ -89,7 +90,7 @@ function faultsOf({ ledger, integrity, phases }: RunResult): string[] {
 }
 
 /** Whether expectation number `i` does not hold, with a margin. What has no value does not hold. */
-function isBroken({ scenario, expectations }: RunResult, i: number): boolean {
+export function isBroken({ scenario, expectations }: Pick<RunResult, 'scenario' | 'expectations'>, i: number): boolean {
   const { left, right, passed } = expectations[i];
   if (passed === true) return false;
   if (left === null || right === null) return true;

@@ -52,7 +52,7 @@ export function buildKernelPlan(
   scenario: Scenario,
   ends: readonly EndSpec[] = [],
 ): { readonly plan: Plan; readonly layout: KernelLayout } {
-  const draft = new PlanDraft(scenario.placement, largestFrameBytes(scenario));
+  const draft = new PlanDraft(scenario, largestFrameBytes(scenario));
   const hardware = draft.thread('hardware0', 'hardware', 'hardware', CONTROL_SEAT);
   // Devices ask for nothing: where no hardware spins, they are on a thread that sleeps.
   const keeper = ends.length === 0 ? hardware : draft.thread('devices', 'vmm', 'vmm', CONTROL_SEAT);

@@ -29,6 +29,7 @@ import type { Placement, ThreadAssignment } from '../os/placement.ts';
 import type { Plan, ThreadPlan } from '../plan.ts';
 import { buffersSeen, needOf, threadOf, windowIn, windowOf } from '../plan.ts';
 import { ScheduleReader } from '../os/sched-stats.ts';
+import { doorbellsBeside } from './thread-protocol.ts';
 import type { ThreadCalls, ThreadRole } from './thread-protocol.ts';
 import { recycleVm } from '../vm-memory.ts';
 import { ensureWorkerBundle } from './worker-bundle.ts';
@@ -186,10 +187,7 @@ export class ThreadHost implements Host {
     const { threads } = this.placement;
     const role: ThreadRole = {
       interruptClass: assigned.interruptClass,
-      peers: this.plan.threads.flatMap(({ name, doorbell }) => {
-        const isPeer = threads.some((each) => each.name === name && each.core === assigned.core);
-        return isPeer && name !== assigned.name ? [doorbell.offsetBytes] : [];
-      }),
+      peers: doorbellsBeside(assigned.name, this.plan.threads, threads),
       liftsSoftirq: ['vhost', 'vmm', 'hardware', 'softirq'].includes(thread.plan.kind),
     };
     await thread.answer((calls) => calls.prepare(role, [...this.absent]));

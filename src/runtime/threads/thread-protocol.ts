@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../../memory/arena.ts';
 import type { Stock } from '../host.ts';
 import type { DeviceTask } from '../kernel/thread-devices.ts';
-import type { InterruptClass } from '../os/placement.ts';
+import type { InterruptClass, ThreadAssignment } from '../os/placement.ts';
 import type { ThreadPlan } from '../plan.ts';
 
 /** Starts a thread. Its buffers are all the shared memory it ever sees. */
@@ -27,6 +27,17 @@ export interface ThreadRole {
   readonly peers: readonly number[];
   /** It raises softirqs; what a CPU's ksoftirqd holds then runs inline, but where its kernel has the guard. */
   readonly liftsSoftirq: boolean;
+}
+
+/** Where the doorbells lie of the threads that share a core with the one of that name. */
+export function doorbellsBeside(
+  name: string,
+  threads: readonly Pick<ThreadPlan, 'name' | 'doorbell'>[],
+  assigned: readonly Pick<ThreadAssignment, 'name' | 'core'>[],
+): number[] {
+  const coreOf = (thread: string): number | undefined => assigned.find((each) => each.name === thread)?.core;
+  const beside = threads.filter((each) => each.name !== name && coreOf(each.name) === coreOf(name));
+  return beside.map(({ doorbell }) => doorbell.offsetBytes);
 }
 
 /** Calls a thread answers while it is out of its loop. */

@@ -49,7 +49,7 @@ export class VirtualHost implements Host {
     this.plan = plan;
     this.options = { ...VIRTUAL_HOST_DEFAULTS, ...options };
     this.seats = placeVirtually(plan, this.options);
-    this.places = describePlaces(plan.threads, this.seats, this.options);
+    this.places = describePlaces(plan.threads, this.seats, plan.polls);
     this.header = this.describe();
     this.absent = new Set(plan.absent);
     this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
@@ -73,7 +73,7 @@ export class VirtualHost implements Host {
         const actors = plan.vm !== null && this.absent.has(plan.vm) ? [] : this.createActors(i);
         return new VirtualThread(i, plan, this.memories[i], actors, this.seats[i], this.options.costs);
       });
-      const machine = new VirtualMachine(threads, this.plan.hosts, this.options);
+      const machine = new VirtualMachine(threads, this.plan, this.options);
       for (const memory of this.memories) memory.lift = (tid) => machine.lift(threads[tid]);
       this.machine = machine;
     });

@@ -1,6 +1,6 @@
 import { useParking } from '../../memory/doorbell.ts';
 import type { Parking } from '../../memory/doorbell.ts';
-import type { HostPlan } from '../plan.ts';
+import type { HardwarePolls, HostPlan, Plan } from '../plan.ts';
 import type { SchedulerLimits } from '../scheduler-limits.ts';
 import { VirtualCpu } from './virtual-cpu.ts';
 import { VirtualEvents } from './virtual-events.ts';
@@ -25,6 +25,7 @@ export class VirtualMachine {
   readonly threads: readonly VirtualThread[];
   private readonly cpus: readonly VirtualCpu[];
   private readonly options: VirtualHostOptions;
+  private readonly polls: HardwarePolls;
   private readonly random: VirtualRandom;
   private readonly events: VirtualEvents;
   private readonly firstThread: number;
@@ -36,8 +37,13 @@ export class VirtualMachine {
   /** Whose turn it is: the one that rings. */
   private ringer: VirtualThread;
 
-  /** @param hosts whose schedulers the CPUs have: that of the first of its threads that is of a host. */
-  constructor(threads: readonly VirtualThread[], hosts: readonly HostPlan[], options: VirtualHostOptions) {
+  /** @param plan its hosts' schedulers the CPUs have: each that of the first of its threads that is of a host. */
+  constructor(
+    threads: readonly VirtualThread[],
+    { hosts, polls }: Pick<Plan, 'hosts' | 'polls'>,
+    options: VirtualHostOptions,
+  ) {
+    this.polls = polls;
     this.threads = threads;
     this.options = options;
     this.random = new VirtualRandom(options.seed);
@@ -121,7 +127,7 @@ export class VirtualMachine {
    * can. So what it does takes no time, and while an actor may have moved all it may in one poll it is polled again.
    */
   private pollHardware(thread: VirtualThread): void {
-    const { nowNs, options } = this;
+    const { nowNs, polls } = this;
     this.ringer = thread;
     let moved = 0;
     do {
@@ -129,7 +135,7 @@ export class VirtualMachine {
       moved += thread.moved;
     } while (thread.moved >= POLL_BUDGET);
     this.wakeRung();
-    const meanNs = moved > 0 ? options.hardwarePollNs : options.hardwareIdlePollNs;
+    const meanNs = moved > 0 ? polls.hardwarePollNs : polls.hardwareIdlePollNs;
     this.events.set(this.firstThread + thread.index, nowNs + meanNs * (0.5 + this.random.fraction()));
   }
 

@@ -8,12 +8,6 @@ export interface VirtualHostOptions {
   readonly cpus: number;
   /** CPU by thread name, for threads that are not to be placed by the rule. */
   readonly placement: Readonly<Record<string, number>>;
-  /**
-   * Mean time until a hardware thread is polled again after it moved frames, and after it moved none. Hardware that
-   * polls rarely is late by as much.
-   */
-  readonly hardwarePollNs: number;
-  readonly hardwareIdlePollNs: number;
   readonly costs: VirtualCosts;
   /**
    * From 0 to 1: how wild a schedule may be, for tests that look for rare ones. At 1 every second turn of a thread is
@@ -26,8 +20,6 @@ export const VIRTUAL_HOST_DEFAULTS: VirtualHostOptions = {
   seed: 1,
   cpus: 2,
   placement: {},
-  hardwarePollNs: 2000,
-  hardwareIdlePollNs: 4000,
   costs: MEASURED_COSTS,
   jitter: 0,
 };

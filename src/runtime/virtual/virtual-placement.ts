@@ -3,7 +3,7 @@ import type { ThreadPlace } from '../host.ts';
 import { describePolicy } from '../os/os-threads.ts';
 import type { ThreadPolicy } from '../os/os-threads.ts';
 import { needOf } from '../plan.ts';
-import type { Plan, ThreadPlan } from '../plan.ts';
+import type { HardwarePolls, Plan, ThreadPlan } from '../plan.ts';
 import type { VirtualHostOptions } from './virtual-options.ts';
 import type { VirtualSeat } from './virtual-thread.ts';
 
@@ -42,7 +42,7 @@ export function placeVirtually(plan: Plan, options: VirtualHostOptions): readonl
 export function describePlaces(
   threads: readonly ThreadPlan[],
   seats: readonly VirtualSeat[],
-  { hardwarePollNs, hardwareIdlePollNs }: VirtualHostOptions,
+  { hardwarePollNs, hardwareIdlePollNs }: HardwarePolls,
 ): ThreadPlace[] {
   return threads.map(({ name, kind, softirq }, i) => {
     const { cpu, policy } = seats[i];
