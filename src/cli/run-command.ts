@@ -35,9 +35,10 @@ export interface RunFlags extends PassFlags {
  * Runs a scenario and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started.
  */
 export async function runCommand(nameOrPath: string, flags: RunFlags): Promise<number> {
-  const scenario = scenarioFor(flags.host, readScenario(nameOrPath, flags));
+  // Before a capture is read: standard input can be read once.
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
+  const scenario = scenarioFor(flags.host, readScenario(nameOrPath, flags));
   const ready = async (host: Host, output: RunOutput): Promise<void> => {
     if (flags.showSetup === true) output.setup(await readSetup(host));
   };

@@ -9,6 +9,7 @@ import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
+import { refusePipes } from './captures.ts';
 import { listenForSignals } from './interruption.ts';
 import { openBeds } from './open-beds.ts';
 import { scenarioFor } from './open-host.ts';
@@ -38,6 +39,7 @@ const RUN_IN_NS = 3e8;
 /** Searches and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function searchCommand(nameOrPath: string, flags: SearchFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
+  refusePipes(plan.variants.map(({ scenario }) => scenario));
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
   const beds = openBeds(flags.host, flags.jobs ?? null);

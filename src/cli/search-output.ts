@@ -1,5 +1,7 @@
 /** What a search shows on stdout: lines for people, records for programs. One writer, chosen once. */
 import { formatAmount, formatExact, formatShare, formatTime } from '../text/number-format.ts';
+import { describeCapture } from '../experiment/run/capture-result.ts';
+import { captureLines } from '../experiment/tell/capture-lines.ts';
 import { describeGoal } from '../experiment/search/search-goal.ts';
 import type { SearchPlan, SearchWatcher } from '../experiment/search/search.ts';
 import { searchLines } from '../experiment/search/search-summary.ts';
@@ -21,6 +23,7 @@ export class SearchLines implements SearchOutput {
     const [{ scenario }] = plan.variants;
     this.writeLine(`search of ${scenario.name}: ${plan.variants.map(({ name }) => name).join(', ')}`);
     this.writeLine(describeLoad(plan));
+    for (const line of captureLines(describeCapture(scenario))) this.writeLine(line);
     for (const goal of plan.goals) this.writeLine(describeGoal(goal));
   }
 

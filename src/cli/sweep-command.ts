@@ -20,6 +20,7 @@ import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
+import { refusePipes } from './captures.ts';
 import { listenForSignals } from './interruption.ts';
 import { openBeds } from './open-beds.ts';
 import { scenarioFor } from './open-host.ts';
@@ -55,6 +56,7 @@ const PROBE_NS = 5e8;
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
+  refusePipes(plan.variants.map(({ scenario }) => scenario));
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
   const beds = openBeds(flags.host, flags.jobs ?? null);

@@ -2,6 +2,8 @@
 import { formatAmount, formatShare } from '../text/number-format.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
 import type { Paint } from '../metrics/text/text-table.ts';
+import { describeCapture } from '../experiment/run/capture-result.ts';
+import { captureLines } from '../experiment/tell/capture-lines.ts';
 import { tellLossFree } from '../experiment/sweep/loss-free-rate.ts';
 import type { LossFreeRate, LossProbe } from '../experiment/sweep/loss-free-rate.ts';
 import { describeOffered } from '../experiment/sweep/offered-rates.ts';
@@ -39,6 +41,7 @@ export class SweepLines implements SweepOutput {
     const [{ scenario }] = plan.variants;
     this.writeLine(`sweep of ${scenario.name}: ${names}`);
     this.writeLine(describeLoad(plan));
+    for (const line of captureLines(describeCapture(scenario))) this.writeLine(line);
     const absent = scenario.vms.filter(({ present }) => !present).map(({ name }) => name);
     if (absent.length > 0) this.writeLine(`not there throughout, since a sweep adds no VMs: ${absent.join(', ')}`);
   }

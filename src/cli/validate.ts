@@ -10,7 +10,9 @@ interface ValidateOptions {
 export function addValidate(program: Command): void {
   program
     .command('validate')
-    .description('check a scenario without running it')
+    .description(
+      'check a scenario without running it, and say which files a run would read and which modules it would run',
+    )
     .argument('<scenario>', 'name of a shipped scenario, or path of a file')
     .option('--set <path=value>', 'change one key, as run does; may be repeated', collectSetting, [])
     .option('--resolved', 'print the scenario as JSON with every default filled in')
@@ -27,8 +29,15 @@ export function addValidate(program: Command): void {
       }
       const mebibytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20;
       const names = threads.map(({ name }) => name).join(', ');
-      process.stdout.write(
-        `${scenario.name} is valid: ${threads.length} threads (${names}), ${mebibytes.toFixed(0)} MiB\n`,
-      );
+      const { capturePath, captureLines } = await import('../experiment/tell/capture-lines.ts');
+      const { describeCapture } = await import('../experiment/run/capture-result.ts');
+      const modules = scenario.vms.flatMap(({ name, nf }) => ('path' in nf ? [`${nf.path} (${name})`] : []));
+      const lines = [
+        `${scenario.name} is valid: ${threads.length} threads (${names}), ${mebibytes.toFixed(0)} MiB`,
+        ...modules.map((module) => `runs ${module}`),
+        ...capturePath(scenario).map((path) => `reads ${path}`),
+        ...captureLines(describeCapture(scenario)),
+      ];
+      process.stdout.write(`${lines.join('\n')}\n`);
     });
 }

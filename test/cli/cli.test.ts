@@ -38,6 +38,19 @@ describe('what is right', () => {
     expect(stdout).toMatch(/^ {2}npm run vhostlab -- run multiqueue --host virtual$/m);
   });
 
+  it('run replays what comes by standard input or through a pipe, and says before what it holds', () => {
+    const header = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, ...new Array<number>(10).fill(0), 1, 0, 1, 0, 0, 0];
+    const arp = [...new Array<number>(12).fill(2), 8, 6];
+    const record = [1, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 14, 0, 0, 0, ...arp];
+    const capture = Uint8Array.from([...header, ...record, ...record.slice(0, 20)]);
+    const short = ['--duration', '10ms', '--set', 'run.warmup=1ms', '--set', 'expect=[]', '--quiet'];
+    const args = [join(ROOT, 'src/cli/main.ts'), 'run', 'kvm-forum-2014', '--host', 'virtual', ...short, '--pcap', '-'];
+    const { status, stdout } = spawnSync(TSX, args, { input: capture, encoding: 'utf8', cwd: folder, timeout: 60_000 });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^capture standard input: 1 frame, without times\n {2}warning: the file is cut off: /);
+    expect(stdout).toMatch(/\n {4}not forwarded by a router: 100 % \(1\), of these\n {6}1 ARP\n/);
+  });
+
   it('list --json says the same to programs', () => {
     const { status, stdout } = vhostlab('list', '--json');
     expect(status).toBe(0);
@@ -179,6 +192,12 @@ describe('what is wrong is said on stderr, without a trace, and ends with 104', 
     { args: ['run', 'kvm-forum-2014', '--duration', '0s'], says: /^--duration: found "0s"/ },
     { args: ['run', 'kvm-forum-2014', '--json', '/dev/null/x.json'], says: /^--json \/dev\/null\/x\.json: / },
     { args: ['run', 'kvm-forum-2014', '--pcap', 'none.pcap'], says: /none\.pcap/ },
+    { args: ['run', 'kvm-forum-2014', '--pacing', '2x'], says: /^--pacing: found 2x without a capture, allowed: / },
+    { args: ['run', 'kvm-forum-2014', '--pacing', 'fast'], says: /^--pacing: found "fast", allowed: captured, or / },
+    {
+      args: ['sweep', 'kvm-forum-2014', '--set', 'traffic.pcap=/dev/null'],
+      says: /dev\/null: byte 0: neither a pcap nor a pcapng file/,
+    },
     {
       args: ['run', 'kvm-forum-2014', '--set', 'traffic.rte=5'],
       says: /unknown key "rte" in traffic.*did you mean "rate"\?/,

@@ -3,9 +3,15 @@ import { basename } from 'node:path';
 import { REMARKS, UNFORWARDED } from '../../net/capture/replay-survey.ts';
 import type { Remark, ReplaySurvey, Unforwarded } from '../../net/capture/replay-survey.ts';
 import { formatAmount, formatExact, formatShare, formatTime } from '../../text/number-format.ts';
+import type { Scenario } from '../../scenario/scenario.ts';
 import type { CaptureResult } from '../run/capture-result.ts';
 
 type StreamSurvey = CaptureResult['streams'][number];
+
+/** The capture that a run of the scenario reads, if any. */
+export function capturePath({ traffic }: Pick<Scenario, 'traffic'>): string[] {
+  return traffic.pcap === 'none' ? [] : [traffic.pcap];
+}
 
 /** Lines of at most 80 columns where names are short; the first is not indented. */
 export function captureLines(capture: CaptureResult | null): string[] {

@@ -9,7 +9,9 @@ import type { Capture, CaptureLimits } from './capture.ts';
 import { isPcap, readPcap } from './pcap.ts';
 import { isPcapng, readPcapng } from './pcapng.ts';
 
-const STANDARD_INPUT_PATH = '/dev/stdin';
+const STANDARD_INPUT_FD = 0;
+/** How long is waited for more of a pipe that another process made non-blocking. */
+const PIPE_WAIT_MS = 5;
 
 /** Most bytes that a packed capture may hold, whatever its size. */
 const UNPACKED_BYTES_MAX = 2 ** 30;
@@ -38,15 +40,27 @@ const OTHER_FORMATS: readonly (readonly [magic: number, mask: number, found: str
  */
 export function readCaptureFile(path: string, limits: CaptureLimits = WHOLE_CAPTURE): Capture {
   const name = path === STANDARD_INPUT ? 'standard input' : path;
-  const fd = openSync(path === STANDARD_INPUT ? STANDARD_INPUT_PATH : path, 'r');
+  const fd = path === STANDARD_INPUT ? STANDARD_INPUT_FD : openSync(path, 'r');
   try {
     const status = fstatSync(fd);
     if (status.isDirectory()) throw new CaptureFileError(name, 0, 'a directory, not a capture');
     // One byte more, so that the end is found without making room for more.
     const expected = status.isFile() ? Math.min(status.size + 1, CAPTURE_BYTES_MAX) : undefined;
-    return parseFrom(new CaptureBytes((into) => readSync(fd, into), expected), name, limits);
+    return parseFrom(new CaptureBytes((into) => readMore(fd, into), expected), name, limits);
   } finally {
-    closeSync(fd);
+    if (fd !== STANDARD_INPUT_FD) closeSync(fd);
+  }
+}
+
+/** Bytes read, 0 at the end; waits where there are none yet. */
+function readMore(fd: number, into: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(fd, into);
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PIPE_WAIT_MS);
+    }
   }
 }
 

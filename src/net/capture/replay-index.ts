@@ -9,7 +9,7 @@
 //   word   5      flags and offset, TTL, protocol              content, but for the TTL (byte 22)
 //   word   6      header checksum     | source, high half      not     | content
 //   word   7...   the rest                                     content
-import { drawFactors, reduceHash } from './content-hash.ts';
+import { drawFactors, reduceHash } from '../tables/universal-hash.ts';
 import { FRAME_BYTES_STANDARD } from '../../memory/frame-room.ts';
 import type { ReadyFrames } from './replay-frames.ts';
 

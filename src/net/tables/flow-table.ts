@@ -1,5 +1,6 @@
 // Numbers for flows: the protocol, the two addresses and, where the packet shows them, the two ports.
 import { ETH_HEADER_BYTES } from '../wire/ethernet.ts';
+import { drawFactors, reduceHash } from './universal-hash.ts';
 import { IPV4_DST_BYTE, IPV4_SRC_BYTE, ipv4PortsByte, ipv4Protocol } from '../wire/ipv4.ts';
 import { readI32 } from '../wire/network-order.ts';
 
@@ -16,6 +17,8 @@ export class FlowTable {
   private readonly keys: Int32Array;
   private readonly slots: Int32Array;
   private readonly mask: number;
+  /** Addresses are the capture's choice: it must not be able to choose those that collide. */
+  private readonly factors = drawFactors(KEY_WORDS);
   private used = 0;
 
   /** Room for `flowsMax` flows. */
@@ -56,10 +59,11 @@ export class FlowTable {
     const dst = readI32(bytes, offset + ETH_BYTES + DST_BYTE);
     const ports = portsOf(bytes, offset, frameBytes);
     const protocol = ipv4Protocol(bytes, offset + ETH_BYTES);
-    let hash = Math.imul(src, 0x9e37_79b1) ^ protocol;
-    hash = Math.imul(hash ^ (hash >>> 15) ^ dst, 0x85eb_ca6b);
-    hash = Math.imul(hash ^ (hash >>> 13) ^ ports, 0xc2b2_ae35);
-    let slot = (hash ^ (hash >>> 16)) & this.mask;
+    const { factors } = this;
+    let sum = protocol * factors[0] + (src & 0xffff) * factors[1] + (src >>> 16) * factors[2];
+    sum += (dst & 0xffff) * factors[3] + (dst >>> 16) * factors[4];
+    sum += (ports & 0xffff) * factors[5] + (ports >>> 16) * factors[6];
+    let slot = reduceHash(sum) & this.mask;
     for (;;) {
       const flow = this.slots[slot];
       if (flow === FLOW_UNKNOWN) return slot;

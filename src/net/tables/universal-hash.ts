@@ -1,7 +1,7 @@
 /**
- * A hash of frames that nobody can prepare a capture against: the sum of its halfwords, each times a random factor,
- * modulo a prime. Whatever two frames are, the factors give both the same hash once in 2^26 (a universal hash: Carter
- * and Wegman, "Universal classes of hash functions", 1979), so that a table of them is filled in linear time.
+ * A hash that nobody can prepare a capture against: the sum of halfwords, each times a random factor, modulo a prime.
+ * Whatever two keys are, the factors give both the same hash once in 2^26 (a universal hash: Carter and Wegman,
+ * "Universal classes of hash functions", 1979), so that a table of them is filled in linear time.
  */
 import { randomFillSync } from 'node:crypto';
 
@@ -9,7 +9,7 @@ import { randomFillSync } from 'node:crypto';
 const PRIME = 67_108_859;
 const FACTORS_MAX = 1024;
 
-/** Draws factors for frames of up to `words` words, 512 at most, into shared memory. */
+/** Draws two factors for each of up to `words` words, 512 at most, and one more, into shared memory. */
 export function drawFactors(words: number): Float64Array {
   const count = 2 * words + 1;
   if (count > FACTORS_MAX + 1) throw new RangeError(`factors for ${words} words would be added with rounding`);
