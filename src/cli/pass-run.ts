@@ -1,4 +1,5 @@
 /** From a scenario to its result on the screen and in files: what the verbs that make one run have in common. */
+import { documentText } from '../experiment/result/result-document.ts';
 import type { Host, HostKind } from '../runtime/host.ts';
 import { runScenario } from '../experiment/run/run.ts';
 import { hdrBase64 } from '../metrics/sinks/hdr-export.ts';
@@ -56,7 +57,7 @@ export async function passRun(asked: RunAsked, flags: PassFlags): Promise<number
       watch: (live) => output.watch(live),
     });
     // The file first: whatever happens to the terminal, the result is kept.
-    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await files.json?.write(documentText(result));
     await output.finish(result);
     if (result.failure !== null) process.stderr.write(`vhostlab failed: ${result.failure}\n`);
     return result.exitCode;

@@ -1,11 +1,29 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { helpNotes } from './help-notes.ts';
 
-/** `schema`: the JSON Schema of scenario files, for editors. */
+/** Generated from the types of `src/experiment/result/result-document.ts` by `npm run docs`. */
+const RESULT_SCHEMA = new URL('../../scenarios/result.schema.json', import.meta.url);
+
+const NOTES =
+  'Editors check a scenario against the one, programs that read what --json wrote check it against the other. ' +
+  'A result names the version of its schema in schemaVersion.';
+const EXAMPLES = `Examples:
+  vhostlab schema > scenario.schema.json
+  vhostlab schema --result > result.schema.json`;
+
+/** `schema`: the JSON Schema of scenario files, for editors, and of results, for programs that read them. */
 export function addSchema(program: Command): void {
   program
     .command('schema')
-    .description('print the JSON Schema of scenario files')
-    .action(async () => {
+    .description('print the JSON Schema of scenario files, or of results')
+    .option('--result', 'of what run, sweep and search write with --json')
+    .addHelpText('after', helpNotes(NOTES, EXAMPLES))
+    .action(async ({ result }: { readonly result?: true }) => {
+      if (result === true) {
+        process.stdout.write(readFileSync(RESULT_SCHEMA, 'utf8'));
+        return;
+      }
       const { scenarioJsonSchema } = await import('../scenario/keys/schema.ts');
       process.stdout.write(`${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`);
     });

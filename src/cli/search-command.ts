@@ -7,6 +7,7 @@ import type { SearchGoal } from '../experiment/search/search-goal.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
+import { documentText } from '../experiment/result/result-document.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
 import { refusePipes } from './captures.ts';
@@ -54,7 +55,7 @@ export async function searchCommand(nameOrPath: string, flags: SearchFlags): Pro
       watcher: output,
     });
     // The file first: whatever happens to the terminal, the result is kept.
-    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await files.json?.write(documentText(result));
     output.finish(result);
     return result.exitCode;
   } catch (error) {

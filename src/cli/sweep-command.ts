@@ -16,6 +16,7 @@ import type { SweepPlan } from '../experiment/sweep/sweep.ts';
 import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { formatRate, parseShare } from '../scenario/text/quantities.ts';
+import { documentText } from '../experiment/result/result-document.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
@@ -71,7 +72,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
       watcher: output,
     });
     // Files first: whatever happens to the terminal, the result is kept.
-    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await files.json?.write(documentText(result));
     await files.svg?.write(sweepSvg(result));
     output.finish(result);
     return result.exitCode;

@@ -133,7 +133,7 @@ describe('what is right', () => {
     const short = ['--host', 'virtual', '--duration', '5ms', '--set', 'run.warmup=5ms', '--set', 'run.settle=5ms'];
     for (const name of ['-', '/dev/stdout']) {
       const { stdout, stderr } = vhostlab('run', 'kvm-forum-2014', ...short, '--json', name);
-      expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 1, ledger: { balanced: true } });
+      expect(JSON.parse(stdout)).toMatchObject({ kind: 'run', ledger: { balanced: true } });
       expect(stderr).toContain('What limited this run');
     }
   });

@@ -70,6 +70,8 @@ export function trialResult(figures: TrialFigures): TrialResult {
     variantIndex: 0,
     attempt: 0,
     variant,
+    seed: 1,
+    coreRoundTripNs: null,
     phase,
     validity: { status, reasons: status === 'invalid' ? ['trial: the generator was late'] : [], notes: [] },
   };

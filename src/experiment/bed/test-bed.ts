@@ -16,6 +16,8 @@ export interface TrialRequest {
 }
 
 export interface Trial {
+  /** What its chance came from. */
+  readonly seed: number;
   readonly phase: PhaseResult;
   readonly validity: Validity;
   /** A cache line from the hardware's core to the host's and back, the longer of before and after; null where not known. */

@@ -84,7 +84,7 @@ function captionLines(result: SweepResult): string[] {
   const lossFree = search?.lossFreePerSecond ?? null;
   const oversubscribed = variants.flatMap((variant) => variant.oversubscribed);
   return [
-    `${sentenceCase(HOST_WORDS[result.hostKind])} on ${result.machine}; ${result.tool.name} ` +
+    `${sentenceCase(HOST_WORDS[result.hostKind])} on ${result.machine.text}; ${result.tool.name} ` +
       `${result.tool.version}, node ${result.tool.node}, ${result.startedAt.slice(0, 10)}. Kernel profile ` +
       `${[...kernels].join('; ')}; declared costs: ${[...costs].join(', ')}${describeSizes(sizes)}.`,
     ...placementLines(variants),

@@ -1,6 +1,7 @@
 /** Whether a run's figures may be believed: about the generator and the machine, not about what was measured. */
 import { CATCH_UP_PACE } from '../../../actors/wire/generator.ts';
 import { formatAmount, formatShare, formatTime } from '../../text/number-format.ts';
+import type { ValidityThresholds } from '../result/result-head.ts';
 import type { Ledger, PhaseResult, Validity } from '../run/run-result.ts';
 
 /** Least share of the frames due in a phase that must have been sent. */
@@ -24,6 +25,16 @@ const CORE_CLOCK_ERROR_NS = 3e7;
 
 /** Most of the frames sent that this machine's kernel may have lost without a counter. */
 const UNEXPLAINED_RATIO_MAX = 0.001;
+
+/** All of them, for the result. */
+export const VALIDITY_THRESHOLDS: ValidityThresholds = {
+  sentRatioMin: SENT_RATIO_MIN,
+  lateRatioMax: LATE_RATIO_MAX,
+  foreignRatioMax: FOREIGN_RATIO_MAX,
+  stealRatioMax: STEAL_RATIO_MAX,
+  throttledRatioMax: THROTTLED_RATIO_MAX,
+  unexplainedRatioMax: UNEXPLAINED_RATIO_MAX,
+};
 
 /** What is wrong with a run whose frames went through a real kernel, if that has lost some without saying where. */
 export function judgeUnexplained({

@@ -16,8 +16,7 @@ import type { Throttling } from '../../runtime/os/cgroup.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { ThreadKind } from '../../runtime/os/core-plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
-
-export const RESULT_SCHEMA_VERSION = 1;
+import type { ResultHead } from '../result/result-head.ts';
 
 /** Frames that ended at one place for one reason. */
 export interface DropCount {
@@ -197,11 +196,11 @@ export interface IntegrityResult {
   readonly reorderedFrames: number;
 }
 
-export interface RunResult {
-  readonly schemaVersion: typeof RESULT_SCHEMA_VERSION;
-  readonly tool: { readonly name: 'vhostlab'; readonly version: string; readonly node: string };
-  readonly startedAt: string;
+export interface RunResult extends ResultHead {
+  readonly kind: 'run';
+  /** As it was resolved: every key has a value. */
   readonly scenario: Scenario;
+  readonly scenarioHash: string;
   readonly seed: number;
   readonly host: {
     readonly kind: HostKind;

@@ -11,6 +11,7 @@ import { createRecorder } from '../../metrics/derive/interval-record.ts';
 import type { IntervalRecord } from '../../metrics/derive/interval-record.ts';
 import type { LiveRun, ProvisioningEvent } from '../../metrics/derive/live-run.ts';
 import { createSampler } from '../../metrics/derive/sampler.ts';
+import { resultHead, scenarioHash } from '../result/describe-head.ts';
 import { takeSnapshot } from '../../metrics/derive/snapshot.ts';
 import type { Snapshot } from '../../metrics/derive/snapshot.ts';
 import type { Host } from '../../runtime/host.ts';
@@ -32,11 +33,9 @@ import { Provisioner } from '../provisioning/provisioner.ts';
 import { describeCapture } from './capture-result.ts';
 import { waitUntilReady } from './readiness.ts';
 import { SETTLE, WARM_UP, describeHeading } from '../tell/run-heading.ts';
-import { RESULT_SCHEMA_VERSION } from './run-result.ts';
 import type { FunctionReport, IntegrityResult, Ledger, RunResult } from './run-result.ts';
 import { stopTraffic } from './throttle.ts';
 import { threadPlaces } from './thread-places.ts';
-import { toolVersion } from './tool-version.ts';
 import { othersLossNotes } from '../judge/others-loss.ts';
 import { unpaidWork } from '../judge/unpaid.ts';
 import { judgeUnexplained, judgeValidity } from '../judge/validity.ts';
@@ -67,7 +66,7 @@ const INTERRUPTED_SETTLE_NS_MAX = 2e8;
  * @throws when the guest does not come up, or something breaks before anything was measured.
  */
 export async function runScenario(scenario: Scenario, host: Host, options: RunOptions): Promise<RunResult> {
-  const startedAt = new Date().toISOString();
+  const startedAt = new Date();
   try {
     await host.start();
     const { promise: aborted, dispose } = whenAborted(options.signal);
@@ -285,7 +284,7 @@ interface FinishedRun extends PassedTraffic {
   readonly scenario: Scenario;
   readonly host: Host;
   readonly options: RunOptions;
-  readonly startedAt: string;
+  readonly startedAt: Date;
   readonly readyAfterNs: number;
   readonly vnics: RunResult['vnics'];
   readonly ledger: Ledger;
@@ -310,10 +309,10 @@ async function conclude(run: FinishedRun): Promise<RunResult> {
   const counters = counterTable(host.plan, null, final);
   const interrupted = options.signal.aborted && options.endsWhenAborted !== true;
   return {
-    schemaVersion: RESULT_SCHEMA_VERSION,
-    tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
-    startedAt: run.startedAt,
+    ...resultHead(run.startedAt),
+    kind: 'run',
     scenario,
+    scenarioHash: scenarioHash(scenario),
     seed: scenario.seed,
     host: {
       kind: host.kind,

@@ -5,18 +5,19 @@
 import type { HostKind } from '../../runtime/host.ts';
 import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import type { ResultHead } from '../result/result-head.ts';
 import type { DropCount, Ledger, RunResult, Validity } from '../run/run-result.ts';
 import type { SweptLoad } from '../sweep/swept-load.ts';
 import type { GoalBounds, LoadLimits } from './mlr-search.ts';
 import type { SearchGoal } from './search-goal.ts';
-
-export const SEARCH_SCHEMA_VERSION = 1;
 
 /** One trial of a search, in the order they were made. */
 export interface SearchTrial {
   readonly variant: string;
   readonly perSecond: number;
   readonly durationNs: number;
+  /** What its chance came from. */
+  readonly seed: number;
   /** 0, or which repeat of an invalid trial this is. */
   readonly attempt: number;
   /** Of what was intended; what the generator never sent is part of it. */
@@ -41,6 +42,7 @@ export interface SearchedVariant {
   readonly name: string;
   readonly overrides: readonly string[];
   readonly scenario: Scenario;
+  readonly scenarioHash: string;
   readonly header: readonly string[];
   readonly oversubscribed: readonly string[];
   readonly coreDistance: CoreDistance | null;
@@ -50,13 +52,8 @@ export interface SearchedVariant {
   readonly ledger: Ledger;
 }
 
-export interface SearchResult {
-  readonly schemaVersion: typeof SEARCH_SCHEMA_VERSION;
+export interface SearchResult extends ResultHead {
   readonly kind: 'search';
-  readonly tool: RunResult['tool'];
-  readonly machine: string;
-  readonly startedAt: string;
-  readonly elapsedMs: number;
   readonly scenario: string;
   readonly hostKind: HostKind;
   readonly load: SweptLoad;

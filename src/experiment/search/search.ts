@@ -3,8 +3,7 @@ import { formatAmount, formatShare } from '../../text/number-format.ts';
 import type { Host } from '../../runtime/host.ts';
 import { overrideText } from '../../scenario/text/override.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';
-import { toolVersion } from '../run/tool-version.ts';
-import { describeMachine } from '../sweep/machine.ts';
+import { resultHead, scenarioHash } from '../result/describe-head.ts';
 import { carriedPerSecondMax } from '../sweep/offered-rates.ts';
 import { LOAD_WORDS, SweptLoadError, measuredWhole, rateOf } from '../sweep/swept-load.ts';
 import type { SweptLoad } from '../sweep/swept-load.ts';
@@ -16,7 +15,6 @@ import type { LoadTrial } from './load-classification.ts';
 import { searchLoads } from './mlr-search.ts';
 import type { GoalBounds, LoadLimits } from './mlr-search.ts';
 import type { SearchGoal } from './search-goal.ts';
-import { SEARCH_SCHEMA_VERSION } from './search-result.ts';
 import type { GoalResult, SearchResult, SearchTrial, SearchedVariant } from './search-result.ts';
 
 export interface SearchPlan {
@@ -68,12 +66,8 @@ export async function runSearch(plan: SearchPlan, options: SearchOptions): Promi
   }
   const interrupted = options.signal.aborted;
   return {
-    schemaVersion: SEARCH_SCHEMA_VERSION,
+    ...resultHead(startedAt),
     kind: 'search',
-    tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
-    machine: describeMachine(),
-    startedAt: startedAt.toISOString(),
-    elapsedMs: Date.now() - startedAt.getTime(),
     scenario: plan.variants[0].scenario.name,
     hostKind: plan.hostKind,
     load: plan.load,
@@ -129,6 +123,7 @@ class VariantSearch {
       name: variant.name,
       overrides: variant.overrides.map(overrideText),
       scenario: variant.scenario,
+      scenarioHash: scenarioHash(variant.scenario),
       header: bed.header,
       oversubscribed: bed.oversubscribed,
       coreDistance: bed.coreDistance,
@@ -190,12 +185,18 @@ class VariantSearch {
     }
   }
 
-  private describe({ phase, validity }: Trial, perSecond: number, attempt: number, counted: boolean): SearchTrial {
+  private describe(
+    { seed, phase, validity }: Trial,
+    perSecond: number,
+    attempt: number,
+    counted: boolean,
+  ): SearchTrial {
     const { load } = this.plan;
     return {
       variant: this.bed.variant.name,
       perSecond,
       durationNs: phase.durationNs,
+      seed,
       attempt,
       ...trialLoss(phase, load),
       deliveredPerSecond: (measuredWhole(phase, load).delivered * 1e9) / phase.elapsedNs,

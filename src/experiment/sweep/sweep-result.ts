@@ -7,19 +7,22 @@ import type { CoreDistance } from '../../runtime/os/core-distance.ts';
 import type { HostKind } from '../../runtime/host.ts';
 import type { ThreadPlan } from '../../runtime/plan.ts';
 import type { Scenario } from '../../scenario/scenario.ts';
+import type { ResultHead } from '../result/result-head.ts';
 import type { ExpectationResult, Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import type { LossFreeRate } from './loss-free-rate.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { SweptLoad } from './swept-load.ts';
 import type { PlannedTrial } from './trial-queue.ts';
 
-export const SWEEP_SCHEMA_VERSION = 3;
-
 /** One trial: what a phase of a run reports, and whether it may be believed. */
 export interface TrialResult extends PlannedTrial {
   readonly variant: string;
+  /** What its chance came from. */
+  readonly seed: number;
   readonly phase: PhaseResult;
   readonly validity: Validity;
+  /** A cache line from the hardware's core to the host's and back, the longer of before and after; null where not known. */
+  readonly coreRoundTripNs: number | null;
 }
 
 /** The middle of the trials, and the least and the most. */
@@ -74,6 +77,7 @@ export interface VariantResult {
   readonly name: string;
   readonly overrides: readonly string[];
   readonly scenario: Scenario;
+  readonly scenarioHash: string;
   /** Machine, placement and scheduling classes, of its host. */
   readonly header: readonly string[];
   readonly oversubscribed: readonly string[];
@@ -92,13 +96,8 @@ export interface VariantResult {
   readonly ledger: Ledger;
 }
 
-export interface SweepResult {
-  readonly schemaVersion: typeof SWEEP_SCHEMA_VERSION;
+export interface SweepResult extends ResultHead {
   readonly kind: 'sweep';
-  readonly tool: RunResult['tool'];
-  readonly machine: string;
-  readonly startedAt: string;
-  readonly elapsedMs: number;
   readonly scenario: string;
   readonly hostKind: HostKind;
   readonly load: SweptLoad;

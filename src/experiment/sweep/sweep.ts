@@ -2,12 +2,11 @@
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';
 import type { Ledger } from '../run/run-result.ts';
-import { toolVersion } from '../run/tool-version.ts';
 import { verdictText } from '../tell/verdict-text.ts';
 import type { VerdictRun } from '../tell/verdict-text.ts';
 import { measureLossFreeRate } from './loss-free-rate.ts';
 import type { LossFreeRate, LossProbe } from './loss-free-rate.ts';
-import { describeMachine } from './machine.ts';
+import { resultHead, scenarioHash } from '../result/describe-head.ts';
 import { describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
 import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
@@ -15,7 +14,6 @@ import { measuredWhole, offeredPerSecond } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
 import { judgeSweep } from './sweep-expectations.ts';
 import type { TestBed, TrialRequest } from '../bed/test-bed.ts';
-import { SWEEP_SCHEMA_VERSION } from './sweep-result.ts';
 import type { PointResult, SweepResult, TrialResult, VariantResult } from './sweep-result.ts';
 import { TrialQueue } from './trial-queue.ts';
 import type { PlannedTrial } from './trial-queue.ts';
@@ -183,12 +181,8 @@ class Sweep {
     const { lossFreeRatioMax } = plan;
     const expectations = judgeSweep(scenario.sweep.expect, points, { lossFreeRatioMax, interrupted });
     return {
-      schemaVersion: SWEEP_SCHEMA_VERSION,
+      ...resultHead(this.startedAt),
       kind: 'sweep',
-      tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
-      machine: describeMachine(),
-      startedAt: this.startedAt.toISOString(),
-      elapsedMs: Date.now() - this.startedAt.getTime(),
       scenario: scenario.name,
       hostKind: plan.hostKind,
       load: plan.load,
@@ -223,6 +217,7 @@ class Sweep {
       name: variant.name,
       overrides: variant.overrides.map(overrideText),
       scenario: variant.scenario,
+      scenarioHash: scenarioHash(variant.scenario),
       header: bed.header,
       oversubscribed: bed.oversubscribed,
       coreDistance: bed.coreDistance,

@@ -141,6 +141,7 @@ export class SweptHost implements TestBed {
     if (!complete) return null;
     const phase = await this.describe(request, [before, after], this.watchedBetween(coresBefore, coresAfter));
     return {
+      seed: this.variant.scenario.seed,
       phase,
       validity: judgeValidity([phase], host.oversubscribed, [], unpaidWork(host.kind, this.variant.scenario)),
       coreRoundTripNs: tripNs === null ? null : Math.max(tripNs, host.coreDistance?.lastNs ?? 0),

@@ -20,7 +20,8 @@ export interface ThreadRow {
  * (update_curr, kernel/sched/fair.c), so shares of short intervals are cut to what time there was.
  */
 export function threadShares(places: readonly ThreadPlace[], before: Snapshot, after: Snapshot): ThreadRow[] {
-  const elapsedNs = after.atNs - before.atNs;
+  // Of no time nothing is used.
+  const elapsedNs = Math.max(1, after.atNs - before.atNs);
   return places.map(({ name, core, policy }) => {
     const start = before.threads.find((thread) => thread.name === name);
     const end = after.threads.find((thread) => thread.name === name);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { resultHead, scenarioHash } from '../../../../src/experiment/result/describe-head.ts';
 import { sweepSvg } from '../../../../src/experiment/graph/sweep-graph.ts';
 import { variantPoints } from '../../../../src/experiment/sweep/points.ts';
 import type { SweepResult } from '../../../../src/experiment/sweep/sweep-result.ts';
@@ -56,12 +57,8 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     ),
   );
   return {
-    schemaVersion: 3,
+    ...resultHead(new Date('2026-01-01T00:00:00.000Z')),
     kind: 'sweep',
-    tool: { name: 'vhostlab', version: '0', node: 'v20' },
-    machine: 'a machine',
-    startedAt: '2026-01-01T00:00:00.000Z',
-    elapsedMs: 1,
     scenario: 'a < b & c',
     hostKind: 'threads',
     load,
@@ -77,6 +74,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
       name,
       overrides: [],
       scenario,
+      scenarioHash: scenarioHash(scenario),
       header: ['core 0, host CPU 0: softirq0 (fifo 1)', 'something else'],
       oversubscribed: [],
       coreDistance: null,
@@ -129,7 +127,7 @@ describe('the graph of a sweep', () => {
     }
     expect(texts).not.toContain('NIC ring');
     expect(texts.join(' ')).toMatch(
-      /a machine.*core 0, host CPU 0.*Medians of 2 trials.*Hollow markers.*1 of 12 points/s,
+      / CPUs, Linux .*core 0, host CPU 0.*Medians of 2 trials.*Hollow markers.*1 of 12 points/s,
     );
   });
 

@@ -28,7 +28,7 @@ function bedOf({ carried = Infinity, sent = Infinity, foreign = 0 }, foreignFrom
     ];
     const cores = [{ ...core, foreignRatio: perSecond >= foreignFrom ? foreign : 0 }];
     const phase = phaseOf({ offeredFrames, sentFrames, drops: lost > 0 ? drops : [], cores });
-    return Promise.resolve({ phase, validity: judgeValidity([phase], []), coreRoundTripNs: null });
+    return Promise.resolve({ seed: 1, phase, validity: judgeValidity([phase], []), coreRoundTripNs: null });
   };
   return { variant, ahead: 0, foresee: () => undefined, trial };
 }
