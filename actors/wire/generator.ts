@@ -63,12 +63,12 @@ export function generatorCounters(streams: readonly string[]): readonly CounterS
 }
 
 /**
- * Word of the throttle that counts changes. From byte 8 on each stream has two 64-bit floats: its mean rate in
- * frames/s, and what it is paced by, one of the PACED_BY_ values.
+ * Word of the throttle that counts changes. From byte 8 on each stream has three 64-bit floats: its mean rate in
+ * frames/s, what it is paced by, one of the PACED_BY_ values, and the frames of its bursts, 0 for as many as it has.
  */
 export const THROTTLE_CHANGES_WORD = 0;
 export const THROTTLE_RATES_DOUBLE = 1;
-export const THROTTLE_STREAM_DOUBLES = 2;
+export const THROTTLE_STREAM_DOUBLES = 3;
 
 /** Bytes of a throttle. */
 export const throttleBytes = (streams: number): number =>
@@ -246,7 +246,8 @@ export class TrafficGenerator implements Actor {
     this.clockNs = nowNs;
     for (let s = 0; s < this.streams.length; s++) {
       const rate = THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * s;
-      this.streams[s].setRate(this.throttleRates[rate], this.throttleRates[rate + 1], nowNs);
+      const rates = this.throttleRates;
+      this.streams[s].setRate(rates[rate], rates[rate + 1], nowNs, rates[rate + 2]);
     }
   }
 

@@ -18,7 +18,8 @@ export interface StreamPacing {
 export class PacedStream {
   readonly source: TrafficSource;
   private readonly poisson: boolean;
-  private readonly burst: number;
+  private readonly ownBurst: number;
+  private burst: number;
   private random: number;
   gapNs = 0;
   /** When the next frame is due; Infinity while the stream is off. */
@@ -46,13 +47,18 @@ export class PacedStream {
   constructor(source: TrafficSource, pacing: StreamPacing) {
     this.source = source;
     this.poisson = pacing.pattern === 'poisson';
+    this.ownBurst = pacing.burst;
     this.burst = pacing.burst;
     this.random = pacing.seed | 1;
   }
 
-  /** Starts, stops or changes pace from `nowNs` on. @param pacedBy one of the PACED_BY_ values. */
-  setRate(fps: number, pacedBy: number, nowNs: number): void {
+  /**
+   * Starts, stops or changes pace from `nowNs` on. @param pacedBy one of the PACED_BY_ values.
+   * @param burst frames back to back; 0 for the stream's own number.
+   */
+  setRate(fps: number, pacedBy: number, nowNs: number, burst = 0): void {
     this.abandoned += this.behind(nowNs);
+    this.burst = burst > 0 ? burst : this.ownBurst;
     this.gapNs = fps > 0 ? (1e9 * this.burst) / fps : Infinity;
     this.burstLeft = this.burst;
     const scale = fps > 0 ? (this.source.schedule?.scaleOf(pacedBy) ?? null) : null;

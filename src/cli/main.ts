@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { toolVersion } from '../experiment/run/tool-version.ts';
 import { addAttach } from './attach.ts';
+import { addBench2544 } from './bench-2544.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
 import { addExplain } from './explain.ts';
@@ -28,6 +29,7 @@ for (const add of [
   addAttach,
   addSweep,
   addSearch,
+  addBench2544,
   addValidate,
   addList,
   addTopology,

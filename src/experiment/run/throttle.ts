@@ -10,11 +10,13 @@ import type { Host } from '../../runtime/host.ts';
 /**
  * Sets every stream's mean rate, frames/s in the order of the plan's streams, and what it is paced by, one of the
  * PACED_BY_ values. Generators follow at their next poll.
+ * @param burst frames that each sends back to back, in place of its own number; 0 for that.
  */
 export function setRates(
   { plan, memory }: Host,
   ratesFps: readonly number[],
   pacedBy: readonly number[] = ratesFps.map(() => PACED_BY_FRAMES),
+  burst = 0,
 ): void {
   for (const { generator, throttle } of plan.ports) {
     const rates = memory.doubles(throttle);
@@ -23,6 +25,7 @@ export function setRates(
       const at = THROTTLE_RATES_DOUBLE + THROTTLE_STREAM_DOUBLES * stream.index;
       rates[at] = ratesFps[i];
       rates[at + 1] = pacedBy[i];
+      rates[at + 2] = burst;
     });
     // Releases the rates: a generator that sees the new count sees them too.
     Atomics.add(memory.words(throttle), THROTTLE_CHANGES_WORD, 1);

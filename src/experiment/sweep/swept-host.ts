@@ -2,6 +2,8 @@
  * One variant's host in a sweep: started once, paused between trials, so that its threads stay warm and take no CPU.
  */
 import { pageOf } from '../../metrics/derive/counters.ts';
+import { countFrames } from '../../metrics/derive/frame-counts.ts';
+import type { FrameCounts } from '../../metrics/derive/frame-counts.ts';
 import { planLanes } from '../../metrics/derive/lanes.ts';
 import { threadPlaces } from '../run/thread-places.ts';
 import type { TestBed, Trial, TrialRequest } from '../bed/test-bed.ts';
@@ -47,7 +49,7 @@ export class SweptHost implements TestBed {
   readonly disturbed = true;
   readonly ahead = 0;
   readonly variant: SweepVariant;
-  private readonly host: Host;
+  readonly host: Host;
   private readonly watch: CoreWatch | null;
   private readonly lanes: readonly Lane[];
 
@@ -148,6 +150,19 @@ export class SweptHost implements TestBed {
     };
   }
 
+  /** Lets `act` have the running host, then ends traffic, waits until nothing moves and pauses it. */
+  async while<T>(act: () => Promise<T>): Promise<T> {
+    await this.host.resume();
+    const result = await act();
+    await this.rest();
+    return result;
+  }
+
+  /** Frames that were sent and those that ended on the way, since the beginning. */
+  frames(): Pick<FrameCounts, 'sentFrames' | 'droppedFrames'> {
+    return countFrames(this.lanes, takeSnapshot(this.host));
+  }
+
   /** Takes stock of the paused host. */
   async ledger(): Promise<Ledger> {
     const ledger = await takeLedger(this.host);
@@ -166,7 +181,7 @@ export class SweptHost implements TestBed {
   }
 
   /** Sets the rate of everything that follows the load, and that of the rest as the scenario has it. */
-  private offer(rate: SweptRate): void {
+  offer(rate: SweptRate): void {
     const { scenario } = this.variant;
     const asked = askedAt(scenario, rate);
     setRates(this.host, requestedFps(scenario, asked), streamPaces(scenario, asked.rate));
@@ -183,7 +198,7 @@ export class SweptHost implements TestBed {
     return describePhase(this.host, scenario, { spec, before, after, complete: true, ...watched }, null);
   }
 
-  private pass(durationNs: number, signal: AbortSignal): Promise<boolean> {
+  pass(durationNs: number, signal: AbortSignal): Promise<boolean> {
     if (durationNs === 0) return Promise.resolve(!signal.aborted);
     return passTime(this.host, durationNs, durationNs, signal, () => undefined);
   }
