@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Arena } from '../../src/memory/arena.ts';
 import type { Region } from '../../src/memory/arena.ts';
-import { setEngineFlags } from '../../src/runtime/threads/engine-flags.ts';
+import { setUpThreads } from '../../src/runtime/engine-flags.ts';
 import { ensureWorkerBundle } from '../../src/runtime/threads/worker-bundle.ts';
 import type { BenchAnswer, BenchReport, BenchTask } from './bench-task.ts';
 import type { BenchWorkerInput } from './bench-worker.ts';
@@ -18,7 +18,7 @@ export class BenchThread {
 
   static async start(name: string, core: number, execArgv: readonly string[] = []): Promise<BenchThread> {
     const bundle = await ensureWorkerBundle({ entry: ENTRY, outFolder: OUT_FOLDER });
-    setEngineFlags();
+    setUpThreads();
     return new BenchThread(
       new Worker(bundle, { workerData: { name, core } satisfies BenchWorkerInput, execArgv: [...execArgv] }),
     );

@@ -18,7 +18,7 @@ import { calibrateBurn } from './cpu-burn.ts';
 import { parkByFutex } from './futex-parking.ts';
 import { DistanceMeter } from './distance-meter.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
-import { setEngineFlags } from './engine-flags.ts';
+import { setUpThreads } from '../engine-flags.ts';
 import { HostedThread } from './hosted-thread.ts';
 import type { CpuUse } from './hosted-thread.ts';
 import { openLibc } from '../os/libc.ts';
@@ -98,7 +98,7 @@ export class ThreadHost implements Host {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
     for (const home of plan.homes) fillHome(this.memory, home);
-    setEngineFlags();
+    setUpThreads();
     this.pool = new Piscina({
       filename: bundle.href,
       minThreads: plan.threads.length,

@@ -4,6 +4,7 @@ import { Memory } from '../../memory/arena.ts';
 import { fillHome } from '../../memory/frame-pool.ts';
 import { fillDepot } from '../../memory/magazine.ts';
 import { createActor } from '../actor-factory.ts';
+import { inlineWholePolls } from '../engine-flags.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
 import type { ActorPlan, HostPlan, Plan, SoftirqThreadPlan } from '../plan.ts';
 import { buffersSeen, windowIn, windowOf } from '../plan.ts';
@@ -67,6 +68,7 @@ export class VirtualHost implements Host {
   start(): Promise<void> {
     return settled(() => {
       if (this.machine !== null) throw new Error('this run was started already');
+      inlineWholePolls();
       for (const { depot, addresses } of this.plan.guests) fillDepot(this.memory, depot, addresses);
       for (const home of this.plan.homes) fillHome(this.memory, home);
       const threads = this.plan.threads.map((plan, i) => {

@@ -13,7 +13,13 @@ const WITHOUT_HELPERS = ['--no-concurrent-recompilation', '--no-parallel-scaveng
  */
 const INLINED_WHOLE = ['--max-inlined-bytecode-size-cumulative=2600', '--max-inlined-bytecode-size=1000'];
 
-/** Sets V8 up for threads of actors. Holds for the whole process, for what is compiled from then on. */
-export function setEngineFlags(): void {
-  for (const flag of [...WITHOUT_HELPERS, ...INLINED_WHOLE]) setFlagsFromString(flag);
+/** Has V8 inline whole polls, in the whole process, in what is compiled from then on. */
+export function inlineWholePolls(): void {
+  for (const flag of INLINED_WHOLE) setFlagsFromString(flag);
+}
+
+/** Sets V8 up for threads of actors; holds as far. */
+export function setUpThreads(): void {
+  for (const flag of WITHOUT_HELPERS) setFlagsFromString(flag);
+  inlineWholePolls();
 }
