@@ -26,9 +26,12 @@ const VARIANTS: readonly Variant[] = MODES.map(({ name, overrides }) => ({
   overrides: [...TUNED, ...overrides],
 }));
 const AS_SHIPPED: Variant = { name: 'vhost, as shipped', overrides: [] };
-/** Offered frames/s of each of the two streams: a fifth more each time, or half. */
-const RATES_PPS = ladder(13, 250e3, 1.2);
-const RATES_PPS_QUICK = ladder(5, 450e3, 1.5);
+/** Offered frames/s of each of the two streams: half as much again each time, to find where to look closer. */
+const WIDE_FACTOR = 1.5;
+const WIDE_RATES_PPS = ladder(7, 250e3, WIDE_FACTOR);
+/** And then a twentieth more each time, between the neighbours of the best. */
+const CLOSE_FACTOR = 1.05;
+const CLOSE_STEPS = Math.ceil((2 * Math.log(WIDE_FACTOR)) / Math.log(CLOSE_FACTOR));
 const GIVE_UP_BELOW = 0.6;
 /** V8 compiles the host's threads for this long; until then the path carries half. */
 const WARM_UP_MS = 4000;
@@ -45,7 +48,11 @@ const ROUNDS_QUICK_MAX = 2;
 const run = promisify(execFile);
 
 function ladder(steps: number, firstPps: number, factor: number): number[] {
-  return Array.from({ length: steps }, (_, i) => Math.round((firstPps * factor ** i) / 1e4) * 1e4);
+  return Array.from({ length: steps }, (_, i) => Math.round((firstPps * factor ** i) / 1e3) * 1e3);
+}
+
+function bestOf(points: readonly PathPoint[]): PathPoint {
+  return points.reduce((a, b) => (b.deliveredPps > a.deliveredPps ? b : a));
 }
 
 /** The whole path at the load it carries best. */
@@ -56,13 +63,16 @@ export const pathBench: Bench = {
   run: async (context): Promise<BenchResult> => {
     const best: PathPoint[] = [];
     const notes: string[] = [];
-    const ratesPps = context.quick ? RATES_PPS_QUICK : RATES_PPS;
     const [searchMs, pointMs] = context.quick ? [SEARCH_MS_QUICK, POINT_MS_QUICK] : [SEARCH_MS, POINT_MS];
     const variants = context.quick ? VARIANTS : [...VARIANTS, AS_SHIPPED];
     for (const { name, overrides } of variants) {
       context.progress(`  ${name}: looking for the best load`);
-      const points = await measure({ overrides, ratesPps, pointMs: searchMs });
-      const found = points.reduce((a, b) => (b.deliveredPps > a.deliveredPps ? b : a));
+      const wide = await measure({ overrides, ratesPps: WIDE_RATES_PPS, pointMs: searchMs });
+      const firstPps = bestOf(wide).ratePps / WIDE_FACTOR;
+      const close = ladder(CLOSE_STEPS, firstPps * CLOSE_FACTOR, CLOSE_FACTOR);
+      const points = [...wide, ...(await measure({ overrides, ratesPps: close, pointMs: searchMs }))];
+      points.sort((a, b) => a.ratePps - b.ratePps);
+      const found = bestOf(points);
       best.push(found);
       notes.push(`${name}: offered 2 x kpps to delivered kpps: ${points.map(pointText).join(', ')}`);
       notes.push(`${name}, at 2 x ${found.ratePps / 1e3} kpps: ${sharesText(found)}`);
