@@ -33,6 +33,7 @@ export class VirtualMachine {
   /** Threads by where their doorbells lie, which all are in one buffer, and those rung since the last look. */
   private readonly byDoorbell: ReadonlyMap<number, VirtualThread>;
   private readonly rung: VirtualThread[] = [];
+  private rungCount = 0;
   private readonly parking: Parking;
   /** Whose turn it is: the one that rings. */
   private ringer: VirtualThread;
@@ -65,7 +66,7 @@ export class VirtualMachine {
     const before = useParking(this.parking);
     try {
       // Whatever was rung between two runs.
-      this.rung.push(...this.threads);
+      for (const thread of this.threads) this.rung[this.rungCount++] = thread;
       this.wakeRung();
       this.passEvents(untilNs);
     } finally {
@@ -218,17 +219,17 @@ export class VirtualMachine {
 
   private noteRung(offsetBytes: number): void {
     const thread = this.byDoorbell.get(offsetBytes);
-    if (thread !== undefined) this.rung.push(thread);
+    if (thread !== undefined) this.rung[this.rungCount++] = thread;
   }
 
   /** Wakes the threads whose doorbells were rung in the turn that was just made. One about to sleep finds it itself. */
   private wakeRung(): void {
-    const { rung } = this;
-    for (let i = 0; i < rung.length; i++) {
+    const { rung, rungCount } = this;
+    for (let i = 0; i < rungCount; i++) {
       const thread = rung[i];
       if (thread.sleeping && !thread.doorbell.parked) this.awaken(thread, this.wakeDelayNs(thread));
     }
-    rung.length = 0;
+    this.rungCount = 0;
   }
 
   private awaken(thread: VirtualThread, delayNs: number): void {
