@@ -135,6 +135,7 @@ function resolveCapture(
     faults: [{ path, at: 'value', sentence: `${found}, allowed: none, or the path of a capture` }] satisfies Fault[],
   });
   if (place !== STANDARD_INPUT && !existsSync(place)) return refuse(`no file ${place}`);
+  if ((traffic.streams ?? []).length === 0) return refuse('found a capture, and no stream that would replay it');
   const froms = (traffic.streams ?? []).map(({ from }) => {
     return { name: from, mtuBytes: ports.find(({ name }) => name === from)?.mtu ?? MTU_STANDARD_BYTES };
   });

@@ -2,19 +2,19 @@
 import { valueFault } from '../fault.ts';
 import type { Fault, KeyPath } from '../fault.ts';
 import { FUNCTION_KINDS, kindsForPeople } from '../function-kinds.ts';
-import type { Scenario, StreamSpec } from '../scenario.ts';
+import type { ReplaySpec, Scenario, StreamSpec } from '../scenario.ts';
 import { formatRate } from '../text/quantities.ts';
 import type { Rate } from '../text/quantities.ts';
 
 const PASSING = kindsForPeople(({ passesCaptures }) => passesCaptures);
 
-/** Faults of a capture's ways, of rates that only a capture has, and of what its frames meet. */
+/** Faults of rates that only a capture has, and of what its frames meet. */
 export function checkReplay(scenario: Scenario): Fault[] {
-  return [...checkSplit(scenario), ...checkPace(scenario), ...checkFunctions(scenario)];
+  return [...checkPace(scenario), ...checkFunctions(scenario)];
 }
 
-function checkSplit({ traffic: { replay } }: Scenario): Fault[] {
-  const { split, clients } = replay;
+/** Faults of how a capture is to be split, which its reading depends on. */
+export function checkSplit({ split, clients }: Pick<ReplaySpec, 'split' | 'clients'>): Fault[] {
   const path = ['traffic', 'replay'];
   if (split === 'clients' && clients === 'none') {
     const sentence = 'missing key "clients" for split: clients, allowed: a prefix such as 192.168.1.0/24';

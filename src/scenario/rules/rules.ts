@@ -9,7 +9,7 @@ import { valueFault } from '../fault.ts';
 import type { Fault, KeyPath } from '../fault.ts';
 import { checkProvisioning } from './provisioning.ts';
 import { checkProxies } from './proxies.ts';
-import { checkReplay } from './replay.ts';
+import { checkReplay, checkSplit } from './replay.ts';
 import { PLACEMENT_KINDS } from '../words.ts';
 import type { ParsedNf } from '../keys/functions.ts';
 import type { ParsedScenario } from '../keys/schema.ts';
@@ -65,6 +65,7 @@ export function checkReferences(scenario: ParsedScenario): Fault[] {
   const vmNames = vms.map(({ name }, i): Named => ({ name, path: ['vms', i, 'name'] }));
   const components = [...portNames(scenario), ...bridgeNames, ...vmNames, ...nicNames(scenario), ...tapNames(scenario)];
   return [
+    ...checkSplit(traffic.replay),
     ...findRepeated(components, 'component'),
     ...findRepeated(hostNames, 'host'),
     ...findRepeated(

@@ -76,6 +76,40 @@ describe('a scenario that replays a capture', () => {
     expect(() => parseScenario(text, 'x.yaml')).toThrow(`x.yaml:1:18: ${sentence}`);
   });
 
+  it('is refused where no stream would replay it', () => {
+    const path = captureFile('unused.pcap', framesOf(60));
+    const text = `traffic: { pcap: ${path}, streams: [] }\n`;
+    expect(() => parseScenario(text, 'x.yaml')).toThrow('x.yaml:1:18: found a capture, and no stream that would');
+  });
+
+  it.each([
+    ['rate: 2x', '', /found 2x without a capture, allowed: /],
+    ['rate: 2x, pattern: poisson', 'pcap', /found 2x with pattern poisson and burst 1, allowed: pattern: constant/],
+    ['replay: { split: clients }', 'pcap', /missing key "clients" for split: clients, allowed: a prefix such as/],
+    [
+      'replay: { clients: 10.0.0.0\/8 }',
+      'pcap',
+      /found 10.0.0.0\/8 with split: none, allowed: none, or split: clients/,
+    ],
+    [
+      'replay: { split: interface }',
+      'pcap',
+      /split by interface, no frame of this capture is for the streams that leave/,
+    ],
+    ['replay: { time: 0s }', 'pcap', /allowed: all, or a duration longer than zero/],
+  ])('is refused with %s', (keys, pcap, message) => {
+    const path = captureFile('ruled.pcap', framesOf(60, 60));
+    const capture = pcap === '' ? '' : `, pcap: ${path}`;
+    expect(() => parseScenario(`traffic: { ${keys}${capture} }\n`, 'x.yaml')).toThrow(message);
+  });
+
+  it('needs times for a rate of its own pace', () => {
+    const path = captureFile('timeless.pcap', framesOf(60));
+    expect(() => scenarioOf(path, ', rate: 1x')).toThrow('for a capture whose frames have no times, or all the same');
+    const timed = captureFile('timed.pcap', framesOf(60, 60, 60));
+    expect(scenarioOf(timed, ', rate: 1x').traffic.streams.map(({ capturedFps }) => capturedFps)).toEqual([1, 1]);
+  });
+
   it.each(['{ kind: ip-forward }', '{ kind: firewall, default: allow }'])('goes through %s', (nf) => {
     const path = captureFile('forwarded.pcap', framesOf(60));
     const text = `traffic: { pcap: ${path} }\nvms: [{ name: fw, nics: [{ name: a }, { name: b }], nf: ${nf} }]\n`;
