@@ -11,7 +11,8 @@ export function addValidate(program: Command): void {
   program
     .command('validate')
     .description(
-      'check a scenario without running it, and say which files a run would read and which modules it would run',
+      'check a scenario without running it, and say which files a run would read, which modules it would run, and which ' +
+        'keys have no effect',
     )
     .argument('<scenario>', 'name of a shipped scenario, or path of a file')
     .option('--set <path=value>', 'change one key, as run does; may be repeated', collectSetting, [])
@@ -31,12 +32,16 @@ export function addValidate(program: Command): void {
       const names = threads.map(({ name }) => name).join(', ');
       const { capturePath, captureLines } = await import('../experiment/tell/capture-lines.ts');
       const { describeCapture } = await import('../experiment/run/capture-result.ts');
+      const { unreadKeys } = await import('../experiment/catalogue/unread-keys.ts');
       const modules = scenario.vms.flatMap(({ name, nf }) => ('path' in nf ? [`${nf.path} (${name})`] : []));
       const lines = [
         `${scenario.name} is valid: ${threads.length} threads (${names}), ${mebibytes.toFixed(0)} MiB`,
         ...modules.map((module) => `runs ${module}`),
         ...capturePath(scenario).map((path) => `reads ${path}`),
         ...captureLines(describeCapture(scenario)),
+        ...unreadKeys(nameOrPath, options.set).map(
+          (key) => `${key} has no effect: with any value a run would be the same`,
+        ),
       ];
       process.stdout.write(`${lines.join('\n')}\n`);
     });

@@ -99,6 +99,18 @@ describe('what is right', () => {
     });
   });
 
+  it('validate tells a key that has no effect', () => {
+    const { status, stdout } = vhostlab('validate', 'livelock', '--set', 'vms.0.nics.0.feedback.highMark=400');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^livelock is valid: .*\nvms\.0\.nics\.0\.feedback\.highMark has no effect: .*\n$/);
+  });
+
+  it('explain says what a key of a scenario means', () => {
+    const { status, stdout } = vhostlab('explain', 'host.scheduler.slice');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^host\.scheduler\.slice, of a scenario\n {2}Time a thread may run/);
+  });
+
   it('explain says what a counter means', () => {
     const { status, stdout, stderr } = vhostlab('explain', 'eth0:rx_missed_errors');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
