@@ -83,6 +83,8 @@ export interface Host {
   refreshCounters?(): void;
   /** CPU use of every thread so far. */
   threadUse(): readonly ThreadUse[];
+  /** Numbers of threads of this machine's kernel that work for this run alone: their time is the run's own. */
+  readonly kernelThreads?: readonly number[];
   /** Where real programs are at the ends of wires, and how they are found. */
   readonly ends?: readonly EndPlace[];
   /** Keeps those programs from sending any more; what is under way still arrives. */

@@ -59,6 +59,20 @@ test('loses at the tap what its worker cannot take, and says so by the tap itsel
   expect(counters['tap0-file'].reads).toBe(counters.tap0.tx_read);
 });
 
+test('has the kernel poll its ports in threads, kept on the core of the modelled host, where that is asked for', async () => {
+  const { ledger, phases, threads, host } = await runOnKernel('2kpps', ['host.threadedNapi=true']);
+  expect(ledger).toMatchObject({ balanced: true, faults: [], unexplainedFrames: 0 });
+  for (const stream of phases[0].streams) expect(stream.deliveredFrames).toBeGreaterThan(100);
+  const coreOf = (name: string) => threads.find((thread) => thread.name === name)?.core;
+  for (const port of ['eth0', 'eth1']) {
+    const polling = phases[0].threads.find(({ name }) => name === `napi/${port}`)!;
+    expect(polling.core).toBe(coreOf('vhost-vnic0'));
+    // A frame is worth a wake-up at this rate.
+    expect(polling.switchesPerSecond).toBeGreaterThan(100);
+  }
+  expect(host.header.join('\n')).toMatch(/threaded NAPI: a thread of the kernel's on core \d+ polls eth0/);
+});
+
 test('is refused before anything is made, where the kernel cannot do it', async () => {
   const before = namespacesOf('self');
   await expect(runOnKernel('2kpps', ['vms.0.nics.0.mode=accelerated'])).rejects.toThrow(

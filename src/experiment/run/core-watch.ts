@@ -16,16 +16,23 @@ export class CoreWatch {
   /** The path runs in softirqs: their time is the run's own. */
   private readonly ownsSoftirqs: boolean;
   private readonly schedules = new ScheduleReader();
+  private readonly kernelThreads: readonly number[];
+  private readonly kernelSchedules = new ScheduleReader('/proc');
 
-  /** @param ownsSoftirqs whether the path runs in softirqs. */
-  constructor(cores: Iterable<number>, ownsSoftirqs: boolean) {
+  /**
+   * @param ownsSoftirqs whether the path runs in softirqs.
+   * @param kernelThreads numbers of the kernel's threads that work for the run.
+   */
+  constructor(cores: Iterable<number>, ownsSoftirqs: boolean, kernelThreads: readonly number[]) {
     this.ownsSoftirqs = ownsSoftirqs;
     this.cores = new Set(cores);
+    this.kernelThreads = kernelThreads;
   }
 
-  /** One reading of all cores, of every thread of this process, and of its cgroup. */
+  /** One reading of all cores, of every thread of this process and the kernel's own for it, and of its cgroup. */
   sample(): WatchSample {
-    return { ...sampleCores(this.schedules.read()), throttling: readThrottling() };
+    const ofKernel = this.kernelSchedules.readThreads(this.kernelThreads);
+    return { ...sampleCores([...this.schedules.read(), ...ofKernel]), throttling: readThrottling() };
   }
 
   /** What others had between two samples between which none of this process's threads ended. */
@@ -50,15 +57,21 @@ export class CoreWatch {
 
   close(): void {
     this.schedules.close();
+    this.kernelSchedules.close();
   }
 }
 
 /** Over the cores of a host that has started; null on virtual time, which uses no core of its own. */
-export function watchOf({ kind, places }: Pick<Host, 'kind' | 'places'>): CoreWatch | null {
+export function watchOf({
+  kind,
+  places,
+  kernelThreads,
+}: Pick<Host, 'kind' | 'places' | 'kernelThreads'>): CoreWatch | null {
   if (kind === 'virtual') return null;
   return new CoreWatch(
     places.map(({ core }) => core),
     kind === 'kernel',
+    kernelThreads ?? [],
   );
 }
 

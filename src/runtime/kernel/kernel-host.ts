@@ -9,6 +9,7 @@ import { NamespaceEnds } from './ends.ts';
 import type { KernelLayout } from './layout.ts';
 import { describeKernel, kernelThread } from './machine.ts';
 import { KernelNetwork } from './network.ts';
+import type { PollingThread } from './polling-threads.ts';
 import type { DeviceTask } from './thread-devices.ts';
 
 /** A core of the modelled host, and the thread that softirqs are left to there. */
@@ -24,6 +25,7 @@ interface SoftirqCore {
 export class KernelHost extends ThreadHost {
   override readonly kind = 'kernel';
   readonly ends: readonly EndPlace[];
+  readonly kernelThreads: readonly number[];
   private readonly network: KernelNetwork;
   private readonly namespaces: NamespaceEnds | null;
   private readonly softirqs: readonly SoftirqCore[];
@@ -53,6 +55,7 @@ export class KernelHost extends ThreadHost {
     this.network = network;
     this.namespaces = ends;
     this.ends = ends?.places ?? [];
+    this.kernelThreads = network.pollers.map(({ tid }) => tid);
     const { hostCores, hardwareCores } = means.placement;
     this.softirqs = [...new Set(hostCores)].map((core) => ({ core, ksoftirqd: kernelThread(`ksoftirqd/${core}`) }));
     const listed = softirqTimes();
@@ -63,8 +66,9 @@ export class KernelHost extends ThreadHost {
     this.header.push(
       `the host is this machine's kernel: ${describeKernel()}`,
       'the backend is a worker in user space, one read or write of the tap a frame: there is no /dev/vhost-net in it',
+      ...(network.pollers.length === 0 ? [] : [`threaded NAPI: ${describePollers(network.pollers)}`]),
       steeringFault === ''
-        ? `softirq of the ports runs on core ${hostCores.join(', ')}, that of the wires on core ${hardwareCores[0]} (RPS)`
+        ? `softirq of the ${network.pollers.length === 0 ? 'ports' : 'worker'} runs on core ${hostCores.join(', ')}, that of the wires on core ${hardwareCores[0]} (RPS)`
         : `softirq runs on the core of whoever sends, which is not the modelled host's: RPS is refused (${steeringFault})`,
     );
   }
@@ -76,6 +80,8 @@ export class KernelHost extends ThreadHost {
       if (listed.has(core)) this.places.push({ name: `softirq${core}`, core, policy: "the kernel's", kind: 'softirq' });
       if (ksoftirqd !== null) this.places.push({ name: `ksoftirqd/${core}`, core, policy: 'nice 0' });
     }
+    for (const { port, core } of this.network.pollers)
+      this.places.push({ name: `napi/${port}`, core, policy: 'nice 0', kind: 'softirq' });
   }
 
   refreshCounters(): void {
@@ -97,7 +103,12 @@ export class KernelHost extends ThreadHost {
       if (time === null) return softirq;
       return [...softirq, { name: `ksoftirqd/${core}`, runNs: time.runNs, waitNs: time.waitNs, switches: time.slices }];
     });
-    return [...super.threadUse(), ...own];
+    const { pollers } = this.network;
+    const polled = this.kernelTimes.readTimes(this.kernelThreads).flatMap((time, i): ThreadUse[] => {
+      if (time === null) return [];
+      return [{ name: `napi/${pollers[i].port}`, runNs: time.runNs, waitNs: time.waitNs, switches: time.slices }];
+    });
+    return [...super.threadUse(), ...own, ...polled];
   }
 
   override async takeStock(): Promise<Stock> {
@@ -130,6 +141,11 @@ function judgedBy(found: ThreadHostMeans, { steeringFault }: KernelNetwork): Thr
 function softirqTimes(): Map<number, number> {
   const times = parseCoreTimes(readFileSync('/proc/stat', 'latin1'), () => null);
   return new Map(times.map(({ core, softirqNs }) => [core, softirqNs]));
+}
+
+/** `a thread of the kernel's on core 0 polls eth0, ...`. */
+function describePollers(pollers: readonly PollingThread[]): string {
+  return pollers.map(({ port, core }) => `a thread of the kernel's on core ${core} polls ${port}`).join(', ');
 }
 
 /** The kernel's devices of a run, and the namespaces of programs where it has some. */

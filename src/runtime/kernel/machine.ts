@@ -37,13 +37,18 @@ function readConfig(): string {
 
 /** The kernel's number of a thread of its own by name, such as `ksoftirqd/0`; null where it cannot be seen. */
 export function kernelThread(name: string): number | null {
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      if (readFileSync(`/proc/${entry}/comm`, 'latin1').trimEnd() === name) return Number(entry);
-    } catch {
-      // It ended between the listing and the reading.
-    }
-  }
-  return null;
+  return kernelThreads((each) => each === name)[0] ?? null;
+}
+
+/** Numbers of all threads of the kernel's, and other processes, whose name fits. */
+export function kernelThreads(fits: (name: string) => boolean): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        return fits(readFileSync(`/proc/${entry}/comm`, 'latin1').trimEnd()) ? [Number(entry)] : [];
+      } catch {
+        return []; // It ended between the listing and the reading.
+      }
+    });
 }

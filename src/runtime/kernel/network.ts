@@ -10,6 +10,8 @@ import { drain } from './drain.ts';
 import type { NamespaceEnds } from './ends.ts';
 import type { KernelBridgePlan, KernelLayout, KernelPortPlan, KernelSocketPlan, KernelTapPlan } from './layout.ts';
 import { wireEnd } from './layout.ts';
+import { pollInThreads } from './polling-threads.ts';
+import type { PollingThread } from './polling-threads.ts';
 import { NetworkNamespace } from './namespace.ts';
 import { NO_FRAMES, parseDevices } from './proc-net.ts';
 import type { DeviceCount } from './proc-net.ts';
@@ -31,6 +33,8 @@ export class KernelNetwork {
   readonly descriptors = new Map<string, number>();
   /** Why softirq could not be put on the modelled host's core; empty when it is there. */
   readonly steeringFault: string;
+  /** Threads of the kernel's that poll the ports, where they are asked for. */
+  readonly pollers: PollingThread[] = [];
   private readonly namespace = new NetworkNamespace();
   private readonly layout: KernelLayout;
   private readonly ends: NamespaceEnds | null;
@@ -75,8 +79,12 @@ export class KernelNetwork {
     namespace.quieten();
     for (const { name, file } of this.taps) this.descriptors.set(file.descriptor, namespace.calls.openTap(name));
     namespace.configure(layout.bridges.flatMap(bridgeCommands));
-    const fault = namespace.tryWithSysfs(steeringScript(this.ports, cores));
+    const fault = namespace.tryWithSysfs(steeringScript(this.layout, cores));
     namespace.configure([...this.ports, ...this.taps, ...layout.bridges].flatMap(({ name }) => `link set ${name} up`));
+    if (layout.threadedNapi) {
+      const ports = this.ports.map(({ name }, i) => ({ port: name, core: hostCoreOf(cores, i) }));
+      this.pollers.push(...pollInThreads(namespace, ports));
+    }
     for (const { name, socket } of this.ports) {
       if (socket !== null) this.openSocket(wireEnd(name), socket);
     }
@@ -226,12 +234,18 @@ function bridgeCommands({ name, ageingNs, ports, taps }: KernelBridgePlan): stri
   ];
 }
 
-/** Receive packet steering: what a port takes in is worked on by the host's CPU, what comes out of it by the wire's. */
-function steeringScript(ports: readonly KernelPortPlan[], { host, wire }: KernelCores): string {
-  return ports
+const hostCoreOf = ({ host }: KernelCores, port: number): number => host[port % host.length];
+
+/**
+ * Receive packet steering: what a port takes in is worked on by the host's CPU, what comes out of it by the wire's. A
+ * thread that polls a port is on the host's CPU already.
+ */
+function steeringScript({ bridges, threadedNapi }: KernelLayout, cores: KernelCores): string {
+  return bridges
+    .flatMap(({ ports }) => ports)
     .flatMap(({ name }, i) => [
-      `echo ${cpuMask(host[i % host.length])} > /sys/class/net/${name}/queues/rx-0/rps_cpus`,
-      `echo ${cpuMask(wire)} > /sys/class/net/${wireEnd(name)}/queues/rx-0/rps_cpus`,
+      ...(threadedNapi ? [] : [`echo ${cpuMask(hostCoreOf(cores, i))} > /sys/class/net/${name}/queues/rx-0/rps_cpus`]),
+      `echo ${cpuMask(cores.wire)} > /sys/class/net/${wireEnd(name)}/queues/rx-0/rps_cpus`,
     ])
     .join('\n');
 }

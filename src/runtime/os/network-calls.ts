@@ -25,6 +25,7 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const SIOCETHTOOL = 0x8946; // include/uapi/linux/sockios.h
 /** ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO (include/uapi/linux/ethtool.h). */
 const OFFLOADS = { tx: 0x17, tso: 0x1f, gso: 0x24, gro: 0x2c } as const;
+type Offload = keyof typeof OFFLOADS;
 const MSG_DONTWAIT = 0x40;
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 /** Room for what a sink that is late by tens of milliseconds has not taken: each small frame is charged 768 bytes. */
@@ -92,16 +93,20 @@ export class NetworkCalls {
    * segment left to be cut, as `ethtool -K DEV tx off tso off gso off gro off`. @throws when the device refuses.
    */
   disableOffloads(device: string): void {
+    for (const offload of Object.keys(OFFLOADS) as Offload[]) this.setOffload(device, offload, false);
+  }
+
+  /** `ethtool -K DEV OFFLOAD on|off`. @throws when the device refuses. */
+  setOffload(device: string, offload: Offload, on: boolean): void {
     const { socket, ioctl } = this.functions;
     const file = this.demand('socket(AF_INET)', socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0));
     try {
-      for (const [name, command] of Object.entries(OFFLOADS)) {
-        const value = new Uint8Array(Uint32Array.of(command, 0).buffer); // struct ethtool_value
-        const request = Buffer.alloc(IFREQ_BYTES);
-        request.write(device, 'latin1');
-        request.writeBigUInt64LE(this.address(value), IFNAME_BYTES);
-        this.demand(`ethtool -K ${device} ${name} off`, ioctl(file, SIOCETHTOOL, request));
-      }
+      // struct ethtool_value
+      const value = new Uint8Array(Uint32Array.of(OFFLOADS[offload], on ? 1 : 0).buffer);
+      const request = Buffer.alloc(IFREQ_BYTES);
+      request.write(device, 'latin1');
+      request.writeBigUInt64LE(this.address(value), IFNAME_BYTES);
+      this.demand(`ethtool -K ${device} ${offload} ${on ? 'on' : 'off'}`, ioctl(file, SIOCETHTOOL, request));
     } finally {
       closeSync(file);
     }

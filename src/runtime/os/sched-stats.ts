@@ -47,8 +47,16 @@ export class ScheduleReader {
     const tids = readdirSync(this.taskFolder).map(Number);
     const alive = new Set(tids);
     for (const tid of this.threads.keys()) if (!alive.has(tid)) this.forget(tid);
+    return this.readThreads(
+      tids.sort((a, b) => a - b),
+      withSwitches,
+    );
+  }
+
+  /** Just these threads, in their order; those that have ended are left out. */
+  readThreads(tids: readonly number[], withSwitches = false): ThreadSchedule[] {
     const schedules: ThreadSchedule[] = [];
-    for (const tid of tids.sort((a, b) => a - b)) {
+    for (const tid of tids) {
       try {
         schedules.push(this.readThread(tid, withSwitches));
       } catch (error) {

@@ -51,9 +51,6 @@ function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): str
   if (hosts[0].softirqCpus > 1) {
     refuse('host.softirqCpus', hosts[0].softirqCpus, '1', 'softirq is steered to one core of the modelled host');
   }
-  if (hosts[0].threadedNapi) {
-    refuse('host.threadedNapi', true, 'false', 'polling threads of the kernel are not set up yet');
-  }
   for (const { name, peer, rxQueues } of ports) {
     if (peer !== null) refuse(`ports.${name}.peer`, peer, 'none', 'a wire between two ports is not made here');
     if (rxQueues > 1) refuse(`ports.${name}.rxQueues`, rxQueues, '1', 'a veth pair is made with one queue');

@@ -40,6 +40,11 @@ describe('a scenario for the kernel host', () => {
     for (const line of message.split('\n')) expect(line).toMatch(/^--host kernel: [\w.-]+: found .+, allowed: .+; .+/);
   });
 
+  test('may have its ports polled by threads', () => {
+    expect(buildKernelPlan(kernelScenario(load('host.threadedNapi=true'))).layout.threadedNapi).toBe(true);
+    expect(buildKernelPlan(kernelScenario(load())).layout.threadedNapi).toBe(false);
+  });
+
   test('names devices as the kernel can name them', () => {
     const names = ['ports.0.name=a-port-too-long', 'bridges.0.ports=[a-port-too-long,tap0]', 'expect=[]'];
     expect(refused('livelock', ...names)).toContain('found "a-port-too-long", allowed: 13 characters');
