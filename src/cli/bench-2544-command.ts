@@ -1,4 +1,5 @@
 /** What `bench-2544` does, once its flags are known to be well formed. */
+import { documentText } from '../experiment/result/result-document.ts';
 import type { SearchTrial } from '../experiment/search/search-result.ts';
 import { runSuite } from '../experiment/suite/suite.ts';
 import type { SuitePlan } from '../experiment/suite/suite.ts';
@@ -54,7 +55,7 @@ export async function bench2544Command(nameOrPath: string, flags: Bench2544Flags
       },
     });
     // The file first: whatever happens to the terminal, the result is kept.
-    await files.json?.write(`${JSON.stringify(result, null, 2)}\n`);
+    await files.json?.write(documentText(result));
     for (const line of suiteLines(result, widthOf(screen), paintOf(screen))) say(line);
     return result.exitCode;
   } finally {

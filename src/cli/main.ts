@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { toolVersion } from '../experiment/run/tool-version.ts';
 import { addAttach } from './attach.ts';
 import { addBench2544 } from './bench-2544.ts';
+import { addCompare } from './compare.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
 import { addExplain } from './explain.ts';
@@ -30,6 +31,7 @@ for (const add of [
   addSweep,
   addSearch,
   addBench2544,
+  addCompare,
   addValidate,
   addList,
   addTopology,

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { BLOCKS_MIN } from '../experiment/compare/paired-test.ts';
 
 /** For options that may be repeated: all values in order. */
 export function collect(value: string, before: readonly string[]): string[] {
@@ -10,6 +11,24 @@ export function collectSetting(value: string, before: readonly string[]): string
   if (!/^[^=\s]+=/.test(value))
     throw new InvalidArgumentError('expected path=value, such as run.phases.flood.rate=2Mpps.');
   return collect(value, before);
+}
+
+/** Values with commas between them. */
+export function commaList(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new InvalidArgumentError('expected values with commas between them.');
+  return items;
+}
+
+const BLOCKS_MAX = 1000;
+
+/** `--blocks`: as many as can show a difference at least. */
+export function blockCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= BLOCKS_MIN && count <= BLOCKS_MAX) return count;
+  throw new InvalidArgumentError(
+    `expected a whole number from ${BLOCKS_MIN}, with which a difference can show, to ${BLOCKS_MAX}.`,
+  );
 }
 
 const JOBS_MAX = 256;

@@ -4,7 +4,7 @@ import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { modesForPeople } from '../scenario/modes.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
-import { collect, collectSetting, jobsOption } from './option-parsers.ts';
+import { collect, collectSetting, commaList, jobsOption } from './option-parsers.ts';
 import type { SweepFlags } from './sweep-command.ts';
 
 const TRIALS_MAX = 1000;
@@ -69,12 +69,6 @@ export function addSweep(program: Command): void {
       const { sweepCommand } = await import('./sweep-command.ts');
       process.exitCode = await sweepCommand(nameOrPath, flags);
     });
-}
-
-function commaList(text: string): string[] {
-  const items = text.split(',').map((item) => item.trim());
-  if (items.includes('')) throw new InvalidArgumentError('expected values with commas between them.');
-  return items;
 }
 
 function multipleList(text: string): number[] {

@@ -16,7 +16,7 @@ export function resultJsonSchema(): SchemaNode {
     'ResultDocument',
     options,
   );
-  const title = `Result of vhostlab run, sweep or search, version ${RESULT_SCHEMA_VERSION}`;
+  const title = `Result of vhostlab run, sweep, search, bench-2544 or compare, version ${RESULT_SCHEMA_VERSION}`;
   const description =
     'What --json writes. Times in ns, rates per second, ratios from 0 to 1, null for what is not defined or not known.';
   return { $schema, title, description, ...rest };

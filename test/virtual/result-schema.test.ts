@@ -22,7 +22,13 @@ const SCHEMA_FILE = new URL('../../scenarios/result.schema.json', import.meta.ur
 const schema = JSON.parse(readFileSync(SCHEMA_FILE, 'utf8')) as { definitions: Record<string, object> };
 const ajv = new Ajv({ allErrors: true });
 ajv.addSchema(schema, 'result');
-const KINDS = { run: 'RunResult', sweep: 'SweepResult', search: 'SearchResult' } as const;
+const KINDS = {
+  run: 'RunResult',
+  sweep: 'SweepResult',
+  search: 'SearchResult',
+  suite: 'SuiteResult',
+  compare: 'CompareResult',
+} as const;
 
 const signal = new AbortController().signal;
 const SHORT = ['run.warmup=20ms', 'run.settle=100ms', 'run.sampleInterval=20ms'];

@@ -2,11 +2,10 @@
  * The document a suite of RFC 2544 leaves behind: plain data. Times in ns, rates in frames/s, ratios from 0 to 1, null
  * for what is not defined or could not be measured.
  */
-import type { Ledger, RunResult, Validity } from '../run/run-result.ts';
+import type { ResultHead } from '../result/result-head.ts';
+import type { Ledger, Validity } from '../run/run-result.ts';
 import type { SearchResult } from '../search/search-result.ts';
 import type { SuiteTiming } from './suite-timing.ts';
-
-export const SUITE_SCHEMA_VERSION = 1;
 
 /** RFC 8219 section 7.2 and 7.3.1, medians of the repeats: of every frame, not of 500 that are tagged. */
 export interface SuiteLatency {
@@ -81,14 +80,10 @@ export interface SizeResult {
   readonly doubts: readonly string[];
 }
 
-export interface SuiteResult {
-  readonly schemaVersion: typeof SUITE_SCHEMA_VERSION;
+export interface SuiteResult extends ResultHead {
   readonly kind: 'suite';
   readonly suite: 'rfc2544';
-  readonly tool: RunResult['tool'];
   readonly timing: SuiteTiming;
-  readonly startedAt: string;
-  readonly elapsedMs: number;
   readonly interrupted: boolean;
   readonly search: SearchResult;
   readonly sizes: readonly SizeResult[];

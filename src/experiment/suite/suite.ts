@@ -2,7 +2,7 @@
 import { median } from 'simple-statistics';
 import type { Host } from '../../runtime/host.ts';
 import { exitCodeOf } from '../run/exit-codes.ts';
-import { toolVersion } from '../run/tool-version.ts';
+import { resultHead } from '../result/describe-head.ts';
 import type { Trial } from '../bed/test-bed.ts';
 import { runSearch } from '../search/search.ts';
 import type { SearchOptions, SearchPlan } from '../search/search.ts';
@@ -15,7 +15,6 @@ import type { SweepVariant } from '../sweep/variants.ts';
 import { measureBackToBack } from './back-to-back.ts';
 import { measureRecovery } from './recovery.ts';
 import type { Livelock, LossStep, Recovery, SizeResult, SuiteLatency, SuiteResult } from './suite-result.ts';
-import { SUITE_SCHEMA_VERSION } from './suite-result.ts';
 import type { SuiteTiming } from './suite-timing.ts';
 
 export interface SuitePlan extends Omit<SearchPlan, 'goals'> {
@@ -62,13 +61,10 @@ export async function runSuite(plan: SuitePlan, options: SuiteOptions): Promise<
   }
   const interrupted = options.signal.aborted;
   return {
-    schemaVersion: SUITE_SCHEMA_VERSION,
+    ...resultHead(startedAt),
     kind: 'suite',
     suite: 'rfc2544',
-    tool: { name: 'vhostlab', version: toolVersion(), node: process.version },
     timing,
-    startedAt: startedAt.toISOString(),
-    elapsedMs: Date.now() - startedAt.getTime(),
     interrupted,
     search,
     sizes,
