@@ -87,6 +87,15 @@ export class PollRound {
     return quiet;
   }
 
+  /**
+   * After a softirq round, the NAPI instances that keep its visit open: those on the poll list, and when there is none,
+   * one for what bridge or tap has left over. In Linux that is moved on within the call chain of the poll it came by.
+   */
+  scheduled(): number {
+    const { scheduled } = this.softirq!;
+    return scheduled > 0 || this.arm() ? scheduled : 1;
+  }
+
   /** Parks and looks once more. @returns true when the thread may sleep on `doorbell`; otherwise it is not parked. */
   park(doorbell: Doorbell): boolean {
     doorbell.park();

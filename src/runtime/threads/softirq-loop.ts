@@ -81,7 +81,7 @@ export class SoftirqLoop implements ThreadLoop {
       const now = nowNs();
       round.poll(now);
       // The budget is NAPI's; what bridge and tap moved on is the same frames.
-      const verdict = policy.afterPoll(round.napiFrames, softirq.scheduled, reschedule.wanted, nowNs());
+      const verdict = policy.afterPoll(round.napiFrames, round.scheduled(), reschedule.wanted, nowNs());
       if (verdict === 'continue' && control.running && !(deferred && line.lifted)) continue;
       if (policy.visiting) policy.abandon();
       softirq.noteContexts(policy);

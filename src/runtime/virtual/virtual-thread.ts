@@ -72,13 +72,8 @@ class SoftirqRole {
     if (!this.threaded) this.line.defer();
   }
 
-  /**
-   * @param quiet every actor of the thread is armed.
-   * @param peerWaits the thread is an ordinary one now, and the scheduler would have another run.
-   */
-  afterPoll(napiFrames: number, quiet: boolean, peerWaits: boolean, nowNs: number): SoftirqVerdict {
-    // What bridge or tap has left over keeps the visit open as well.
-    const scheduled = quiet ? 0 : Math.max(1, this.actor.scheduled);
+  /** @param peerWaits the thread is an ordinary one now, and the scheduler would have another run. */
+  afterPoll(napiFrames: number, scheduled: number, peerWaits: boolean, nowNs: number): SoftirqVerdict {
     const verdict = this.policy.afterPoll(napiFrames, scheduled, this.reschedule.wanted || peerWaits, nowNs);
     if (verdict !== 'continue') this.actor.noteContexts(this.policy);
     return verdict;
@@ -182,10 +177,10 @@ export class VirtualThread {
     return this.accounts.takeNs();
   }
 
-  /** After a softirq turn: turns every actor's notifications on, and says what the visit is to do. */
+  /** After a softirq turn: what the visit is to do. */
   afterSoftirqTurn(peerWaits: boolean, nowNs: number): SoftirqVerdict {
     const round = this.round!;
-    return this.softirq!.afterPoll(round.napiFrames, round.arm(), peerWaits, nowNs);
+    return this.softirq!.afterPoll(round.napiFrames, round.scheduled(), peerWaits, nowNs);
   }
 
   /** Bottom halves are off: no other thread gets this one's CPU, but for real-time work. */

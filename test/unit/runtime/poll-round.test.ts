@@ -1,6 +1,7 @@
 /** The poll round that both hosts run. */
 import { beforeEach, expect, test } from 'vitest';
 import type { Actor } from '../../../actors/actor.ts';
+import { Softirq } from '../../../actors/host/softirq.ts';
 import { Arena, Memory } from '../../../src/memory/arena.ts';
 import { Doorbell, reserveDoorbell } from '../../../src/memory/doorbell.ts';
 import { Announcer, reservePending } from '../../../src/memory/pending-queue.ts';
@@ -59,6 +60,7 @@ let movers: Mover[];
 let round: PollRound;
 let doorbell: Doorbell;
 let announcers: Announcer[];
+let list: PollList;
 
 /** Two actors that are polled in every round, and two that are announced, by the numbers 1 and 0. */
 beforeEach(() => {
@@ -70,7 +72,8 @@ beforeEach(() => {
   movers = ['a', 'b', 'c', 'd'].map((name) => new Mover(name));
   const actors = numbers.map((announced) => ({ announced })) as ActorPlan[];
   accounts = new Accounts();
-  round = new PollRound('cpu0', movers, new PollList(memory, { actors, pending }), accounts);
+  list = new PollList(memory, { actors, pending });
+  round = new PollRound('cpu0', movers, list, accounts);
   doorbell = new Doorbell(memory, bell);
   announcers = [0, 1].map((number) => new Announcer(memory, { pending, number }));
   round.poll(0);
@@ -129,4 +132,27 @@ test('says which actor of which thread failed, in a poll and when armed', () => 
   movers[2].broken = true;
   expect(() => round.poll(0)).toThrow('actor c on thread cpu0: ring gone');
   expect(() => round.arm()).toThrow('actor c on thread cpu0: line gone');
+});
+
+test('a softirq visit is kept open by its poll list, or by what others of its thread have left', () => {
+  const [napi, tap, bridge] = movers;
+  const instances = Object.assign(napi, { scheduled: 2 });
+  // A round knows a softirq thread by the class of one of its actors.
+  const softirq = new Proxy(napi, { getPrototypeOf: () => Softirq.prototype });
+  const visit = new PollRound('cpu0', [softirq, ...movers.slice(1)], list, accounts);
+  expect(visit.scheduled()).toBe(2);
+  instances.scheduled = 0;
+  expect(visit.scheduled()).toBe(0);
+  bridge.left = POLL_BUDGET + 1;
+  visit.poll(0);
+  expect(visit.scheduled()).toBe(1);
+  visit.poll(0);
+  expect(visit.scheduled()).toBe(0);
+  tap.left = POLL_BUDGET;
+  announcers[1].announce();
+  expect(visit.scheduled()).toBe(1);
+  visit.poll(0);
+  expect(visit.scheduled()).toBe(1);
+  visit.poll(0);
+  expect(visit.scheduled()).toBe(0);
 });
