@@ -90,6 +90,12 @@ export class SlotMemoryPlanner {
       returned: reserveSharedSets(arena, slabs),
     };
   }
+
+  /** @throws when a pool was added after the slots of its host had been reserved: its planner came too late. */
+  assertAllReserved(): void {
+    const late = this.poolOfSlab[this.reservedSlabs];
+    if (late !== undefined) throw new Error(`pool ${late} was added after the slots of its host had been reserved`);
+  }
 }
 
 /** Views on a host's slots. `words[wordOf(id) + SLOT_LENGTH_WORD]`, `bytes[byteOf(id)]`. */

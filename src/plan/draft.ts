@@ -220,6 +220,7 @@ export class PlanDraft {
 
   /** The finished plan. */
   finish(pools: Plan['pools'], absent: Plan['absent']): Plan {
+    this.slots.assertAllReserved();
     const bounce = reserveBounce(this.signals);
     const arenas = [this.wire, this.signals, this.metrics, ...this.ownArenas];
     return {

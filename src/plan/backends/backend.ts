@@ -22,6 +22,9 @@ export interface TapBackend extends Backend {
 
 /** Of a mode whose vNICs have queues in a NIC port. */
 export interface NicBackend extends Backend {
-  /** Configures the backends of one vNIC and connects them with the NIC port in front of its bridge. */
+  /**
+   * Configures the backends of one vNIC and connects them with the NIC port in front of its bridge: all of the host is
+   * laid out before.
+   */
   connect(parts: Parts, domain: BridgeDomain, vnic: HardwareVnic): void;
 }

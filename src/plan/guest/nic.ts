@@ -30,7 +30,7 @@ export function shareOf(nic: VnicSpec, vcpu: number, vcpus: number): GuestNicSha
 }
 
 /**
- * Reserves what host and guest share of one vNIC, besides the memory of its driver.
+ * Reserves what host and guest share of one vNIC, besides the memory of its driver. Its vCPUs are placed before.
  *
  * @param memory the guest's.
  * @param control memory that VMM, guest and vhost share for control.

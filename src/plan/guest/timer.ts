@@ -6,7 +6,8 @@ import type { DraftThread, PlanDraft } from '../draft.ts';
 import type { GuestPlan, Sleeper } from '../parts.ts';
 
 /**
- * Places them on the hardware's thread, whose clock never stops; one port for each vCPU and device that has deadlines.
+ * The last stage: places, configures and connects the timers of a VM, when all that has deadlines is connected. They
+ * are on the hardware's thread, whose clock never stops; one port for each vCPU and device that has deadlines.
  *
  * @param devices those of all VMs, connected.
  */

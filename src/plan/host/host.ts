@@ -6,7 +6,7 @@ import type { HostDraft } from '../parts.ts';
 import type { HostSpec, Scenario, VnicSpec } from '../../scenario/scenario.ts';
 import { softirqName } from '../../scenario/names.ts';
 
-/** Gives every host its memory and its softirq threads. */
+/** Gives every host its memory and its softirq threads: the first stage, so that nothing else is in the draft. */
 export function planHosts(draft: PlanDraft, { hosts }: Scenario): HostDraft[] {
   const total = hosts.reduce((sum, { softirqCpus }) => sum + softirqCpus, 0);
   let first = 0;

@@ -16,7 +16,7 @@ function wake(sender: DraftActor, receiver: DraftActor): Region | null {
   return sender.thread === receiver.thread ? null : receiver.thread.doorbell;
 }
 
-/** Configures the bridge of a domain and connects it to its ports, NICs first. */
+/** Configures the bridge of a domain and connects it to its ports, NICs first: all of the host is laid out before. */
 export function planBridge(parts: Parts, domain: BridgeDomain): void {
   const { host, draft, slots } = parts;
   const { bridge, spec, clonePool, ports, vnics } = domain;
@@ -59,7 +59,10 @@ export function planBridge(parts: Parts, domain: BridgeDomain): void {
   }
 }
 
-/** Configures a vNIC's tap and connects it to its bridge; its queues are connected by whoever reads them. @returns its steering. */
+/**
+ * Configures a vNIC's tap and connects it to its bridge: all of the host is laid out before. Whoever reads its queues
+ * connects them, and needs for that what this returns: its steering.
+ */
 export function planTap(parts: Parts, { vm, nic, tap, bridgeToTap }: VnicKernel): TapConfig['steering'] {
   const { host, draft, slots } = parts;
   const { table } = host.spec.costs;

@@ -9,7 +9,10 @@ import { connect } from '../draft.ts';
 import type { DraftActor, PlanDraft } from '../draft.ts';
 import { queueName } from '../../scenario/names.ts';
 
-/** The crossings of a host: for receive queues and vhost workers on another CPU than their bridge. */
+/**
+ * Reserves the crossings of a host, for receive queues and vhost workers on another CPU than their bridge: its domains
+ * are placed before.
+ */
 export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readonly BridgeDomain[]): Crossing[] {
   return domains.flatMap(({ spec, bridge, ports, vnics }) => {
     const to = spec.cpu;
@@ -30,7 +33,7 @@ export function planCrossings(draft: PlanDraft, host: HostDraft, domains: readon
   });
 }
 
-/** Reserves the backlog of one CPU: all that feeds it must be known. */
+/** Reserves the backlog of one CPU. All that feeds it comes before: domains and crossings. */
 export function planBacklog(
   draft: PlanDraft,
   { domains, crossings }: Pick<Parts, 'domains' | 'crossings'>,
@@ -49,7 +52,10 @@ function pairsOn(vnics: readonly VnicKernel[], cpu: number): PairKernel[] {
   return vnics.flatMap(({ pairs }) => pairs.filter((pair) => pair.cpu === cpu));
 }
 
-/** Configures the softirq CPUs of a host and connects them to NICs, backlogs and bridges. */
+/**
+ * Configures the softirq CPUs of a host and connects them to NICs, backlogs and bridges: all of the host is laid out
+ * before.
+ */
 export function planSoftirqs(parts: Parts): void {
   parts.host.softirqs.forEach((softirq, cpu) => planSoftirq(parts, softirq, cpu));
 }

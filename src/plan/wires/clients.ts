@@ -16,7 +16,7 @@ const STATIONS_COUNT = 240;
 /** What clients and servers were given before. It protects nothing: everybody can read it here. */
 export const PRE_SHARED_SECRET: readonly number[] = Array.from({ length: 32 }, (_, i) => i);
 
-/** Connects and configures the client that takes the place of generator and sink on a port. */
+/** Configures a client, placed before instead of generator and sink, and connects it to the wire of its port. */
 export function planClient(
   draft: PlanDraft,
   scenario: Scenario,

@@ -22,7 +22,9 @@ import { clientName, generatorName, queueName, sinkName } from '../../scenario/n
 export const WIRE_CELLS = 512;
 
 /**
- * Places NICs and what is on their wires, and reserves the rings of each port; connectPort connects them to the host.
+ * Places NICs and what is on their wires, connects these, and reserves the rings of each port in the memory of its
+ * host. Hosts come before it; connectPort does the rest when all of a host is laid out.
+ *
  * @param ends of wires where real programs are.
  */
 export function planHardware(
@@ -132,7 +134,7 @@ function planPort(draft: PlanDraft, scenario: Scenario, spec: PortSpec, { host, 
   };
 }
 
-/** Connects a port's NIC to its host, whose slots are reserved and whose taps are placed. */
+/** Configures and connects nothing but the host's side of a port's NIC; all of the host is laid out before it. */
 export function connectPort({ slots, domains }: Parts, port: PortHardware): void {
   const { nic, tx, txDone, mask, level } = port;
   // The ring into the bridge is the driver's: the card is not to know it.

@@ -10,7 +10,8 @@ import type { PlanDraft } from '../draft.ts';
 import type { Scenario, StreamSpec } from '../../scenario/scenario.ts';
 
 /**
- * Replays of all streams, in their order; none when the traffic is generated. `firstHost` is that of a wire's stations.
+ * Reserves the replays of all streams, in their order; none when the traffic is generated. `firstHost` is that of a
+ * wire's stations.
  */
 export function planReplays(draft: PlanDraft, scenario: Scenario, firstHost: number): ReplayStream[] {
   const { pcap, replay, streams } = scenario.traffic;

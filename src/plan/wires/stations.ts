@@ -30,7 +30,11 @@ export interface Stations {
   readonly sink: DraftActor;
 }
 
-/** @param wires of every port, as its NIC sees them. */
+/**
+ * Configures generators and sinks, which were placed before, and connects them to their wires.
+ *
+ * @param wires of every port, as its NIC sees them.
+ */
 export function planStations(
   draft: PlanDraft,
   scenario: Scenario,
