@@ -46,6 +46,9 @@ export const CLIENT_RATE_DOUBLE = 1;
 
 export const CLIENT_PORTS = portsOf('client', { wire: port<ClientWireLink>({ rx: ({ rx }) => [rx] }) });
 
+/** The counter of one cause of failure. */
+export type ClientFailure = (typeof CLIENT_FAILURES)[number]['counter'];
+
 export interface TrafficClientConfig {
   readonly name: string;
   readonly counters: Region;

@@ -75,8 +75,8 @@ const REMEDY = 'allowed: a lower rate, or a core of its own (placement.threads.g
 /** Silently sending less than asked is the classic fault of software generators. */
 function behind({ name, streams, connections }: PhaseResult): string[] {
   const clients = connections.flatMap(({ name: label, offered, started, failures }) => {
-    const refused = failures.find(({ counter }) => counter === 'failed_limit')?.connections ?? 0;
-    const begun = started + refused;
+    const refused = failures.filter(({ counter }) => counter === 'failed_limit');
+    const begun = refused.reduce((sum, each) => sum + each.connections, started);
     if (begun >= offered * SENT_RATIO_MIN - 1) return [];
     return [
       `${name}: the client of ${label} started ${formatAmount(offered - begun)} connections less than it should have ` +

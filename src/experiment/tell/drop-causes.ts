@@ -280,7 +280,7 @@ export function wireShare({ scenario }: CausedRun, phase: PhaseResult, port: str
   return bits / ((speedBps * phase.elapsedNs) / 1e9);
 }
 
-/** Of several actors the one whose thread wanted a core most. */
+/** Of several actors the one whose thread wanted a core most, so far as that is known: where no wait is, who ran most. */
 function mostDemanding(run: CausedRun, phase: PhaseResult, actors: readonly string[]): string | null {
   const demand = (actor: string): number => {
     const row = threadRowOf(run, phase, actor);

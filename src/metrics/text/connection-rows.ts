@@ -1,4 +1,5 @@
 import { CLIENT_FAILURES } from '../../../actors/wire/client-links.ts';
+import type { ClientFailure } from '../../../actors/wire/client-links.ts';
 import type { CounterName } from '../../../actors/component.ts';
 import { CLIENT } from '../../../actors/wire/client.ts';
 import { placeOfCounter } from '../derive/counters.ts';
@@ -18,7 +19,11 @@ export interface ConnectionRow {
   readonly established: number;
   /** Response checked byte by byte, and closed by both sides. */
   readonly completed: number;
-  readonly failures: readonly { readonly counter: string; readonly reason: string; readonly connections: number }[];
+  readonly failures: readonly {
+    readonly counter: ClientFailure;
+    readonly reason: string;
+    readonly connections: number;
+  }[];
   /** Of completed connections, from the intended start to the close. */
   readonly latency: LatencySummary | null;
   readonly sentFrames: number;
