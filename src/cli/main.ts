@@ -9,6 +9,7 @@ import { addBench2544 } from './bench-2544.ts';
 import { addCompare } from './compare.ts';
 import { addDoctor } from './doctor.ts';
 import { reportError } from './errors.ts';
+import { endsItself } from './interruption.ts';
 import { addExplain } from './explain.ts';
 import { addList } from './list.ts';
 import { addRun } from './run.ts';
@@ -17,6 +18,9 @@ import { addSearch } from './search.ts';
 import { addSweep } from './sweep.ts';
 import { addTopology } from './topology.ts';
 import { addValidate } from './validate.ts';
+
+/** What may still be under way when all is done: the last lines on their way to a pipe. */
+const LEFT_BEHIND_MS = 500;
 
 const program = new Command('vhostlab')
   .description('A laboratory for the virtio/vhost-net data path on real threads')
@@ -56,8 +60,18 @@ const [verb = '-', ...rest] = process.argv.slice(2);
 const known = ['help', ...program.commands.map((command) => command.name())];
 const flags = verb.startsWith('-') || known.includes(verb) ? rest : rest.filter((flag) => !/^(-h|--help)$/.test(flag));
 
+// A user's code may end the process, or leave nothing that it waits for: an end that is not ours is a failure.
+let ended = false;
+process.on('exit', () => {
+  if (!ended && !endsItself())
+    process.exitCode = reportError(new Error('ended by code of a module before it was done'));
+});
+
 try {
   await program.parseAsync(process.argv.length > 2 ? [verb, ...flags] : [], { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);
 }
+ended = true;
+// Timers that a user's code left behind keep nothing alive.
+setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref();

@@ -20,7 +20,9 @@ import type {
   NetworkFunctionFactory,
   UserFunctionConfig,
 } from '../../actors/guest/network-functions/user-function.ts';
+import { callWithin, EndlessCall, USER_CODE_MS_MAX } from './guarded-call.ts';
 import { moduleConsole } from './module-console.ts';
+import { moduleProcess } from './module-process.ts';
 
 /** A module that gives no network function. The message says what was found and what is wanted. */
 export class FunctionModuleError extends Error {
@@ -62,8 +64,16 @@ export function createUserFunction(
   return built;
 }
 
-/** Evaluates the module and builds its function. */
+/** Evaluates the module and builds its function, or gives up on it after a while. */
 function build(module: FunctionModule, guest: GuestContext, frames: FunctionContext): NetworkFunction {
+  try {
+    return callWithin(USER_CODE_MS_MAX, 'loading and building it', () => evaluateAndBuild(module, guest, frames));
+  } catch (error) {
+    throw error instanceof EndlessCall ? new FunctionModuleError(error.message) : error;
+  }
+}
+
+function evaluateAndBuild(module: FunctionModule, guest: GuestContext, frames: FunctionContext): NetworkFunction {
   const exported = evaluate(module);
   if (exported === undefined) throw new FunctionModuleError('no default export');
   if (typeof exported !== 'function') {
@@ -89,6 +99,7 @@ function evaluate(module: FunctionModule): unknown {
       exports: evaluated.exports,
       require: createRequire(module.path),
       console: moduleConsole(module.path),
+      process: moduleProcess(),
     };
     const body = compileFunction(module.code, Object.keys(scope), { filename: module.path });
     (body as (...values: unknown[]) => void)(...Object.values(scope));

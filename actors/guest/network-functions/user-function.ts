@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { RoutingConfig } from './ip-forward.ts';
 import type { DropReason, FunctionContext, FunctionTimers, NetworkFunction } from './network-function.ts';
 import { CONSUMED, dropped } from './network-function.ts';
@@ -5,6 +6,10 @@ import { NO_SUCH_PORT } from './user-frames.ts';
 import type { UserFrames } from './user-frames.ts';
 
 export const EXCEPTION_REASON: DropReason = { name: 'nf_exceptions', reason: 'exception in the network function' };
+
+/** As much of a wrong answer as fits a line. */
+const ANSWER_SHOWN = { depth: 0, breakLength: Infinity, maxArrayLength: 3, maxStringLength: 40 };
+const REPORT_LINES_MAX = 100;
 
 /** What a factory is told of the guest it builds for: its vNICs, its forwarding table, and which vCPU this is. */
 export interface GuestContext extends RoutingConfig {
@@ -79,13 +84,20 @@ export class UserFunction implements NetworkFunction, FunctionTimers {
     try {
       const verdict = this.inner.process(bytes, offset, length, port, nowNs);
       const known = (verdict | 0) === verdict && (verdict > this.exception || verdict === CONSUMED);
-      return known ? verdict : NO_SUCH_PORT;
+      return known ? verdict : this.misanswered(verdict);
     } catch (error) {
       this.note(error);
       return this.exception;
     } finally {
       this.frames.endCall();
     }
+  }
+
+  /** An answer that is none: the first is told of, and a promise may still reject. */
+  private misanswered(answer: unknown): number {
+    if (answer instanceof Promise) answer.catch(this.note);
+    this.firstException ??= `process answered ${inspect(answer, ANSWER_SHOWN)}, allowed: a vNIC's number or a drop's`;
+    return NO_SUCH_PORT;
   }
 
   get nextDeadlineNs(): number {
@@ -115,12 +127,26 @@ export class UserFunction implements NetworkFunction, FunctionTimers {
     this.timersStopped = true;
   }
 
-  private note(error: unknown): void {
+  private readonly note = (error: unknown): void => {
     this.firstException ??= this.describe(error);
+  };
+
+  /** What the function says, as far as it is a list of lines, and the first thing that it did wrong. */
+  report(): readonly string[] {
+    const own = this.ownReport();
+    return this.firstException === null ? own : [...own, this.firstException];
   }
 
-  report(): readonly string[] {
-    const own = this.inner.report?.() ?? [];
-    return this.firstException === null ? own : [...own, this.firstException];
+  private ownReport(): readonly string[] {
+    if (this.inner.report === undefined) return [];
+    try {
+      const lines: unknown = this.inner.report();
+      if (Array.isArray(lines) && lines.every((line) => typeof line === 'string'))
+        return lines.slice(0, REPORT_LINES_MAX);
+      this.firstException ??= `report answered ${inspect(lines, ANSWER_SHOWN)}, allowed: a list of lines`;
+    } catch (error) {
+      this.note(error);
+    }
+    return [];
   }
 }

@@ -6,6 +6,7 @@ import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import type { Memory } from '../../memory/arena.ts';
 import { Ringer } from '../../memory/doorbell.ts';
 import type { ThreadPlan } from '../plan.ts';
+import { describeThread } from '../user-code.ts';
 import { ThreadCaller } from './thread-control.ts';
 import type { ThreadCalls, ThreadTask } from './thread-protocol.ts';
 
@@ -123,8 +124,12 @@ export class HostedThread {
     await this.answer((calls) => calls.enterLoop(stay));
   }
 
-  /** Ends the task; the worker stays for another. @param use of the worker's thread so far. */
-  async end(use: CpuUse | null): Promise<void> {
+  /**
+   * Ends the task; the worker stays for another.
+   * @param use of the worker's thread so far.
+   * @param msMax how long it may take.
+   */
+  async end(use: CpuUse | null, msMax = ANSWER_MS_MAX): Promise<void> {
     const { task } = this;
     if (task === null) return;
     this.callOut();
@@ -132,13 +137,13 @@ export class HostedThread {
     this.task = null;
     // Its end may come before the answer to this call.
     task.calls.end().catch(() => undefined);
-    await this.withinTime(task.ended);
+    await this.withinTime(task.ended, msMax);
   }
 
-  private async withinTime<T>(promise: Promise<T>): Promise<T> {
+  private async withinTime<T>(promise: Promise<T>, msMax = ANSWER_MS_MAX): Promise<T> {
     const timer = new AbortController();
-    const late = delay(ANSWER_MS_MAX, undefined, { signal: timer.signal, ref: false }).then((): never => {
-      throw new Error(`thread ${this.plan.name} did not answer within ${ANSWER_MS_MAX / 1000} s`);
+    const late = delay(msMax, undefined, { signal: timer.signal, ref: false }).then((): never => {
+      throw new Error(`${describeThread(this.plan)} did not answer within ${msMax / 1000} s`);
     });
     late.catch(() => undefined);
     try {

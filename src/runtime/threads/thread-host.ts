@@ -19,6 +19,7 @@ import { parkByFutex } from './futex-parking.ts';
 import { DistanceMeter } from './distance-meter.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
 import { setUpThreads } from '../engine-flags.ts';
+import { StuckWatch } from './stuck-watch.ts';
 import { HostedThread } from './hosted-thread.ts';
 import type { CpuUse } from './hosted-thread.ts';
 import { openLibc } from '../os/libc.ts';
@@ -72,6 +73,7 @@ export class ThreadHost implements Host {
   private readonly schedules = new ScheduleReader();
   private readonly meter: DistanceMeter;
   private readonly stoppedVms = new Set<string>();
+  private readonly stuck: StuckWatch;
   private readonly devices: DeviceTask | null;
   readonly absent: Set<string>;
 
@@ -94,6 +96,7 @@ export class ThreadHost implements Host {
     this.buffers = new Map(plan.buffers.map(({ name, bytes }) => [name, new SharedArrayBuffer(bytes)]));
     this.memory = new Memory('the main thread', this.buffers);
     this.meter = new DistanceMeter(plan.bounce);
+    this.stuck = new StuckWatch(plan, this.memory);
     for (const { vm, depot, addresses } of plan.guests) {
       if (this.buffers.has(`guest:${vm}`)) fillDepot(this.memory, depot, addresses);
     }
@@ -237,6 +240,7 @@ export class ThreadHost implements Host {
     const waited = delay(ns / 1e6, undefined, { signal: timer.signal }).catch(() => undefined);
     const died = Promise.race(this.live().map((thread) => thread.died()));
     await Promise.race([waited, interrupted, died]).finally(() => timer.abort());
+    if (!this.stuck.idle) this.stuck.look(this.threadUse());
   }
 
   /** The main thread comes last. */
@@ -309,10 +313,8 @@ export class ThreadHost implements Host {
 
   detach(actor: string, socket: Socket): Promise<void> {
     const { actors } = threadOf(this.plan, actor);
-    const window = windowIn(
-      actors.find(({ name }) => name === actor)!,
-      socket,
-    );
+    const named = actors.find(({ name }) => name === actor)!;
+    const window = windowIn(named, socket);
     return this.interrupt(actor, async (calls) => {
       await calls.detach(actor, socket);
       if (window !== null) await calls.revoke(window);
@@ -335,7 +337,7 @@ export class ThreadHost implements Host {
   }
 
   async stop(): Promise<void> {
-    const ends = this.live().map((thread) => thread.end(null));
+    const ends = this.live().map((thread) => thread.end(null, STOP_MS_MAX));
     await Promise.all(ends.map((end) => end.catch(() => undefined)));
     this.abort.abort();
     await this.pool.destroy();
@@ -366,6 +368,8 @@ function requireCores(plan: Plan, allowed: readonly number[]): void {
 }
 
 const MAIN_HAS_NO_DOORBELL = -1;
+/** A thread that has not ended by itself when the run is over is ended with its worker. */
+const STOP_MS_MAX = 2000;
 
 /** What a plan needs of the machine before its threads can start. */
 export interface ThreadHostMeans {

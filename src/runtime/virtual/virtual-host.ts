@@ -8,6 +8,8 @@ import { inlineWholePolls } from '../engine-flags.ts';
 import type { Host, Stock, ThreadPlace, ThreadUse } from '../host.ts';
 import type { ActorPlan, HostPlan, Plan, SoftirqThreadPlan } from '../plan.ts';
 import { buffersSeen, windowIn, windowOf } from '../plan.ts';
+import { callWithin, EndlessCall, USER_CODE_MS_MAX } from '../guarded-call.ts';
+import { modulesOf, neverReturned } from '../user-code.ts';
 import { recycleVm } from '../vm-memory.ts';
 import { MEASURED_COSTS } from './virtual-costs.ts';
 import { VirtualMachine } from './virtual-machine.ts';
@@ -41,6 +43,7 @@ export class VirtualHost implements Host {
   readonly absent: Set<string>;
   private readonly buffers: ReadonlyMap<string, SharedArrayBuffer>;
   private readonly memories: readonly Memory[];
+  private readonly runsModules: boolean;
   private machine: VirtualMachine | null = null;
   /** What an actor threw: the run is over. */
   private failure: Error | null = null;
@@ -49,6 +52,7 @@ export class VirtualHost implements Host {
   constructor(plan: Plan, options: Partial<VirtualHostOptions> = {}) {
     this.plan = plan;
     this.options = { ...VIRTUAL_HOST_DEFAULTS, ...options };
+    this.runsModules = plan.threads.some((thread) => modulesOf(thread).length > 0);
     this.seats = placeVirtually(plan, this.options);
     this.places = describePlaces(plan.threads, this.seats, plan.polls);
     this.header = this.describe();
@@ -100,7 +104,7 @@ export class VirtualHost implements Host {
     const untilNs = machine.nowNs + ns;
     while (machine.nowNs < untilNs && !stop) {
       try {
-        machine.runUntil(Math.min(untilNs, machine.nowNs + STRIDE_NS));
+        this.runUntil(machine, Math.min(untilNs, machine.nowNs + STRIDE_NS));
       } catch (error) {
         this.failure = error as Error;
         throw error;
@@ -108,6 +112,17 @@ export class VirtualHost implements Host {
         for (const thread of machine.threads) thread.commit();
       }
       await setImmediate();
+    }
+  }
+
+  /** Where a user's code runs, it is watched: it may never return. */
+  private runUntil(machine: VirtualMachine, untilNs: number): void {
+    if (!this.runsModules) return machine.runUntil(untilNs);
+    try {
+      callWithin(USER_CODE_MS_MAX, 'it', () => machine.runUntil(untilNs));
+    } catch (error) {
+      if (!(error instanceof EndlessCall)) throw error;
+      throw neverReturned(machine.polled.plan);
     }
   }
 
@@ -208,7 +223,10 @@ export class VirtualHost implements Host {
   }
 
   report(actor: string): Promise<readonly string[]> {
-    return this.onActor(actor, ({ actors }, at) => actors[at].report?.() ?? []);
+    return this.onActor(actor, ({ actors }, at) => {
+      const report = (): readonly string[] => actors[at].report?.() ?? [];
+      return this.runsModules ? callWithin(USER_CODE_MS_MAX, 'its report', report) : report();
+    });
   }
 
   stop(): Promise<void> {

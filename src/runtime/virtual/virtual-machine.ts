@@ -86,6 +86,11 @@ export class VirtualMachine {
     }
   }
 
+  /** The thread that was polled last, or is. */
+  get polled(): VirtualThread {
+    return this.ringer;
+  }
+
   /** Makes a sleeping thread look at its inputs again: one of its ports was changed. */
   rouse(thread: VirtualThread): void {
     // One that is about to sleep finds its doorbell rung.

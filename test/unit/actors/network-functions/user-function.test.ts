@@ -377,3 +377,18 @@ describe('a scenario', () => {
     expect(fault(null, '[]')).toBe(`${PLACE}found a list, ${sentence}`);
   });
 });
+
+describe('a report that is none', () => {
+  const reporting = (report: string): readonly string[] =>
+    functionOf(`export default () => ({ name: 'a', drops: [], process: () => 0, report() { ${report} } });`).report();
+
+  test('is told in place of one', () => {
+    expect(reporting('return 7 as never;')).toEqual(['report answered 7, allowed: a list of lines']);
+    expect(reporting('return [1] as never;')).toEqual(['report answered [ 1 ], allowed: a list of lines']);
+    expect(reporting("throw new Error('not today');")[0]).toMatch(/^Error: not today\n +at .*\/own\.ts:1:/);
+  });
+
+  test('and of a long one the first 100 lines are enough', () => {
+    expect(reporting("return new Array<string>(1000).fill('line');")).toHaveLength(100);
+  });
+});
