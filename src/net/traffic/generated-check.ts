@@ -54,7 +54,7 @@ export class GeneratedCheck implements TrafficCheck {
 
   verify(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
     const verdict = checkTestFrame(bytes, words, offset, length);
-    if (verdict === TEST_FOREIGN) return this.verifyStamped(bytes, offset, length);
+    if (verdict === TEST_FOREIGN) return this.verifyStamped(bytes, words, offset, length);
     const stream = testFrameStream(words, offset);
     const expected = stream < this.expected.length ? this.expected[stream] : null;
     if (expected === null) return FOREIGN;
@@ -69,9 +69,9 @@ export class GeneratedCheck implements TrafficCheck {
   }
 
   /** The same for TCP segments and ICMP echoes. */
-  private verifyStamped(bytes: Uint8Array, offset: number, length: number): number {
+  private verifyStamped(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
     const { reader } = this;
-    const verdict = reader.check(bytes, offset, length);
+    const verdict = reader.check(bytes, words, offset, length);
     if (verdict === TEST_FOREIGN) return FOREIGN;
     const expected = reader.stream < this.expected.length ? this.expected[reader.stream] : null;
     if (expected === null) return FOREIGN;

@@ -2,13 +2,14 @@
 // bytes. ICMP has it behind its header, where UDP has it; TCP, whose header is longer, keeps most of it in fields that
 // only its ends look at:
 //
-//   frame byte    34            36         38               42               48         50         52        54
-//   ICMP echo     | type, code  | checksum | id = flow, seq | magic, stream  | sequence (46..51), send time (52..59)
-//   TCP segment   | source port | dst port | seq: sequence  | ack: time low  | window:  | checksum | urgent: | sequence
-//                 |   = flow    |          |   low 32 bits  |    (42..45)    |  stream  |          |  magic  | high, time high
+//   frame byte   34       36         38            42            48         50         52        54
+//   ICMP echo    | type   | checksum | id, number  | magic, stream, sequence (46), send time (52..59)
+//   TCP segment  | port   | port     | sequence    | ack:        | window:  | checksum | urgent: | sequence high,
+//                |        |          | low 32 bits | time low    |  stream  |          |  magic  |  time high
 //
+// The flow is in TCP's source port, or in the identifier of the echo.
 // From byte 60 on follows the filling, as in UDP.
-import { addWords, foldSum, internetChecksum, ipv4ChecksumOk, pseudoHeaderSum } from '../wire/checksum.ts';
+import { addWords, foldSum, ipv4ChecksumOk, pseudoHeaderSum } from '../wire/checksum.ts';
 import { ETH_FCS_BYTES, ETHERTYPE_IPV4, etherType } from '../wire/ethernet.ts';
 import { ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST } from '../wire/icmp.ts';
 import {
@@ -28,7 +29,7 @@ import type { FlowSpec } from './flow-templates.ts';
 import { buildFrame, FRAME_IPV4_BYTE, FRAME_UDP_BYTE } from './frame-template.ts';
 import { PATTERN_PHASES_COUNT, patternBytes, patternPhase, patternStart } from './payload-pattern.ts';
 import type { StreamProtocol } from '../choices.ts';
-import { TEST_FRAME_CORRUPT, TEST_FRAME_FOREIGN, TEST_FRAME_INTACT } from './test-frame-check.ts';
+import { fillingSum, TEST_FRAME_CORRUPT, TEST_FRAME_FOREIGN, TEST_FRAME_INTACT } from './test-frame-check.ts';
 import { TEST_MAGIC, TEST_PATTERN_BYTE } from './test-header.ts';
 
 /** What a stream's frames are, if they are stamped here. */
@@ -194,9 +195,10 @@ export class StampedFrameReader {
 
   /**
    * TEST_FRAME_FOREIGN, TEST_FRAME_CORRUPT or TEST_FRAME_INTACT: whether the frame is one of ours, IPv4 without options
-   * and TCP or an ICMP echo or its reply, and whether every byte of it is as it was sent, but for its addresses.
+   * and TCP or an ICMP echo or its reply, and whether every byte of it is as it was sent, but for its addresses. The
+   * frame begins at a multiple of four; `bytes` and `words` view the same memory from the same start.
    */
-  check(bytes: Uint8Array, offset: number, length: number): number {
+  check(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
     const ip = offset + IP;
     if (length < PATTERN || etherType(bytes, offset) !== ETHERTYPE_IPV4 || bytes[ip] !== 0x45)
       return TEST_FRAME_FOREIGN;
@@ -213,19 +215,19 @@ export class StampedFrameReader {
     if (!ipv4ChecksumOk(bytes, ip, IPV4_HEADER_MIN_BYTES) || ipv4TotalBytes(bytes, ip) !== length - IP) {
       return TEST_FRAME_CORRUPT;
     }
-    const l4Bytes = length - L4;
-    const isRight =
-      protocol === IP_PROTOCOL_TCP
-        ? foldSum(addWords(pseudoHeaderSum(bytes, ip, protocol, l4Bytes), bytes, offset + L4, l4Bytes)) ===
-            FOLDED_RIGHT && readU16(bytes, offset + TCP_OFFSET_FLAGS_BYTE) === TCP_OFFSET_FLAGS
-        : internetChecksum(bytes, offset + L4, l4Bytes) === 0 && isEcho(readU16(bytes, offset + L4));
-    return isRight && this.hasFilling(bytes, offset, length, seqLow) ? TEST_FRAME_INTACT : TEST_FRAME_CORRUPT;
-  }
-
-  private hasFilling(bytes: Uint8Array, offset: number, length: number, seqLow: number): boolean {
-    const start = patternStart(patternPhase(this.stream, seqLow)) - PATTERN;
-    for (let i = PATTERN; i < length; i++) if (bytes[offset + i] !== patternBytes[start + i]) return false;
-    return true;
+    const filling =
+      length > PATTERN ? fillingSum(bytes, words, offset, length, patternStart(patternPhase(this.stream, seqLow))) : 0;
+    if (filling < 0) return TEST_FRAME_CORRUPT;
+    // The sum may be taken in either byte order (RFC 1071 section 2 (B)): that of the filling is turned round.
+    const folded = foldSum(filling);
+    const fillingBig = ((folded & 0xff) << 8) | (folded >>> 8);
+    const isTcp = protocol === IP_PROTOCOL_TCP;
+    const pseudo = isTcp ? pseudoHeaderSum(bytes, ip, protocol, length - L4) : 0;
+    const sum = addWords(pseudo + fillingBig, bytes, offset + L4, PATTERN - L4);
+    const isWhole = isTcp
+      ? readU16(bytes, offset + TCP_OFFSET_FLAGS_BYTE) === TCP_OFFSET_FLAGS
+      : isEcho(readU16(bytes, offset + L4));
+    return isWhole && foldSum(sum) === FOLDED_RIGHT ? TEST_FRAME_INTACT : TEST_FRAME_CORRUPT;
   }
 }
 

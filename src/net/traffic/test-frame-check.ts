@@ -78,8 +78,17 @@ export function checkTestFrame(bytes: Uint8Array, words: Int32Array, offset: num
   return (w10 & 0xffff) === 0 || foldSum(sum) === FOLDED_RIGHT ? INTACT : CORRUPT;
 }
 
-/** Sum of what follows the test header, or -1 where it differs from the pattern that starts at `start`. */
-function fillingSum(bytes: Uint8Array, words: Int32Array, offset: number, length: number, start: number): number {
+/**
+ * Sum of what follows the test header, halves as they lie in memory; -1 where it differs from the pattern that starts
+ * at `start`.
+ */
+export function fillingSum(
+  bytes: Uint8Array,
+  words: Int32Array,
+  offset: number,
+  length: number,
+  start: number,
+): number {
   const pattern = patternWords;
   const from = (offset >> 2) + PATTERN_WORD;
   const wordCount = (length - PATTERN) >> 2;

@@ -38,7 +38,7 @@ const reader = new StampedFrameReader();
 const judge = (frame: Uint8Array): number => {
   const bytes = new Uint8Array(2048).fill(0x23);
   bytes.set(frame, OFFSET);
-  return reader.check(bytes, OFFSET, frame.length);
+  return reader.check(bytes, new Int32Array(bytes.buffer), OFFSET, frame.length);
 };
 
 describe.each(['tcp', 'icmp'] as const)('stamped %s frames', (protocol) => {
