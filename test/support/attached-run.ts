@@ -16,7 +16,13 @@ const run = promisify(execFile);
 /** Why no program can be attached here; empty where they can. */
 export function attachObstacle(): string {
   const missing = ['ip', 'ping', 'iperf3', 'tcpdump'].filter((tool) => spawnSync(tool, ['-V']).error !== undefined);
-  return missing.length === 0 ? kernelObstacle() : `not installed: ${missing.join(', ')}`;
+  if (missing.length > 0) return `not installed: ${missing.join(', ')}`;
+  // A name is a mount, which may be forbidden where namespaces are not.
+  const name = `probe-${process.pid}`;
+  const { status, stderr } = spawnSync('ip', ['netns', 'add', name]);
+  if (status !== 0) return stderr.toString().trim();
+  spawnSync('ip', ['netns', 'delete', name]);
+  return kernelObstacle();
 }
 
 /** Runs the scenario until `act` is done with its ends. */
