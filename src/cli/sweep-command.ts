@@ -1,5 +1,8 @@
 import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
+import { effectsSvg } from '../experiment/graph/effects-graph.ts';
+import { COMBINATIONS_MAX, expandKey, gridChanges, parseFactor } from '../experiment/sweep/grid.ts';
+import type { Factor } from '../experiment/sweep/grid.ts';
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
 import {
   DEFAULT_MULTIPLES,
@@ -35,6 +38,7 @@ import { named, readDuration, readVariant } from './sweep-flags.ts';
 export interface SweepFlags {
   readonly modes?: readonly string[];
   readonly variant: readonly string[];
+  readonly grid: readonly string[];
   readonly set: readonly string[];
   readonly rates?: readonly string[];
   readonly steps?: string;
@@ -51,6 +55,8 @@ export interface SweepFlags {
   readonly jobs?: number;
 }
 
+/** What `--modes` varies beside a grid. */
+const MODE_FACTOR = 'mode';
 const RUN_IN_NS = 3e8;
 const PROBE_NS = 5e8;
 
@@ -73,7 +79,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
     });
     // Files first: whatever happens to the terminal, the result is kept.
     await files.json?.write(documentText(result));
-    await files.svg?.write(sweepSvg(result));
+    await files.svg?.write(result.factors.length < 2 ? sweepSvg(result) : effectsSvg(result));
     output.finish(result);
     return result.exitCode;
   } catch (error) {
@@ -88,7 +94,9 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
 
 function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   const base = loadScenario(nameOrPath, { overrides: flags.set });
-  const variants = loadVariants(nameOrPath, flags.set, readChanges(base, flags)).map((variant) => {
+  const factors = readFactors(flags);
+  const changes = factors.length === 0 ? readChanges(base, flags) : readGrid(base, factors);
+  const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
     return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
   });
   const offered = readOffered(flags);
@@ -97,6 +105,7 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   return {
     hostKind: flags.host,
     variants,
+    factors,
     load,
     offered,
     trials: flags.trials,
@@ -108,16 +117,50 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   };
 }
 
+/** Modes are a factor beside others where there is a grid. */
+function readFactors({ grid, modes, variant }: SweepFlags): Factor[] {
+  if (grid.length === 0) return [];
+  if (variant.length > 0) throw new UsageError('--variant: found beside --grid, allowed: one of them');
+  const given = grid.map((text) => {
+    const factor = parseFactor(text);
+    if (factor !== null) return factor;
+    throw new UsageError(`--grid: found "${text}", allowed: KEY=value,value with at least two values, each once`);
+  });
+  const factors = modes === undefined ? given : [{ key: MODE_FACTOR, values: modes }, ...given];
+  const keys = factors.map(({ key }) => key);
+  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  if (twice !== undefined) throw new UsageError(`--grid: found ${twice} twice, allowed: once, with all its values`);
+  const combinations = factors.reduce((product, { values }) => product * values.length, 1);
+  if (combinations > COMBINATIONS_MAX) {
+    throw new UsageError(`--grid: found ${combinations} combinations, allowed: at most ${COMBINATIONS_MAX}`);
+  }
+  return factors;
+}
+
+function readGrid(base: Scenario, factors: readonly Factor[]): VariantChange[] {
+  const keys = factors.map(({ key }) => expandKey(base, key));
+  const nowhere = factors.find((_, i) => keys[i].length === 0);
+  if (nowhere !== undefined) throw new UsageError(`--grid: found no list at the * of ${nowhere.key}`);
+  return gridChanges(factors, (factor, value) =>
+    factor.key === MODE_FACTOR
+      ? modeChange(base, checkedMode(value)).overrides
+      : keys[factors.indexOf(factor)].map((key) => ({ flag: '--grid', assignment: `${key}=${value}` })),
+  );
+}
+
+function checkedMode(mode: string): string {
+  if ((VNIC_MODES as readonly string[]).includes(mode)) return mode;
+  throw new UsageError(`--modes: found "${mode}", allowed: ${VNIC_MODES.join(', ')}`);
+}
+
 function readChanges(base: Scenario, { modes, variant, host }: SweepFlags): VariantChange[] {
   const { sweep } = base;
   const declared = modes === undefined && variant.length === 0;
   // What was not asked for by name is left out around a real kernel where that cannot serve it.
   const swept = host === 'kernel' ? sweep.modes.filter((mode) => MODES[mode].kernelObstacle === null) : sweep.modes;
   const chosen = modes ?? (declared ? swept : []);
-  const unknown = chosen.find((mode) => !(VNIC_MODES as readonly string[]).includes(mode));
-  if (unknown !== undefined) throw new UsageError(`--modes: found "${unknown}", allowed: ${VNIC_MODES.join(', ')}`);
   const others = declared ? sweep.variants : variant.map(readVariant);
-  const changes = [...chosen.map((mode) => modeChange(base, mode)), ...others];
+  const changes = [...chosen.map((mode) => modeChange(base, checkedMode(mode))), ...others];
   const names = changes.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`found "${twice}" twice among modes and variants, allowed: once`);

@@ -15,7 +15,8 @@ const NOTES =
   'and each is offered 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3 and 4 x L. What the scenario expects under sweep is judged at ' +
   'the end. The load is in frames/s, which streams with a rate of their own do not follow; in connections/s, offered and ' +
   'completed, where a scenario has nothing but traffic.connections. VMs stay as they are at the beginning: a sweep ' +
-  'follows neither run.timeline nor run.autoscale.';
+  'follows neither run.timeline nor run.autoscale. With --grid every combination of values is a variant, --modes is one ' +
+  'factor more, and a table says what each factor does, and each pair together; --svg draws that.';
 
 /** `sweep`: several variants of a scenario at several loads. */
 export function addSweep(program: Command): void {
@@ -30,6 +31,7 @@ export function addSweep(program: Command): void {
       collect,
       [],
     )
+    .option('--grid <key=value,...>', 'a factor: every combination is measured; may be repeated', collect, [])
     .option('--set <path=value>', 'change one key in all of them; may be repeated', collectSetting, [])
     .addOption(
       new Option(

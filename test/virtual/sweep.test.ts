@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { TestBed } from '../../src/experiment/bed/test-bed.ts';
+import { effectsSvg } from '../../src/experiment/graph/effects-graph.ts';
 import { sweepSvg } from '../../src/experiment/graph/sweep-graph.ts';
+import { gridChanges } from '../../src/experiment/sweep/grid.ts';
 import { runSweep } from '../../src/experiment/sweep/sweep.ts';
 import type { SweepPlan, SweepWatcher } from '../../src/experiment/sweep/sweep.ts';
 import type { SweepResult } from '../../src/experiment/sweep/sweep-result.ts';
@@ -155,6 +157,32 @@ describe('a sweep on the virtual host', () => {
     const table = sweepLines(result, 120, (_style, text) => text).join('\n');
     expect(table).toMatch(/quiet: loss and latency\n +offered +variant +stream +asked +egress +lost +p50 +p99/);
     expect(table).toMatch(/800k +direct +quiet +20k/);
+  });
+
+  it('measures every combination of a grid, and tells and draws what each factor does', async () => {
+    const factors = [
+      { key: 'host.kernel', values: ['linux-3.13', 'linux-4.9'] },
+      { key: 'vms.0.nics.0.tap.queue', values: ['500', '4000'] },
+    ];
+    const changes = gridChanges(factors, ({ key }, value) => [{ flag: '--grid', assignment: `${key}=${value}` }]);
+    const result = await sweep({ ...PLAN, factors, variants: loadVariants('livelock', [], changes), trials: 2 }).result;
+    expect(result.variants.map(({ levels }) => levels.join())).toEqual([
+      'linux-3.13,500',
+      'linux-3.13,4000',
+      'linux-4.9,500',
+      'linux-4.9,4000',
+    ]);
+    const [, flood] = result.effects;
+    const [kernel, queue] = flood.factors;
+    // The guard leaves the host its threads: most of what varies above the peak is the kernel's doing.
+    expect(kernel.levels[1].egressPerSecond).toBeGreaterThan(2 * kernel.levels[0].egressPerSecond);
+    expect(kernel.share!).toBeGreaterThan(0.8);
+    expect(queue.share!).toBeLessThan(kernel.share!);
+    const lines = sweepLines(result, 80, (_style, text) => text);
+    expect(lines.join('\n')).toMatch(/kernel +linux-3\.13 +\S+ +\d+ %\n +linux-4\.9 +\S+ +\+\d+\.\d %/);
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const texts = placedTexts(parseSvg(effectsSvg(result).trim())).map(({ text }) => text);
+    expect(texts).toEqual(expect.arrayContaining(['kernel', 'queue 500', 'queue 4000', 'linux-4.9']));
   });
 
   it('leaves a backend out whose VM is not there', async () => {

@@ -47,7 +47,7 @@ function pointOf(
   made: readonly TrialResult[],
 ): PointResult {
   const usable = made.filter(({ validity }) => validity.status !== 'invalid');
-  const used = usable.length > 0 ? usable : made;
+  const used = believed(made);
   const whole = used.map(({ phase }) => measuredWhole(phase, load));
   return {
     variant,
@@ -63,6 +63,16 @@ function pointOf(
     lostAt: lostAt(used),
     threads: kindShares(run, used),
   };
+}
+
+/** Egress per second of each trial that is believed: the valid ones, or all where none is. */
+export function egressOf(made: readonly TrialResult[], load: SweptLoad): number[] {
+  return believed(made).map((trial) => perSecond(trial, measuredWhole(trial.phase, load).delivered));
+}
+
+function believed(made: readonly TrialResult[]): readonly TrialResult[] {
+  const usable = made.filter(({ validity }) => validity.status !== 'invalid');
+  return usable.length > 0 ? usable : made;
 }
 
 /** A count in a trial's phase, per second. */

@@ -10,6 +10,8 @@ import type { Scenario } from '../../scenario/scenario.ts';
 import type { ResultHead } from '../result/result-head.ts';
 import type { ExpectationResult, Ledger, PhaseResult, RunResult, Validity } from '../run/run-result.ts';
 import type { LossFreeRate } from './loss-free-rate.ts';
+import type { RateEffects } from './effects.ts';
+import type { Factor } from './grid.ts';
 import type { OfferedRate } from './offered-rates.ts';
 import type { SweptLoad } from './swept-load.ts';
 import type { PlannedTrial } from './trial-queue.ts';
@@ -76,6 +78,8 @@ export interface PointResult {
 export interface VariantResult {
   readonly name: string;
   readonly overrides: readonly string[];
+  /** Its value of each factor; empty without a grid. */
+  readonly levels: readonly string[];
   readonly scenario: Scenario;
   readonly scenarioHash: string;
   /** Machine, placement and scheduling classes, of its host. */
@@ -113,6 +117,10 @@ export interface SweepResult extends ResultHead {
   readonly rates: readonly OfferedRate[];
   readonly variants: readonly VariantResult[];
   readonly points: readonly PointResult[];
+  /** Keys of a grid with their values; empty without one. */
+  readonly factors: readonly Factor[];
+  /** At each rate at which every combination was measured; empty without a grid. */
+  readonly effects: readonly RateEffects[];
   readonly trials: readonly TrialResult[];
   /** Of the scenario's sweep; null for those about a variant or load that was left out or has no valid trial. */
   readonly expectations: readonly ExpectationResult[];

@@ -7,6 +7,7 @@ import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts'
 import { HOST_WORDS } from '../../runtime/host.ts';
 import { describeDistance } from '../../runtime/os/core-distance.ts';
 import { expectationLines } from '../tell/expectation-lines.ts';
+import { effectLines } from './effect-lines.ts';
 import { offeredCells, offeredTitles } from './offered-rates.ts';
 import { sharesOf } from './points.ts';
 import { sweepStory } from './sweep-story.ts';
@@ -41,6 +42,7 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
       `${result.scenario} on ${kind}: ${words.egress}${counted} in ${words.perSecond}, median [least..most]${cut}`,
       comparison(result, inner, paint),
     ),
+    ...section(`Factors: mean ${words.egress} in ${words.perSecond}`, effectLines(result, inner, paint)),
     ...section(streamsTitle(result), streamLines(result, inner, paint)),
     ...result.variants.flatMap((variant) => section(variant.name, variantLines(result, variant, inner, paint))),
     ...section('Invalid trials', invalidLines(result, inner)),

@@ -8,8 +8,11 @@ import { measureLossFreeRate } from './loss-free-rate.ts';
 import type { LossFreeRate, LossProbe } from './loss-free-rate.ts';
 import { resultHead, scenarioHash } from '../result/describe-head.ts';
 import { describeOffered, givenRates, multipliedRates } from './offered-rates.ts';
+import { effectsAt } from './effects.ts';
+import type { RateEffects } from './effects.ts';
+import type { Factor } from './grid.ts';
 import type { OfferedRate, RateChoice } from './offered-rates.ts';
-import { lossFreeRateOf, peakOf, variantPoints } from './points.ts';
+import { egressOf, lossFreeRateOf, peakOf, variantPoints } from './points.ts';
 import { measuredWhole, offeredPerSecond } from './swept-load.ts';
 import type { SweptLoad } from './swept-load.ts';
 import { judgeSweep } from './sweep-expectations.ts';
@@ -24,6 +27,8 @@ export interface SweepPlan {
   readonly hostKind: Host['kind'];
   /** At least one; the first is the one whose loss-free rate is searched for. */
   readonly variants: readonly SweepVariant[];
+  /** Of a grid, whose combinations are the variants. */
+  readonly factors?: readonly Factor[];
   readonly load: SweptLoad;
   readonly offered: RateChoice;
   readonly trials: number;
@@ -195,6 +200,8 @@ class Sweep {
       rates,
       variants: this.beds.map((bed, i) => this.describeVariant(bed, i, points, ledgers[i])),
       points,
+      factors: plan.factors ?? [],
+      effects: this.effects(),
       trials,
       expectations,
       exitCode: exitCodeOf({
@@ -207,6 +214,19 @@ class Sweep {
     };
   }
 
+  private effects(): RateEffects[] {
+    const { factors = [], load } = this.plan;
+    if (factors.length === 0) return [];
+    return this.rates.flatMap((_, rateIndex) => {
+      const cells = this.plan.variants.flatMap(({ name, levels = [] }) => {
+        const made = this.trials.filter((trial) => trial.variant === name && trial.rateIndex === rateIndex);
+        const egressPerSecond = egressOf(made, load);
+        return egressPerSecond.length === 0 ? [] : [{ levels, egressPerSecond }];
+      });
+      return effectsAt(rateIndex, factors, cells) ?? [];
+    });
+  }
+
   private describeVariant(bed: TestBed, i: number, points: readonly PointResult[], ledger: Ledger): VariantResult {
     const { variant } = bed;
     const own = points.filter((point) => point.variant === variant.name);
@@ -216,6 +236,7 @@ class Sweep {
     return {
       name: variant.name,
       overrides: variant.overrides.map(overrideText),
+      levels: variant.levels ?? [],
       scenario: variant.scenario,
       scenarioHash: scenarioHash(variant.scenario),
       header: bed.header,

@@ -6,6 +6,8 @@ import type { Override } from '../../scenario/text/override.ts';
 export interface VariantChange {
   readonly name: string;
   readonly overrides: readonly Override[];
+  /** The values of the factors of a grid; none without one. */
+  readonly levels?: readonly string[];
 }
 
 export interface SweepVariant extends VariantChange {
