@@ -1,6 +1,7 @@
 import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
 import { effectsSvg } from '../experiment/graph/effects-graph.ts';
+import { SweepJournal } from '../experiment/sweep/journal.ts';
 import { COMBINATIONS_MAX, expandKey, gridChanges, parseFactor } from '../experiment/sweep/grid.ts';
 import type { Factor } from '../experiment/sweep/grid.ts';
 import { sweepSvg } from '../experiment/graph/sweep-graph.ts';
@@ -51,6 +52,7 @@ export interface SweepFlags {
   readonly json?: string;
   readonly jsonStream?: true;
   readonly svg?: string;
+  readonly resume?: string;
   readonly host: HostKind;
   readonly jobs?: number;
 }
@@ -66,6 +68,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
   refusePipes(plan.variants.map(({ scenario }) => scenario));
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
+  const before = openJournal(plan, flags);
   const beds = openBeds(flags.host, flags.jobs ?? null);
   const files = openOutputs({ json: flags.json, svg: flags.svg });
   const screen = screenFor(Object.values(files), flags);
@@ -76,6 +79,7 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
       openBed: beds.open,
       signal: interruption.signal,
       watcher: output,
+      ...(before === null ? {} : { before }),
     });
     // Files first: whatever happens to the terminal, the result is kept.
     await files.json?.write(documentText(result));
@@ -87,8 +91,19 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
     throw error;
   } finally {
     await beds.close();
+    before?.close();
     for (const file of Object.values(files)) file.discard();
     interruption.dispose();
+  }
+}
+
+/** @throws UsageError for a file that is no journal of this sweep, or cannot be written. */
+function openJournal(plan: SweepPlan, { resume }: SweepFlags): SweepJournal | null {
+  if (resume === undefined) return null;
+  try {
+    return new SweepJournal(resume, plan);
+  } catch (error) {
+    throw new UsageError(`--resume ${resume}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -110,6 +110,8 @@ export interface SweepResult extends ResultHead {
   readonly trialsPerPoint: number;
   readonly durationNs: number;
   readonly interrupted: boolean;
+  /** Trials that were taken from an earlier sweep of the same; ledgers are without them. */
+  readonly resumedTrials: number;
   /** Most loss at which a rate counts as loss-free: the threshold of every `lossFreePerSecond`. */
   readonly lossFreeRatioMax: number;
   /** The loss-free rate of the first variant, if it was searched for. */

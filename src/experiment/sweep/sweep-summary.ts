@@ -31,7 +31,8 @@ export function sweepLines(result: SweepResult, width: number, paint: Paint): st
   const kind = HOST_WORDS[result.hostKind];
   const words = LOAD_WORDS[result.load.unit];
   const counted = result.load.counted === null ? '' : ` of ${result.load.counted}`;
-  const cut = result.interrupted ? ', interrupted' : '';
+  const resumed = result.resumedTrials > 0 ? `, ${result.resumedTrials} trials made before` : '';
+  const cut = `${resumed}${result.interrupted ? ', interrupted' : ''}`;
   if (result.points.length === 0) {
     const why = result.search?.failure ?? null;
     const nothing = `nothing was measured${cut}${why === null ? '' : `: ${why}`}`;

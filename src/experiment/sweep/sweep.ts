@@ -52,12 +52,21 @@ export interface SweepWatcher {
   tried?(trial: TrialResult, rate: OfferedRate): void;
 }
 
+/** What an earlier sweep of the same has measured, and where what this one measures is kept. */
+export interface SweptBefore {
+  readonly search: LossFreeRate | null;
+  trialOf(planned: PlannedTrial): TrialResult | null;
+  noteSearch(search: LossFreeRate): void;
+  noteTrial(trial: TrialResult): void;
+}
+
 export interface SweepOptions {
   /** Where the trials of a variant are made, up and at rest. */
   readonly openBed: (variant: SweepVariant, signal: AbortSignal) => Promise<TestBed>;
   /** Aborting ends the trial at once; what was measured so far is the result. */
   readonly signal: AbortSignal;
   readonly watcher?: SweepWatcher;
+  readonly before?: SweptBefore;
 }
 
 const REPEATS_PER_TRIAL_MAX = 2;
@@ -78,6 +87,7 @@ class Sweep {
   private readonly trials: TrialResult[] = [];
   private search: LossFreeRate | null = null;
   private rates: readonly OfferedRate[] = [];
+  private resumedTrials = 0;
 
   constructor(plan: SweepPlan, options: SweepOptions) {
     this.plan = plan;
@@ -115,8 +125,14 @@ class Sweep {
     const { scenario } = variants[0];
     if (offered.kind === 'rates') return givenRates(scenario, offered.rates);
     if (this.options.signal.aborted) return [];
-    this.search = await measureLossFreeRate(this.beds[0], {
-      load,
+    this.search = this.options.before?.search ?? (await this.searchLossFree());
+    const { lossFreePerSecond } = this.search;
+    return lossFreePerSecond === null ? [] : multipliedRates(scenario, load.unit, offered.multiples, lossFreePerSecond);
+  }
+
+  private async searchLossFree(): Promise<LossFreeRate> {
+    const search = await measureLossFreeRate(this.beds[0], {
+      load: this.plan.load,
       lossRatioMax: this.plan.lossFreeRatioMax,
       probeNs: this.plan.probeNs,
       runInNs: this.plan.runInNs,
@@ -124,8 +140,8 @@ class Sweep {
       signal: this.options.signal,
       probed: (probe) => this.options.watcher?.probed?.(probe),
     });
-    const { lossFreePerSecond } = this.search;
-    return lossFreePerSecond === null ? [] : multipliedRates(scenario, load.unit, offered.multiples, lossFreePerSecond);
+    if (search.lossFreePerSecond !== null) this.options.before?.noteSearch(search);
+    return search;
   }
 
   private async passTrials(): Promise<void> {
@@ -148,14 +164,25 @@ class Sweep {
   }
 
   private async passTrial(planned: PlannedTrial): Promise<TrialResult | null> {
+    const { before } = this.options;
+    const made = before?.trialOf(planned) ?? null;
+    if (made !== null) {
+      this.resumedTrials++;
+      return made;
+    }
     const bed = this.bedOf(planned);
     const trial = await bed.trial(this.requestFor(planned), this.options.signal);
-    return trial === null ? null : { ...planned, variant: bed.variant.name, ...trial };
+    if (trial === null) return null;
+    const result = { ...planned, variant: bed.variant.name, ...trial };
+    before?.noteTrial(result);
+    return result;
   }
 
   private foresee(planned: readonly PlannedTrial[]): void {
     this.beds.forEach((bed, variantIndex) => {
-      const own = planned.filter((each) => each.variantIndex === variantIndex);
+      const { before } = this.options;
+      const unknown = planned.filter((each) => (before?.trialOf(each) ?? null) === null);
+      const own = unknown.filter((each) => each.variantIndex === variantIndex);
       bed.foresee(own.map((each) => this.requestFor(each)));
     });
   }
@@ -195,6 +222,7 @@ class Sweep {
       trialsPerPoint: plan.trials,
       durationNs: plan.durationNs,
       interrupted,
+      resumedTrials: this.resumedTrials,
       lossFreeRatioMax,
       search: this.search,
       rates,

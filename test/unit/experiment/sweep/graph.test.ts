@@ -66,6 +66,7 @@ function sweepResult(names: readonly string[], changes: Partial<SweepResult> = {
     trialsPerPoint: 2,
     durationNs: 1e9,
     interrupted: false,
+    resumedTrials: 0,
     lossFreeRatioMax: 0.005,
     expectations: [],
     factors: [],
