@@ -1,6 +1,8 @@
 import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
+import { join } from 'node:path';
 import { effectsSvg } from '../experiment/graph/effects-graph.ts';
+import { pointsCsv, trialsCsv } from '../experiment/sweep/sweep-csv.ts';
 import { SweepJournal } from '../experiment/sweep/journal.ts';
 import { COMBINATIONS_MAX, expandKey, gridChanges, parseFactor } from '../experiment/sweep/grid.ts';
 import type { Factor } from '../experiment/sweep/grid.ts';
@@ -52,6 +54,7 @@ export interface SweepFlags {
   readonly json?: string;
   readonly jsonStream?: true;
   readonly svg?: string;
+  readonly csv?: string;
   readonly resume?: string;
   readonly host: HostKind;
   readonly jobs?: number;
@@ -70,7 +73,13 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
   if (elsewhere !== null) return elsewhere;
   const before = openJournal(plan, flags);
   const beds = openBeds(flags.host, flags.jobs ?? null);
-  const files = openOutputs({ json: flags.json, svg: flags.svg });
+  const inFolder = (name: string): string | undefined => (flags.csv === undefined ? undefined : join(flags.csv, name));
+  const files = openOutputs({
+    json: flags.json,
+    svg: flags.svg,
+    'csv (trials)': inFolder('trials.csv'),
+    'csv (points)': inFolder('points.csv'),
+  });
   const screen = screenFor(Object.values(files), flags);
   const output: SweepOutput = flags.jsonStream === true ? new SweepRecords(plan) : new SweepLines(plan, screen);
   const interruption = listenForSignals();
@@ -83,6 +92,8 @@ export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promi
     });
     // Files first: whatever happens to the terminal, the result is kept.
     await files.json?.write(documentText(result));
+    await files['csv (trials)']?.write(trialsCsv(result));
+    await files['csv (points)']?.write(pointsCsv(result));
     await files.svg?.write(result.factors.length < 2 ? sweepSvg(result) : effectsSvg(result));
     output.finish(result);
     return result.exitCode;

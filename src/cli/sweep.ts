@@ -59,6 +59,7 @@ export function addSweep(program: Command): void {
     .option('--loss-free <share>', 'most loss at which a rate counts as loss-free, in L and in results', '0.5%')
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each trial and point to stdout, one JSON object a line')
+    .option('--csv <folder>', 'write trials.csv and points.csv there, a row each, units in the headings')
     .option('--resume <file>', 'keep every trial there, and take those that an earlier sweep of the same kept')
     .option('--svg <file>', 'draw the graph to a file')
     .addOption(
