@@ -31,9 +31,6 @@ export function addBench2544(program: Command): void {
       'after',
       helpNotes(
         NOTE,
-        'Examples:',
-        '  vhostlab bench-2544 kvm-forum-2014 --quick --sizes 64,1518',
-        '  vhostlab bench-2544 livelock --host virtual --quick --sizes 64,imix --json result.json',
         'Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 110 a figure rests on an invalid trial, 111 a ' +
           'ledger does not balance, 130 interrupted',
       ),

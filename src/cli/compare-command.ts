@@ -44,6 +44,8 @@ export interface CompareFlags {
 }
 
 const RUN_IN_NS = 3e8;
+const MANY_TESTS =
+  'Each figure is tested by itself: of twenty that do not differ one is shown by chance. Decide by one named beforehand.';
 const RESULT_FILE = /\.json$/i;
 
 /** Compares and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
@@ -131,7 +133,7 @@ async function measure(
       interrupted: signal.aborted,
       figures,
       blocksLeftOut: leftOut,
-      caveats: judged ? [] : ['Oversubscribed: rates say nothing about the scenarios.'],
+      caveats: [...(judged ? [] : ['Oversubscribed: rates say nothing about the scenarios.']), MANY_TESTS],
       failures: failuresOf(figures, conditions),
       balanced: ledgers.every(({ balanced }) => balanced),
     });
@@ -158,7 +160,7 @@ function compareFiles(a: string, b: string, flags: CompareFlags, conditions: rea
     interrupted: false,
     figures,
     blocksLeftOut: leftOut,
-    caveats: caveatsOf(...sides),
+    caveats: [...caveatsOf(...sides), MANY_TESTS],
     failures: failuresOf(figures, conditions),
     balanced: sides.every(({ variant }) => variant.ledger.balanced),
   });

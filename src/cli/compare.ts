@@ -41,9 +41,6 @@ export function addCompare(program: Command): void {
       'after',
       helpNotes(
         NOTE,
-        'Examples:',
-        '  vhostlab compare livelock livelock --set-b host.kernel=linux-6.5 --rates 100kpps --blocks 12',
-        '  vhostlab compare before.json after.json --variant-a vhost --variant-b vhost --fail-on "delivered < -3%"',
         'Exit codes: 0 ok, 1 internal error, 99 a condition of --fail-on is met, 104 bad scenario, file or flag, 110 no ' +
           'valid block, 111 a ledger does not balance, 130 interrupted',
       ),

@@ -2,48 +2,15 @@
  * The command line: one verb a file. Each loads what it needs when it is called, so that the first frame is soon sent.
  */
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { toolVersion } from '../experiment/run/tool-version.ts';
-import { addAttach } from './attach.ts';
-import { addBench2544 } from './bench-2544.ts';
-import { addCompare } from './compare.ts';
-import { addDoctor } from './doctor.ts';
-import { reportError } from './errors.ts';
+import { didYouMean } from '../scenario/text/suggestion.ts';
+import { UsageError, reportError } from './errors.ts';
 import { endsItself } from './interruption.ts';
-import { addExplain } from './explain.ts';
-import { addList } from './list.ts';
-import { addRun } from './run.ts';
-import { addSchema } from './schema.ts';
-import { addSearch } from './search.ts';
-import { addSweep } from './sweep.ts';
-import { addTopology } from './topology.ts';
-import { addValidate } from './validate.ts';
+import { createProgram } from './program.ts';
 
 /** What may still be under way when all is done: the last lines on their way to a pipe. */
 const LEFT_BEHIND_MS = 500;
 
-const program = new Command('vhostlab')
-  .description('A laboratory for the virtio/vhost-net data path on real threads')
-  .version(toolVersion())
-  .showSuggestionAfterError()
-  .showHelpAfterError('(--help lists what is allowed)')
-  .exitOverride();
-
-for (const add of [
-  addRun,
-  addAttach,
-  addSweep,
-  addSearch,
-  addBench2544,
-  addCompare,
-  addValidate,
-  addList,
-  addTopology,
-  addExplain,
-  addSchema,
-  addDoctor,
-])
-  add(program);
+const program = createProgram();
 
 // npm runs a script in the folder of its package; what users name is where they stand.
 if (process.env.npm_package_json === join(process.cwd(), 'package.json') && process.env.INIT_CWD !== undefined) {
@@ -68,6 +35,10 @@ process.on('exit', () => {
 });
 
 try {
+  const [asked = ''] = rest;
+  if (verb === 'help' && asked !== '' && !known.includes(asked)) {
+    throw new UsageError(`help: found "${asked}", allowed: ${known.join(', ')}${didYouMean(asked, known)}`);
+  }
   await program.parseAsync(process.argv.length > 2 ? [verb, ...flags] : [], { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);

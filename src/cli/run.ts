@@ -7,10 +7,6 @@ import { helpNotes } from './help-notes.ts';
 import { collectSetting } from './option-parsers.ts';
 import type { RunFlags } from './run-command.ts';
 
-const EXAMPLES =
-  'vhostlab run livelock --pcap office.pcap.gz --pacing captured replays a capture as it was captured; ' +
-  'tcpdump -c 10000 -w - | vhostlab run livelock --pcap - replays what is being captured.';
-
 /** `run`: one run of one scenario. */
 export function addRun(program: Command): void {
   program
@@ -36,7 +32,7 @@ export function addRun(program: Command): void {
     .option('--show-setup', 'print how the VMM set up each vNIC')
     .option('--quiet', 'nothing while it runs; only the summary')
     .addOption(new Option('--log-level <level>', 'what goes to stderr').choices(LOG_LEVELS).default('warn'))
-    .addHelpText('after', helpNotes(EXAMPLES, exitCodesText('run')))
+    .addHelpText('after', helpNotes(exitCodesText('run')))
     .action(async (nameOrPath: string, flags: RunFlags) => {
       const { runCommand } = await import('./run-command.ts');
       process.exitCode = await runCommand(nameOrPath, flags);

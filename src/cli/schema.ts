@@ -8,9 +8,6 @@ const RESULT_SCHEMA = new URL('../../scenarios/result.schema.json', import.meta.
 const NOTES =
   'Editors check a scenario against the one, programs that read what --json wrote check it against the other. ' +
   'A result names the version of its schema in schemaVersion.';
-const EXAMPLES = `Examples:
-  vhostlab schema > scenario.schema.json
-  vhostlab schema --result > result.schema.json`;
 
 /** `schema`: the JSON Schema of scenario files, for editors, and of results, for programs that read them. */
 export function addSchema(program: Command): void {
@@ -18,7 +15,7 @@ export function addSchema(program: Command): void {
     .command('schema')
     .description('print the JSON Schema of scenario files, or of results')
     .option('--result', 'of what run, sweep and search write with --json')
-    .addHelpText('after', helpNotes(NOTES, EXAMPLES))
+    .addHelpText('after', helpNotes(NOTES))
     .action(async ({ result }: { readonly result?: true }) => {
       if (result === true) {
         process.stdout.write(readFileSync(RESULT_SCHEMA, 'utf8'));

@@ -9,11 +9,6 @@ Without --preset and --goal the no-drop rate (NDR, nothing lost) and the partial
 are searched for, within 2 %, in trials of 1 s. Frames that the generator was to send and did not count as lost. An
 invalid trial is made again up to three times. The search is MLRsearch, RFC 9971.
 
-Examples:
-  vhostlab search kvm-forum-2014
-  vhostlab search livelock --host virtual --goal loss=0.1%,width=1%
-  vhostlab search kvm-forum-2014 --variant far=host.kernel=linux-6.5 --preset csit --json result.json
-
 Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, or no goal can be met at any load,
 110 a bound rests on an invalid trial, 111 a ledger does not balance, 130 interrupted`;
 
