@@ -23,6 +23,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('vhostlab sweep livelock --modes vhost,direct --rates 50kpps,1e5pps,80%', 'two modes at three loads'),
     example('vhostlab sweep livelock --host virtual --rates 50%L,1L,4L --loss-free 0%', 'L without any loss'),
   ],
+  calibrate: [example('vhostlab calibrate --out this-machine.yaml', 'a cost profile of this kernel, in half a minute')],
+  reality: [
+    example('vhostlab reality livelock --condition shared --svg reality.svg', 'three curves in one picture'),
+    example('vhostlab reality --set host.costs=this-machine.yaml', 'with the costs that calibrate has measured'),
+  ],
   search: [
     example('vhostlab search kvm-forum-2014', 'NDR and PDR, within 2 %'),
     example('vhostlab search livelock --host virtual --goal loss=0.1%,width=1%', 'a goal of your own'),

@@ -3,11 +3,13 @@ import { Command } from 'commander';
 import { toolVersion } from '../experiment/run/tool-version.ts';
 import { addAttach } from './attach.ts';
 import { addBench2544 } from './bench-2544.ts';
+import { addCalibrate } from './calibrate.ts';
 import { addCompare } from './compare.ts';
 import { addCompletion } from './completion.ts';
 import { addDoctor } from './doctor.ts';
 import { addExplain } from './explain.ts';
 import { addList } from './list.ts';
+import { addReality } from './reality.ts';
 import { addRun } from './run.ts';
 import { addSchema } from './schema.ts';
 import { addSearch } from './search.ts';
@@ -36,6 +38,8 @@ export function createProgram(): Command {
     addExplain,
     addSchema,
     addDoctor,
+    addCalibrate,
+    addReality,
     addCompletion,
   ]) {
     add(program);

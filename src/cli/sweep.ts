@@ -83,7 +83,7 @@ function multipleList(text: string): number[] {
   });
 }
 
-function trialCount(text: string): number {
+export function trialCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1 || count > TRIALS_MAX) {
     throw new InvalidArgumentError(`expected a whole number from 1 to ${TRIALS_MAX}.`);

@@ -28,7 +28,7 @@ export class MessageHeaders {
   private readonly iovecWord: number;
 
   /** @param firstFrameByte of cell 0's frame, in the wire's bytes. */
-  constructor(calls: DeviceCalls, wire: CellsRef, firstFrameByte: number) {
+  constructor(calls: Pick<DeviceCalls, 'addressOf'>, wire: CellsRef, firstFrameByte: number) {
     const { cells, strideBytes, frameBytesMax } = wire;
     const bytes = new Uint8Array(new SharedArrayBuffer(cells * (HEADER_BYTES + IOVEC_BYTES)));
     this.words = new Int32Array(bytes.buffer);

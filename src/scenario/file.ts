@@ -1,5 +1,5 @@
 /** From the name or path of a scenario file to a scenario, or to everything that is wrong with it. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkReferences, checkValues } from './rules/rules.ts';
@@ -15,6 +15,10 @@ import { scenarioSchema } from './keys/schema.ts';
 import type { ParsedScenario } from './keys/schema.ts';
 import { STANDARD_INPUT } from '../net/choices.ts';
 import { MTU_STANDARD_BYTES } from '../net/wire/ethernet.ts';
+import { COST_PROFILES } from './profiles/cost-profiles.ts';
+import type { CostProfileName } from './profiles/cost-profiles.ts';
+import { isProfilePath, parseProfile } from './profiles/profile-file.ts';
+import type { CostProfile } from './profiles/profile-file.ts';
 import { defaultStructure, inheritHost } from './structure.ts';
 import type { ReplaySpec, Scenario } from './scenario.ts';
 import type { Override } from './text/override.ts';
@@ -90,12 +94,14 @@ export function readScenario(text: string, file: string, options: LoadOptions, s
   const parsed = result.data;
   failOn(checkReferences(parsed));
   const { capture, faults: captureFaults } = resolveCapture(parsed, document, surveyor);
-  failOn(captureFaults);
+  const { profiles, faults: profileFaults } = resolveProfiles(parsed.hosts ?? [], document);
+  failOn([...captureFaults, ...profileFaults]);
   const modulePath = (vm: number, written: string) => {
     const key = ['vms', vm, 'nf'];
     return absolutePath(document.has([...key, 'path']) ? [...key, 'path'] : key, written, document);
   };
-  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), { capture, modulePath });
+  const files = { capture, modulePath, costProfile: (host: number) => profiles[host] };
+  const completed = completeScenario(parsed, basename(file).replace(/\.ya?ml$/, ''), files);
   const { scenario, faults } = completeExpectations(completed, parsed);
   failOn([...checkValues(scenario, parsed), ...faults]);
   failOn(checkUnread(scenario, (path) => document.has(path)));
@@ -144,6 +150,33 @@ function resolveCapture(
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+type ParsedHosts = NonNullable<ParsedScenario['hosts']>;
+
+/** The cost profile of each host, read where it is a file. */
+function resolveProfiles(hosts: ParsedHosts, document: ScenarioDocument): { profiles: CostProfile[]; faults: Fault[] } {
+  const faults: Fault[] = [];
+  const profiles = hosts.map(({ costs }, i): CostProfile => {
+    const written = typeof costs === 'string' ? costs : costs.inherit;
+    if (!isProfilePath(written)) return { name: written, table: COST_PROFILES[written as CostProfileName] };
+    // What a host does not say itself it has from `host`.
+    const own: KeyPath = ['hosts', i, 'costs'];
+    const path: KeyPath = document.has(own) ? own : ['host', 'costs'];
+    const absolute = absolutePath(path, written, document);
+    try {
+      return parseProfile(readFileSync(absolute, 'utf8'));
+    } catch (error) {
+      const why = isFile(absolute) ? `${absolute}: ${(error as Error).message}` : `no file ${absolute}`;
+      faults.push({
+        path,
+        at: 'value',
+        sentence: `found ${why}, allowed: a profile that vhostlab calibrate has written`,
+      });
+      return { name: written, table: COST_PROFILES.linux };
+    }
+  });
+  return { profiles, faults };
 }
 
 function isFile(path: string): boolean {

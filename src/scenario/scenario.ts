@@ -2,7 +2,7 @@
  * A scenario with nothing left open: every default filled in, every name resolved, units in the names. Plain frozen
  * data, safe to print as JSON. Rates stay as they were asked for; stream-rates.ts makes them frames/s.
  */
-import type { CostProfileName, CostTableNs } from './profiles/cost-profiles.ts';
+import type { CostTableNs } from './profiles/cost-profiles.ts';
 import type { KernelName } from './profiles/kernel-profiles.ts';
 import type { Rate } from './text/quantities.ts';
 import type { NfSpec } from './functions.ts';
@@ -70,8 +70,8 @@ export interface HostSpec {
     readonly wakeLocalNs: number;
     readonly wakeRemoteNs: number;
   };
-  /** `inherit` is the profile the table began as; `table` is what is charged. */
-  readonly costs: { readonly inherit: CostProfileName; readonly table: CostTableNs };
+  /** `inherit` names the profile the table began as; `table` is what is charged. */
+  readonly costs: { readonly inherit: string; readonly table: CostTableNs };
   /** Slots for reception of each softirq CPU. */
   readonly poolFrames: number;
 }

@@ -157,7 +157,7 @@ function planVcpu(
         guestRxNs: table.guestRx,
         functionNs: table[FUNCTION_KINDS[nf.kind].cost],
         guestTxNs: table.guestTx,
-        irqNs: table.irq,
+        irqNs: table.guestIrq,
         hltNs: table.hlt,
       },
       nf,

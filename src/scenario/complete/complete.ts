@@ -2,8 +2,9 @@
 import { VLAN_NONE } from '../../net/wire/vlan.ts';
 import { formatCidr, networkOf, parseCidr } from '../../net/wire/address.ts';
 import { MTU_STANDARD_BYTES } from '../../net/wire/ethernet.ts';
-import { COST_KEYS, COST_PROFILES } from '../profiles/cost-profiles.ts';
+import { COST_KEYS } from '../profiles/cost-profiles.ts';
 import type { CostKey } from '../profiles/cost-profiles.ts';
+import type { CostProfile } from '../profiles/profile-file.ts';
 import { framesHeldAtOnce } from '../frames-held.ts';
 import { KERNEL_PROFILES, netRxTimeNs, softirqTimeNs } from '../profiles/kernel-profiles.ts';
 import type { KernelProfile } from '../profiles/kernel-profiles.ts';
@@ -52,11 +53,13 @@ export interface FileChoices {
   readonly capture: CaptureChoice;
   /** The absolute path of a module that VM number `vm` names. */
   readonly modulePath: (vm: number, written: string) => string;
+  /** The cost profile that host number `host` names. */
+  readonly costProfile: (host: number) => CostProfile;
 }
 
 /** The scenario without its expectations and its sweep, which name what this completes. */
 export function completeScenario(parsed: ParsedScenario, name: string, files: FileChoices): Scenario {
-  const { capture, modulePath } = files;
+  const { capture, modulePath, costProfile } = files;
   const { traffic } = parsed;
   const parsedHosts = parsed.hosts ?? [];
   const ports = completePorts(parsed, parsedHosts);
@@ -73,7 +76,9 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
     };
   });
   const vms = completeVms(parsed.vms ?? [], { hosts: parsedHosts, ports, bridges }, modulePath);
-  const hosts = parsedHosts.map((host) => completeHost(host, framesHeldAtOnce(host.name, ports, vms)));
+  const hosts = parsedHosts.map((host, i) =>
+    completeHost(host, costProfile(i), framesHeldAtOnce(host.name, ports, vms)),
+  );
   return {
     name: parsed.name ?? name,
     description: parsed.description.trim(),
@@ -116,12 +121,11 @@ export function completeScenario(parsed: ParsedScenario, name: string, files: Fi
   };
 }
 
-function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
+function completeHost(host: ParsedHost, profile: CostProfile, framesAtOnce: number): HostSpec {
   const { softirq, scheduler, costs } = host;
   const kernel = KERNEL_PROFILES[host.kernel];
-  const inherit = typeof costs === 'string' ? costs : costs.inherit;
   const changed: Partial<Record<CostKey, number | undefined>> = typeof costs === 'string' ? {} : costs;
-  const costOf = (key: CostKey): number => changed[key] ?? COST_PROFILES[inherit][key];
+  const costOf = (key: CostKey): number => changed[key] ?? profile.table[key];
   return {
     name: host.name,
     softirqCpus: host.softirqCpus,
@@ -148,7 +152,7 @@ function completeHost(host: ParsedHost, framesAtOnce: number): HostSpec {
       wakeRemoteNs: scheduler.wakeRemote,
     },
     costs: {
-      inherit,
+      inherit: profile.name,
       table: Object.fromEntries(COST_KEYS.map((key) => [key, costOf(key)])) as Record<CostKey, number>,
     },
     poolFrames: host.poolFrames === 'auto' ? framesAtOnce : host.poolFrames,

@@ -91,6 +91,11 @@ const costLines = Object.fromEntries(COST_KEYS.map((key) => [key, costLine(key)]
   [K in CostKey]: ReturnType<typeof costLine>;
 };
 
+const PROFILES_ALLOWED = `${COST_PROFILE_NAMES.join(', ')}, or the path of a profile`;
+const INHERITED = 'Profile of the lines not named. Default linux.';
+const PROFILE_NAMES = [z.enum(COST_PROFILE_NAMES), z.string().regex(/[/.]/, { abort: true })] as const;
+const profileName = z.union(PROFILE_NAMES, { error: () => PROFILES_ALLOWED });
+
 export const hostSchema = z.strictObject({
   softirqCpus: integer(1, SOFTIRQ_CPUS_MAX)
     .prefault(1)
@@ -121,22 +126,15 @@ export const hostSchema = z.strictObject({
   softirq: softirqSchema.prefault({}).describe('Limits of softirq processing.'),
   costs: z
     .union(
-      [
-        z.enum(COST_PROFILE_NAMES),
-        z.strictObject({
-          inherit: z
-            .enum(COST_PROFILE_NAMES)
-            .prefault('linux')
-            .describe('Profile of the lines not named. Default linux.'),
-          ...costLines,
-        }),
-      ],
-      { error: () => `${COST_PROFILE_NAMES.join(', ')}, or a mapping of cost lines` },
+      [profileName, z.strictObject({ inherit: profileName.prefault('linux').describe(INHERITED), ...costLines })],
+      {
+        error: () => `${PROFILES_ALLOWED}, or a mapping of cost lines`,
+      },
     )
     .prefault('linux')
     .describe(
-      'CPU time declared for kernel work this program does not do: none, linux, or {inherit: linux, nicRx: 300ns}. ' +
-        'Default linux.',
+      'CPU time declared for kernel work this program does not do: none, linux, the path of a profile that vhostlab ' +
+        'calibrate has written, or {inherit: linux, nicRx: 300ns}. Default linux.',
     ),
   poolFrames: integerOr('auto', 256, 1_048_576)
     .prefault('auto')

@@ -66,8 +66,9 @@ function faultsOfIssue(issue: Issue, path: KeyPath, scenario: unknown): Fault[] 
 
 /** The alternative that was meant: the one whose outer shape fits and whose inside is at fault. */
 function intendedBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const outside = /^invalid_(type|value|union|format)$/;
   const fitting = branches.filter(
-    (issues) => !issues.some((issue) => issue.path.length === 0 && /^invalid_(type|value|union)$/.test(issue.code)),
+    (issues) => !issues.some(({ path, code }) => path.length === 0 && outside.test(code)),
   );
   return fitting.length === 1 ? fitting[0] : undefined;
 }

@@ -98,7 +98,9 @@ const COST_LINES = {
     what: 'interrupt injection, by eventfd_signal and irqfd or by ioctl; vhost or VMM',
   },
   // Entry, one acknowledge register access, napi_schedule, exit.
-  irq: { per: 'event', linuxNs: 600, what: 'hard interrupt entry, handler and exit; the interrupted CPU' },
+  irq: { per: 'event', linuxNs: 600, what: "hard interrupt entry, handler and exit on the host; softirq's CPU" },
+  // The same in a guest, whose CPU takes it without the host's (virtual interrupt delivery).
+  guestIrq: { per: 'event', linuxNs: 600, what: 'interrupt entry, handler and exit in the guest; vCPU' },
   // One exit; the sleep and the wake-up are real.
   hlt: { per: 'event', linuxNs: 1000, what: 'VM exit and entry for an idle vCPU; vCPU' },
 } as const satisfies Readonly<Record<string, CostLine>>;

@@ -41,6 +41,11 @@ export function kernelScenario(scenario: Scenario): Scenario {
   return { ...scenario, hosts };
 }
 
+/** Why the kernel host cannot carry a scenario, all of it; empty where it can. */
+export function kernelObstacleOf(scenario: Scenario): string {
+  return refusals(scenario).join('; ');
+}
+
 const SERVED = modesWhere(({ kernelObstacle }) => kernelObstacle === null);
 
 function refusals({ hosts, ports, bridges, vms, run, placement }: Scenario): string[] {

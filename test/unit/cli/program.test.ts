@@ -46,7 +46,7 @@ function completed(...words: string[]): string[] {
 describe('completion', () => {
   it('offers bash verbs, flags, the values of flags, scenarios and shells', () => {
     expect(completed('s')).toEqual(expect.arrayContaining(['sweep', 'search', 'schema']));
-    expect(completed('r')).toEqual(['run']);
+    expect(completed('r')).toEqual(['run', 'reality']);
     expect(completed('run', 'live')).toEqual(['livelock', 'livelock-linux-6-5']);
     expect(completed('run', 'livelock', '--ho')).toEqual(['--host']);
     expect(completed('run', 'livelock', '--host', 'v')).toEqual(['virtual']);

@@ -86,7 +86,7 @@ describe('keys and values', () => {
       `x.yaml:2:45: found "acelerated", allowed: ${VNIC_MODES.join(', ')}; did you mean "accelerated"?`,
     ]);
     expect(problems('host: { costs: linx }\n')).toEqual([
-      'x.yaml:1:16: found "linx", allowed: none, linux, or a mapping of cost lines; did you mean "linux"?',
+      'x.yaml:1:16: found "linx", allowed: none, linux, or the path of a profile, or a mapping of cost lines; did you mean "linux"?',
     ]);
     expect(problems('vms: [{ name: vm0, nf: { kind: nat } }]\n')).toEqual([
       'x.yaml:1:32: found "nat", allowed: ip-forward, firewall, nat44, load-balancer, server, tcp-terminate, tcp-proxy, module',
