@@ -83,11 +83,19 @@ export const PLACE_STYLES: readonly PlaceStyle[] = COMPONENTS.flatMap((each, i):
   return counters.some((counter) => 'place' in counter) ? [own, POOL] : [own];
 });
 
-/** Threads of the modelled host, as they are stacked. */
-export const THREAD_STYLES: readonly { readonly kind: ThreadKind; readonly label: string; readonly colour: string }[] =
-  [
-    { kind: 'softirq', label: 'softirq runs', colour: ORANGE },
-    { kind: 'vhost', label: 'vhost runs', colour: BLUE },
-    { kind: 'vcpu', label: 'vCPUs run', colour: GREEN },
-    { kind: 'vmm', label: 'VMM runs', colour: PURPLE },
-  ];
+/** Threads of the modelled host and guests, as they are stacked: of every kind but hardware and this program's own. */
+const THREAD_STYLE: Readonly<Record<Exclude<ThreadKind, 'hardware' | 'main'>, ThreadStyle>> = {
+  softirq: { label: 'softirq runs', colour: ORANGE },
+  vhost: { label: 'vhost runs', colour: BLUE },
+  vcpu: { label: 'vCPUs run', colour: GREEN },
+  vmm: { label: 'VMM runs', colour: PURPLE },
+};
+
+interface ThreadStyle {
+  readonly label: string;
+  readonly colour: string;
+}
+
+export const THREAD_STYLES: readonly (ThreadStyle & { readonly kind: ThreadKind })[] = (
+  Object.keys(THREAD_STYLE) as (keyof typeof THREAD_STYLE)[]
+).map((kind) => ({ kind, ...THREAD_STYLE[kind] }));
