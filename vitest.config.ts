@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'threads',
-          include: ['test/{threads,kernel,cli}/**/*.test.ts'],
+          include: ['test/{threads,cli}/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           maxWorkers: 1,
@@ -30,7 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'slow',
-          include: ['test/{model,stress,scenario}/**/*.test.ts'],
+          include: ['test/{model,stress,scenario,kernel}/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           maxWorkers: 1,

@@ -20,13 +20,14 @@ function visitsOf(polls: number, first: { contexts: number; wakesAtPoll?: number
   const parts = {
     round: {
       napiFrames: 64,
+      scheduled: () => 1,
       poll: () => {
         visits[policy.use.interrupt.visits - 1] = (visits[policy.use.interrupt.visits - 1] ?? 0) + 1;
         if (++made === first.wakesAtPoll) reschedule.woke();
       },
       commit: () => undefined,
     },
-    softirq: { scheduled: 1, noteContexts: () => undefined },
+    softirq: { noteContexts: () => undefined },
     policy,
     line: {
       takeContexts: () => {
