@@ -34,7 +34,7 @@ export function talkSection(result: SweepResult): string {
   ].map((ns) => ns.toFixed(0));
   const apart = distances.length === 0 ? '' : ` A cache line was at the other core and back in ${least} to ${most} ns.`;
   const made =
-    `Made on ${startedAt.slice(0, 10)} with Node ${tool.node.replace('v', '')} on ${machine}: ${valid} of ${trials.length} ` +
+    `Made on ${startedAt.slice(0, 10)} with Node ${tool.node.replace('v', '')} on ${machine.text}: ${valid} of ${trials.length} ` +
     `trials valid, ${expectations.length} of ${expectations.length} expectations met.${apart} L, the loss-free rate of ` +
     `the existing path (at most ${formatShare(result.lossFreeRatioMax)} lost) of which the rates are multiples, was searched first: ` +
     `${formatCompact(search!.lossFreePerSecond)}.`;
