@@ -71,6 +71,15 @@ export function ipv4Frame({ protocol, dst, port, ttl, sizeBytes, fill }: Ipv4Sha
   return frame;
 }
 
+/** The frame as a fragment: identification, flags and offset, and a right header checksum. */
+export function fragmentOf(bytes: Uint8Array, id: number, flags: number): Uint8Array {
+  const copy = bytes.slice();
+  copy.set([id >>> 8, id & 0xff, flags >>> 8, flags & 0xff], 18);
+  setIpv4Checksum(copy, 14, 0);
+  setIpv4Checksum(copy, 14, internetChecksum(copy, 14, 20));
+  return copy;
+}
+
 /** Sources that replay one capture to one sink. */
 export class ReplayBed {
   readonly words = new Int32Array(new SharedArrayBuffer(4096));
@@ -91,10 +100,10 @@ export class ReplayBed {
     this.check = new ReplayCheck(memory, streams);
   }
 
-  /** Sends frame `seq`, due at 3 * seq ns, into a cell full of old bytes, and returns a copy of it. */
-  send(seq: number, lane = 0): Uint8Array {
+  /** Sends frame `seq`, due at `dueNs`, into a cell full of old bytes, and returns a copy of it. */
+  send(seq: number, lane = 0, dueNs = 3 * seq): Uint8Array {
     this.words.fill(0x5a5a_5a5a);
-    const length = this.sources[lane].write(this.bytes, this.words, FRAME_BYTE, seq, 3 * seq);
+    const length = this.sources[lane].write(this.bytes, this.words, FRAME_BYTE, seq, dueNs);
     return this.bytes.slice(FRAME_BYTE, FRAME_BYTE + length);
   }
 

@@ -24,6 +24,11 @@ const ID: number = ETH_HEADER_BYTES + IPV4_ID_BYTE;
 const TAG_VALUES = 65_536;
 /** A frame that is on its way for less can be no earlier one of its kind than the last sent that much before. */
 const APART_NS = 1e9;
+/** When what was not sent was due. */
+const NEVER_NS = -Infinity;
+/** Header checksums, as a set. */
+const RIGHT = 1;
+const WRONG = 2;
 
 /** What can be known of a stream's frames beforehand. */
 class ExpectedFrames {
@@ -33,6 +38,8 @@ class ExpectedFrames {
   readonly flowOf: Int32Array;
   /** 1 where the header checksum was right in the capture; a wrong one is sent wrong and must arrive wrong. */
   readonly checksumRight: Uint8Array;
+  /** Of each group, the checksums that its frames have, RIGHT or WRONG or both. */
+  readonly checksumsOf: Uint8Array;
 
   constructor({ frames, index }: ReplayStream) {
     this.count = frames.count;
@@ -40,11 +47,13 @@ class ExpectedFrames {
     this.flows = new FlowTable(index.members.length);
     this.flowOf = new Int32Array(frames.count).fill(NO_FLOW);
     this.checksumRight = new Uint8Array(frames.count);
+    this.checksumsOf = new Uint8Array(index.members.length);
     for (let frame = 0; frame < frames.count; frame += 1) {
       if (frames.routable[frame] === 0) continue;
       const at = frames.firstWord[frame] * 4;
       this.flowOf[frame] = this.flows.add(frames.bytes, at, frames.lengths[frame]);
       this.checksumRight[frame] = checksumRight(frames.bytes, at) ? 1 : 0;
+      this.checksumsOf[index.groupOf[frame]] |= this.checksumRight[frame] === 1 ? RIGHT : WRONG;
     }
   }
 }
@@ -57,6 +66,9 @@ class ReplayedStream {
   /** The frame last located: which of the capture's, and which of all sent. */
   frame = 0;
   seq = 0;
+  /** When the latest of the group last looked at, and the one before it, were due, or NEVER_NS. */
+  latestNs = NEVER_NS;
+  beforeNs = NEVER_NS;
   /** Of each group, how many arrived: for fragments. */
   private readonly arrived: Float64Array;
 
@@ -81,17 +93,25 @@ class ReplayedStream {
   }
 
   /**
-   * A fragment of that group, which carries no tag: `seq` is the latest sent. More can arrive than were sent only where
-   * one arrives twice; and which of several it is can be told where the one before was sent long enough ago.
+   * Looks at what was sent of a group of fragments, which carry no tag: sets `latestNs` and `beforeNs`. Returns whether
+   * fewer have arrived.
    */
-  noteUntagged(group: number): number {
+  lookAtUntagged(group: number): boolean {
     const sent = this.sentOf(group);
-    if (this.arrived[group] >= sent) return sent === 0 ? CORRUPT : DUPLICATE;
+    this.latestNs = this.dueNs(group, sent - 1);
+    this.beforeNs = this.dueNs(group, sent - 2);
+    return this.arrived[group] < sent;
+  }
+
+  noteUntagged(group: number): void {
     this.arrived[group]++;
-    if (sent > 1) this.moveTo(group, sent - 2);
-    const beforeNs = sent > 1 ? this.stamps.dueNs(this.seq) : -APART_NS;
-    this.moveTo(group, sent - 1);
-    return this.stamps.dueNs(this.seq) - beforeNs >= APART_NS ? GOOD : UNTIMED;
+  }
+
+  /** When the frame of the group that `sentBefore` others came before was due; NEVER_NS below 0. */
+  private dueNs(group: number, sentBefore: number): number {
+    if (sentBefore < 0) return NEVER_NS;
+    this.moveTo(group, sentBefore);
+    return this.stamps.dueNs(this.seq);
   }
 
   /** Frames of the group sent so far. */
@@ -157,24 +177,39 @@ export class ReplayCheck implements TrafficCheck {
     return stream.arrivals.note(seq, expected.flowOf[frame]);
   }
 
-  /** A fragment is of the first stream that has sent more of its kind than have arrived. */
+  /**
+   * A fragment is of the stream that sent one of its kind last, of those that have sent more than have arrived; more
+   * can arrive than all have sent only where one arrives twice. Which it is can be told where it is the latest of any
+   * stream and the one before, of any stream, was sent long enough ago.
+   */
   private verifyFragment(bytes: Uint8Array, words: Int32Array, offset: number, length: number): number {
+    const checksum = checksumRight(bytes, offset) ? RIGHT : WRONG;
     let verdict = FOREIGN as number;
+    let groupOfStream = UNKNOWN as number;
+    let latestNs = NEVER_NS;
+    let beforeNs = NEVER_NS;
     for (let lane = 0; lane < this.streams.length; lane++) {
       const stream = this.streams[lane];
-      const { index, flows, checksumRight: right } = stream.expected;
+      const { index, flows, checksumsOf } = stream.expected;
       const group = index.find(words, offset >> 2, length);
-      if (group === UNKNOWN) {
+      const isKnown = group !== UNKNOWN && (checksumsOf[group] & checksum) !== 0;
+      const isMissing = isKnown && stream.lookAtUntagged(group);
+      if (!isKnown || stream.latestNs === NEVER_NS) {
         if (verdict === FOREIGN && flows.find(bytes, offset, length) !== NO_FLOW) verdict = CORRUPT;
         continue;
       }
+      const dueNs = stream.latestNs;
+      beforeNs = Math.max(beforeNs, stream.beforeNs, Math.min(latestNs, dueNs));
+      latestNs = Math.max(latestNs, dueNs);
+      if (verdict === UNTIMED && (!isMissing || dueNs <= this.sentNs)) continue;
+      verdict = isMissing ? UNTIMED : DUPLICATE;
+      groupOfStream = group;
       this.streamIndex = lane;
-      verdict = stream.noteUntagged(group);
-      this.sentNs = stream.stamps.dueNs(stream.seq);
-      if (verdict === DUPLICATE || verdict === CORRUPT) continue;
-      return checksumRight(bytes, offset) === (right[stream.frame] === 1) ? verdict : CORRUPT;
+      this.sentNs = dueNs;
     }
-    return verdict;
+    if (verdict !== UNTIMED) return verdict;
+    this.streams[this.streamIndex].noteUntagged(groupOfStream);
+    return this.sentNs === latestNs && latestNs - beforeNs >= APART_NS ? GOOD : UNTIMED;
   }
 }
 

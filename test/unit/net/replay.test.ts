@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseCidr, parseIpv4 } from '../../../src/net/wire/address.ts';
-import { internetChecksum, ipv4ChecksumOk } from '../../../src/net/wire/checksum.ts';
+import { ipv4ChecksumOk } from '../../../src/net/wire/checksum.ts';
 import { isMulticast, macHigh, macLow } from '../../../src/net/wire/ethernet.ts';
-import { ipv4Dst, setIpv4Checksum } from '../../../src/net/wire/ipv4.ts';
+import { ipv4Dst } from '../../../src/net/wire/ipv4.ts';
 import { readU16 } from '../../../src/net/wire/network-order.ts';
 import { surveyReplay } from '../../../src/net/capture/replay-survey.ts';
 import { REPLAY_STAMPS_COUNT } from '../../../src/net/capture/replay-stamps.ts';
@@ -21,6 +21,7 @@ import {
   ADDRESSING,
   captureOf,
   forwarded,
+  fragmentOf,
   ipv4Frame,
   ReplayBed,
   STATION_MAC,
@@ -255,10 +256,48 @@ describe('the sink of a replay', () => {
       [1, 5 + 1e9, FRAME_GOOD],
       [2, 6 + 1e9, FRAME_UNTIMED],
     ]) {
-      const length = bed.sources[0].write(bed.bytes, bed.words, 64, seq, dueNs);
-      expect(bed.receive(bed.bytes.slice(64, 64 + length))).toBe(verdict);
+      expect(bed.receive(bed.send(seq, 0, dueNs))).toBe(verdict);
       if (verdict === FRAME_GOOD) expect(bed.check.sentNs).toBe(dueNs);
     }
+  });
+
+  it('does not time a fragment after an equal one that was lost, though its checksum be wrong', () => {
+    const damaged = frame();
+    damaged[21] = 65;
+    const bed = new ReplayBed(captureOf([damaged]));
+    bed.send(2_147_483_628);
+    expect(bed.receive(bed.send(2_147_483_629))).toBe(FRAME_UNTIMED);
+  });
+
+  it('takes a fragment for the latest that any stream has sent', () => {
+    const bed = new ReplayBed(captureOf([fragmentOf(frame(), 9, 0x2000)]), [ADDRESSING, ADDRESSING]);
+    const lost = bed.send(0, 0, 0);
+    const sent = bed.send(0, 1, 5e9);
+    expect([bed.receive(sent), bed.check.streamIndex, bed.check.sentNs]).toEqual([FRAME_GOOD, 1, 5e9]);
+    expect([bed.receive(lost), bed.check.streamIndex]).toEqual([FRAME_UNTIMED, 0]);
+    expect(bed.receive(sent)).toBe(FRAME_DUPLICATE);
+    bed.send(1, 0, 9e9);
+    expect(bed.receive(bed.send(1, 1, 9.5e9))).toBe(FRAME_UNTIMED);
+  });
+
+  it('calls a fragment double though another stream has sent none of its kind', () => {
+    const bed = new ReplayBed(captureOf([fragmentOf(frame(), 9, 0x2000)]), [ADDRESSING, ADDRESSING]);
+    const sent = bed.send(0);
+    expect([bed.receive(sent), bed.receive(sent), bed.check.streamIndex]).toEqual([FRAME_GOOD, FRAME_DUPLICATE, 0]);
+  });
+
+  it('knows equal fragments of right and of wrong checksum, and what was captured with neither', () => {
+    const right = fragmentOf(frame(), 9, 0x2000);
+    const wrong = right.slice();
+    wrong[24] ^= 0x11;
+    const both = new ReplayBed(captureOf([right, wrong]));
+    const [sentRight, sentWrong] = [both.send(0), both.send(1)];
+    expect([both.receive(forwarded(sentRight)), both.receive(sentWrong)]).toEqual([FRAME_UNTIMED, FRAME_UNTIMED]);
+    const one = new ReplayBed(captureOf([right]));
+    const sent = one.send(0);
+    const corrupt = sent.slice();
+    corrupt[24] ^= 0x11;
+    expect([one.receive(corrupt), one.receive(sent)]).toEqual([FRAME_CORRUPT, FRAME_GOOD]);
   });
 
   it('finds frames that differ in anything but what a router changes', () => {
@@ -280,15 +319,6 @@ describe('the sink of a replay', () => {
     }
   });
 });
-
-/** The frame as a fragment: identification, flags and offset, and a right header checksum. */
-function fragmentOf(bytes: Uint8Array, id: number, flags: number): Uint8Array {
-  const copy = bytes.slice();
-  copy.set([id >>> 8, id & 0xff, flags >>> 8, flags & 0xff], 18);
-  setIpv4Checksum(copy, 14, 0);
-  setIpv4Checksum(copy, 14, internetChecksum(copy, 14, 20));
-  return copy;
-}
 
 function ipv4Id(bytes: Uint8Array): number {
   return readU16(bytes, 18);
