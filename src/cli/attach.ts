@@ -38,9 +38,7 @@ export function addAttach(program: Command): void {
       helpNotes(
         'The scenario runs until Ctrl-C and sends nothing of its own: its streams only say who sends to whom. Each end ' +
           'of a wire is a network namespace with a name, its station (host .10 of its network) and a route through the guest.',
-        'Example: vhostlab attach nat44, then in other terminals what it says, such as',
-        '  ip netns exec vhostlab-PID-eth1 iperf3 -s',
-        '  ip netns exec vhostlab-PID-eth0 iperf3 -c 198.18.1.10',
+        'It says what to type in other terminals, such as: ip netns exec vhostlab-4711-eth0 ping 198.18.1.10',
         'It needs root, iproute2, and in a container --privileged. Guests answer no ARP: neighbours are entered by hand.',
         exitCodesText('run'),
       ),

@@ -2,8 +2,8 @@
 import type { Command, Option } from 'commander';
 
 const PROGRAM = 'vhostlab';
-/** Flags whose value is the name of a file. */
-const FILE_FLAGS = new Set(['--json', '--svg', '--pcap', '--into']);
+/** How flags write a value that names a file or a folder. */
+const FILE_VALUE = /<(file|folder|page)>/;
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -68,9 +68,9 @@ complete -F _${PROGRAM} ${PROGRAM}
 }
 
 /** A value that is one of a few, a file, or something that cannot be guessed. */
-function bashValue({ long, argChoices }: Option): string {
+function bashValue({ flags, argChoices }: Option): string {
   if (argChoices !== undefined) return `COMPREPLY=($(compgen -W "${argChoices.join(' ')}" -- "$cur"));`;
-  return FILE_FLAGS.has(long ?? '') ? 'COMPREPLY=($(compgen -f -- "$cur"));' : '';
+  return FILE_VALUE.test(flags) ? 'COMPREPLY=($(compgen -f -- "$cur"));' : '';
 }
 
 function fishScript({ verbs, scenarios }: Completed): string {
@@ -86,9 +86,9 @@ function fishScript({ verbs, scenarios }: Completed): string {
   return `${lines.join('\n')}\n`;
 }
 
-function fishFlag({ long, required, argChoices, description }: Option): string {
+function fishFlag({ flags, long, required, argChoices, description }: Option): string {
   const value =
-    argChoices !== undefined ? `-x -a ${quoted(argChoices.join(' '))}` : FILE_FLAGS.has(long ?? '') ? '-r -F' : '-x';
+    argChoices !== undefined ? `-x -a ${quoted(argChoices.join(' '))}` : FILE_VALUE.test(flags) ? '-r -F' : '-x';
   return `-l ${(long ?? '').slice(2)} ${required ? `${value} ` : ''}-d ${quoted(description)}`;
 }
 

@@ -22,6 +22,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     example('vhostlab sweep kvm-forum-2014 --svg talk.svg', "the talk's curves, in multiples of the loss-free rate"),
     example('vhostlab sweep livelock --modes vhost,direct --rates 50kpps,1e5pps,80%', 'two modes at three loads'),
     example('vhostlab sweep livelock --host virtual --rates 50%L,1L,4L --loss-free 0%', 'L without any loss'),
+    example(
+      'vhostlab sweep livelock --grid host.hz=100,1000 --modes vhost,direct --csv out',
+      'what the tick does in each mode, with tables of every trial and point',
+    ),
+    example(
+      'vhostlab sweep livelock --resume livelock.jsonl --json livelock.json',
+      'after Ctrl-C the same again goes on with what is missing',
+    ),
   ],
   calibrate: [example('vhostlab calibrate --out this-machine.yaml', 'a cost profile of this kernel, in half a minute')],
   reality: [
@@ -31,20 +39,17 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   search: [
     example('vhostlab search kvm-forum-2014', 'NDR and PDR, within 2 %'),
     example('vhostlab search livelock --host virtual --goal loss=0.1%,width=1%', 'a goal of your own'),
-    example(
-      'vhostlab search livelock --variant far=hosts.0.kernel=linux-6.5 --preset csit --json r.json',
-      'as CSIT does',
-    ),
+    example('vhostlab search livelock --preset csit --json livelock.json', 'as CSIT does'),
   ],
   'bench-2544': [
     example('vhostlab bench-2544 kvm-forum-2014 --quick --sizes 64,1518', 'two sizes in some minutes'),
     example('vhostlab bench-2544 livelock --host virtual --quick --sizes 64,imix', 'exactly repeatable'),
   ],
   compare: [
-    example('vhostlab compare livelock livelock --set-b hosts.0.kernel=linux-6.5 --rates 100kpps', 'two kernels, now'),
+    example('vhostlab compare livelock livelock --set-b host.hz=1000 --rates 100kpps', 'two ticks, now'),
     example(
-      "vhostlab compare old.json new.json --variant-a vhost --variant-b vhost --fail-on 'delivered < -3%'",
-      'a gate: exit code 99',
+      "vhostlab compare old.json new.json --fail-on 'delivered < -3%'",
+      'a gate for two sweeps of one variant each: exit code 99',
     ),
   ],
   topology: [example('vhostlab topology livelock --svg livelock.svg', 'who hands frames to whom')],

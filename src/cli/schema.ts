@@ -14,7 +14,7 @@ export function addSchema(program: Command): void {
   program
     .command('schema')
     .description('print the JSON Schema of scenario files, or of results')
-    .option('--result', 'of what run, sweep and search write with --json')
+    .option('--result', 'of what run, sweep, search, bench-2544 and compare write with --json')
     .addHelpText('after', helpNotes(NOTES))
     .action(async ({ result }: { readonly result?: true }) => {
       if (result === true) {

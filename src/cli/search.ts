@@ -1,16 +1,17 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { HOST_KINDS } from '../runtime/host.ts';
+import { helpNotes } from './help-notes.ts';
 import { collect, collectSetting, jobsOption } from './option-parsers.ts';
 import type { SearchFlags } from './search-command.ts';
 
-const NOTES = `
-Without --preset and --goal the no-drop rate (NDR, nothing lost) and the partial-drop rate (PDR, at most 0.5 % lost)
-are searched for, within 2 %, in trials of 1 s. Frames that the generator was to send and did not count as lost. An
-invalid trial is made again up to three times. The search is MLRsearch, RFC 9971.
-
-Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, or no goal can be met at any load,
-110 a bound rests on an invalid trial, 111 a ledger does not balance, 130 interrupted`;
+const NOTES =
+  'Without --preset and --goal the no-drop rate (NDR, nothing lost) and the partial-drop rate (PDR, at most 0.5 % lost) ' +
+  'are searched for, within 2 %, in trials of 1 s. Frames that the generator was to send and did not count as lost. An ' +
+  'invalid trial is made again up to three times. The search is MLRsearch, RFC 9971.';
+const CODES =
+  'Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, or no goal can be met at any load, ' +
+  '110 a bound rests on an invalid trial, 111 a ledger does not balance, 130 interrupted';
 
 /** `search`: the loads that a scenario carries within goals. */
 export function addSearch(program: Command): void {
@@ -35,7 +36,7 @@ export function addSearch(program: Command): void {
         .default('threads'),
     )
     .addOption(jobsOption())
-    .addHelpText('after', NOTES)
+    .addHelpText('after', helpNotes(NOTES, CODES))
     .action(async (nameOrPath: string, flags: SearchFlags) => {
       const { searchCommand } = await import('./search-command.ts');
       process.exitCode = await searchCommand(nameOrPath, flags);

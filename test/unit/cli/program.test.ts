@@ -22,13 +22,24 @@ describe('examples', () => {
       const typed = command.slice(command.indexOf(`vhostlab ${name}`)).split(/\s+(?:[|>])\s/)[0];
       const words = typed.split(/\s+/).slice(2);
       expect(command).toContain(`vhostlab ${name}`);
-      expect(command.length).toBeLessThanOrEqual(110);
       for (const [i, word] of words.entries()) {
         if (!word.startsWith('--')) continue;
         const option = verb.options.find(({ long }) => long === word);
         expect(option, word).toBeDefined();
         if (option?.argChoices !== undefined) expect(option.argChoices).toContain(words[i + 1]);
       }
+    },
+  );
+});
+
+describe('help', () => {
+  it.each([program, ...verbs].map((command) => [command.name(), command] as const))(
+    'of %s fits 80 columns',
+    (_, command) => {
+      let text = '';
+      command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 80 }).outputHelp();
+      expect(text).toContain('Usage: vhostlab');
+      expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
     },
   );
 });
@@ -53,6 +64,13 @@ describe('completion', () => {
     expect(completed('search', 'livelock', '--preset', '')).toEqual(['csit', 'rfc2544', 'tst009']);
     expect(completed('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(completed('run', 'livelock', '--json', '/etc/host')).toContain('/etc/hosts');
+    for (const words of [
+      ['calibrate', '--out'],
+      ['sweep', 'livelock', '--csv'],
+      ['sweep', 'livelock', '--resume'],
+    ]) {
+      expect(completed(...words, '/etc/host')).toContain('/etc/hosts');
+    }
     expect(completed('run', 'livelock', '--duration', '')).toEqual([]);
   });
 
