@@ -33,6 +33,8 @@ export interface Bench2544Flags {
 const RUN_IN_NS = 3e8;
 /** A size by which streams are known that have none of their own: nobody writes it. */
 const PROBE_BYTES = 77;
+/** What the phases of a scenario get, which any size of frames allows. */
+const PHASE_LOAD = '1%';
 
 /** Measures and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function bench2544Command(nameOrPath: string, flags: Bench2544Flags): Promise<number> {
@@ -70,16 +72,20 @@ function describeTrial({ variant, perSecond, durationNs, lossRatio, validity }: 
   return `${variant}: ${formatExact(perSecond)}/s for ${formatTime(durationNs)} loses ${formatShare(lossRatio)}${doubt}`;
 }
 
-function readPlan(nameOrPath: string, flags: Bench2544Flags): SuitePlan {
+/** What is to be measured: a variant for each size. @throws UsageError, ScenarioError */
+export function readPlan(nameOrPath: string, flags: Bench2544Flags): SuitePlan {
   const base = loadScenario(nameOrPath, { overrides: flags.set });
   const { pcap } = base.traffic;
-  const probed = loadScenario(nameOrPath, { overrides: [...flags.set, `traffic.frameSize=${PROBE_BYTES}`] });
+  // Phases are not run: what they offer of small frames may be more than the line holds of large ones.
+  const idle = base.run.phases.map((_, i) => ({ flag: '--sizes', assignment: `run.phases.${i}.rate=${PHASE_LOAD}` }));
+  const probed = loadScenario(nameOrPath, { overrides: [...flags.set, ...idle, `traffic.frameSize=${PROBE_BYTES}`] });
   const withOwnSize = probed.traffic.streams.flatMap(({ frameBytes }, i) => (frameBytes[0] === PROBE_BYTES ? [] : [i]));
   if (pcap !== 'none') throw new UsageError(`${base.name} replays a capture, allowed: a scenario of generated frames`);
   const changes = (flags.sizes ?? STANDARD_SIZES).map((size): VariantChange => {
     const paths = ['traffic.frameSize', ...withOwnSize.map((i) => `traffic.streams.${i}.frameSize`)];
     const value = size === 'imix' ? 'IMIX' : size;
-    return { name: size, overrides: paths.map((path) => ({ flag: '--sizes', assignment: `${path}=${value}` })) };
+    const sized = paths.map((path) => ({ flag: '--sizes', assignment: `${path}=${value}` }));
+    return { name: size, overrides: [...idle, ...sized] };
   });
   const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
     return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };

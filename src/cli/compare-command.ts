@@ -72,12 +72,13 @@ interface ComparePlan extends BlockPlan {
 function readPlan(a: string, b: string, flags: CompareFlags): ComparePlan {
   const inFiles = flags.variantA !== undefined || flags.variantB !== undefined;
   if (inFiles) throw new UsageError('--variant-a: found two scenarios, allowed: for results of sweeps');
-  const side = (name: string, own: readonly string[]): SweepVariant => {
-    const scenario = loadScenario(name, { overrides: [...flags.set, ...own, 'expect=[]'] });
+  const side = (name: string, flag: string, own: readonly string[]): SweepVariant => {
+    const changed = own.map((assignment) => ({ flag, assignment }));
+    const scenario = loadScenario(name, { overrides: [...flags.set, ...changed, 'expect=[]'] });
     const changes = own.map((text) => ` ${text}`).join('');
     return { name: `${scenario.name}${changes}`, overrides: [], scenario: scenarioFor(flags.host, scenario) };
   };
-  const variants = [side(a, flags.setA), side(b, flags.setB)] as const;
+  const variants = [side(a, '--set-a', flags.setA), side(b, '--set-b', flags.setB)] as const;
   const rates = readRates(variants[0].scenario, flags);
   const unit = rates[0].kind === 'connections' ? 'connections' : 'frames';
   const load = chooseLoad(variants[0].scenario, unit, flags.stream ?? null);

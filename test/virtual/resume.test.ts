@@ -77,4 +77,5 @@ it('refuses the journal of another sweep, of another version, and what is none',
   writeFileSync(path, 'not a journal\n');
   expect(() => new SweepJournal(path, PLAN)).toThrow(/^found no journal of a sweep, allowed: a new file/);
   expect(readFileSync(path, 'utf8')).toBe('not a journal\n');
+  expect(() => new SweepJournal(folder, PLAN)).toThrow('found a directory, allowed: a new file, or one of --resume');
 });

@@ -30,8 +30,13 @@ function readSweep(path: string): SweepResult {
   const found = parse(path) as Partial<SweepResult> | null;
   const version = found?.schemaVersion;
   if (found?.kind === 'sweep' && version === RESULT_SCHEMA_VERSION) return found as SweepResult;
-  const kind: string = found?.kind ?? 'something else';
-  const what = kind === 'sweep' ? `a sweep of schema version ${version}` : `the result of a ${kind}`;
+  const kind: string | undefined = found?.kind;
+  const what =
+    kind === undefined
+      ? 'no result'
+      : kind === 'sweep'
+        ? `a sweep of schema version ${version}`
+        : `the result of ${kind}`;
   const allowed = `a sweep's, version ${RESULT_SCHEMA_VERSION}: its rounds are blocks, where a run or a search has none`;
   throw new SweptLoadError(`${path}: found ${what}, allowed: ${allowed}`);
 }

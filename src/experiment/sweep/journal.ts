@@ -3,7 +3,7 @@
  * each trial. A sweep that is resumed takes these as if it had just made them.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { readFingerprint } from '../../runtime/os/fingerprint.ts';
 import { scenarioHash } from '../result/describe-head.ts';
 import { RESULT_SCHEMA_VERSION } from '../result/result-head.ts';
@@ -33,6 +33,9 @@ export class SweepJournal implements SweptBefore {
 
   /** Opens or begins it. @throws JournalError for one of another sweep, what the file system says for others. */
   constructor(path: string, plan: SweepPlan) {
+    if (existsSync(path) && statSync(path).isDirectory()) {
+      throw new JournalError('found a directory, allowed: a new file, or one of --resume');
+    }
     const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
     // A crash may have cut the last line short.
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);

@@ -42,7 +42,8 @@ function checkPace({ traffic, run }: Scenario): Fault[] {
     const refuse = (found: string, allowed: string): Fault[] => {
       return [valueFault(path, `found ${formatRate(rate)} ${found}, allowed: ${allowed}`)];
     };
-    if (pcap === 'none') return refuse('without a capture', 'a rate such as 300kpps, or traffic.pcap beside it');
+    if (pcap === 'none')
+      return refuse('without a capture', 'a rate such as 300kpps, or a capture beside it (traffic.pcap, --pcap)');
     if (paced.some(({ capturedFps }) => capturedFps === null)) {
       return refuse('for a capture whose frames have no times, or all the same', 'a rate such as 300kpps');
     }
