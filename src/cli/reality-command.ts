@@ -5,7 +5,7 @@ import { checkReality } from '../experiment/reality/reality.ts';
 import type { Condition, RealityResult } from '../experiment/reality/reality.ts';
 import { realitySvg } from '../experiment/reality/reality-graph.ts';
 import { realityLines } from '../experiment/reality/reality-summary.ts';
-import { EXIT_INTERRUPTED, EXIT_LEDGER } from '../experiment/run/exit-codes.ts';
+import { EXIT_INTERRUPTED, EXIT_INVALID_RUN, EXIT_LEDGER } from '../experiment/run/exit-codes.ts';
 import { paintFor } from '../metrics/text/text-table.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { HostKind } from '../runtime/host.ts';
@@ -77,7 +77,8 @@ export async function realityCommand(nameOrPath: string, flags: RealityFlags): P
 
 function exitCodeOf({ interrupted, conditions }: RealityResult): number {
   if (conditions.some(({ curves }) => curves.some(({ ledgerBalanced }) => !ledgerBalanced))) return EXIT_LEDGER;
-  return interrupted ? EXIT_INTERRUPTED : 0;
+  if (interrupted) return EXIT_INTERRUPTED;
+  return conditions.some(({ curves }) => curves.length > 0) ? 0 : EXIT_INVALID_RUN;
 }
 
 /** All conditions, each with why it cannot be had here. */

@@ -12,7 +12,8 @@ const NOTES =
   '--set host.costs=this-machine.yaml, from vhostlab calibrate.';
 
 const CODES =
-  'Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 111 a ledger does not balance, 130 interrupted';
+  'Exit codes: 0 ok, 1 internal error, 104 bad scenario or flag, 110 no condition was measured, ' +
+  '111 a ledger does not balance, 130 interrupted';
 
 /** `reality`: emulation and simulation beside the kernel that they stand for. */
 export function addReality(program: Command): void {

@@ -29,11 +29,11 @@ test('every host passes its loads and balances, or the reason is said', () => {
   const [json, svg] = [join(folder, 'r.json'), join(folder, 'r.svg')];
   const short = ['--condition', 'shared', '--trials', '1', '--duration', '100ms', '--warmup', '800ms'];
   const { status, stderr, stdout } = reality('livelock', ...short, '--json', json, '--svg', svg);
-  expect(status, stderr).toBe(0);
   const { conditions } = JSON.parse(readFileSync(json, 'utf8')) as RealityResult;
   const [{ skipped, curves, distances }] = conditions;
   expect(readFileSync(svg, 'utf8')).toMatch(/^<svg [^]*<\/svg>\n$/);
   // Where other programs use the cores no loss-free rate may be found: that is said, and no figure shown.
+  expect(status, stderr).toBe(skipped === null ? 0 : 110);
   if (skipped !== null) {
     expect(stdout).toContain(`not measured: ${skipped}`);
     return;
