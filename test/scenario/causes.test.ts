@@ -7,7 +7,7 @@ import { judgeOnThreads } from '../support/real-thread-runs.ts';
 import type { Judgement } from '../support/real-thread-runs.ts';
 import { shippedScenarios } from '../../src/scenario/file.ts';
 
-const OPTIONS = { phaseNs: 1e9, overrides: ['run.warmup=1500ms'] };
+const OPTIONS = { phaseNs: 1e9, overrides: ['run.warmup=3s'] };
 /** Of the expectations of all scenarios that this machine has the cores for, at least these must have been judged. */
 const JUDGED_SHARE_MIN = 0.5;
 

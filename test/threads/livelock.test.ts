@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { judgeOnThreads } from '../support/real-thread-runs.ts';
 
 it('livelock: egress falls, frames are lost at the tap, vhost is runnable and not running', async ({ skip }) => {
-  const options = { phaseNs: 8e8, overrides: ['run.warmup=1s'] };
+  const options = { phaseNs: 8e8, overrides: ['run.warmup=3s'] };
   const { lacking, valid, runs, faults, reasons, broken, refuted } = await judgeOnThreads('livelock', options);
   expect(faults).toEqual([]);
   if (broken.length > 0) console.warn(`livelock, broken in valid runs: ${broken.join('; ')}`);

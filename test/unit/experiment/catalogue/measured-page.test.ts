@@ -41,7 +41,9 @@ it('has a row for each variant, between the marks of the page, as the formatter 
   const section = talkSection(measured);
   const k = (perSecond: number): string => String(Math.round(perSecond / 1000));
   const [point] = swept.points.slice(-1);
-  expect(section).toMatch(/^Made on \d{4}-\d\d-\d\d with Node \d+\.\d+\.\d+ on [^[]* CPUs, \w[^[]*: 2 of 2\s+trials\s+valid/);
+  expect(section).toMatch(
+    /^Made on \d{4}-\d\d-\d\d with Node \d+\.\d+\.\d+ on [^[]* CPUs, \w[^[]*: 2 of 2\s+trials\s+valid/,
+  );
   expect(section).toMatch(new RegExp(`searched\\s+first:\\s+${k(swept.search!.lossFreePerSecond!)}k\\.`));
   expect(section).toMatch(
     /\| vhost +\| [\d.k-]+ +\| [\d.]+k +\| [\d.]+k +\| 9\d % at the tap; vhost waited [6-9]\d % \|$/,
