@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parseMac } from '../../../src/net/wire/ethernet.ts';
 import type { ActorSpec } from '../../../actors/registry.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
@@ -10,6 +10,7 @@ import { streamRatesFps } from '../../../src/scenario/stream-rates.ts';
 import { pcapBytes } from '../../support/capture-bytes.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+afterAll(() => rmSync(directory, { recursive: true }));
 const captureFile = (name: string, content: Uint8Array): string => {
   const path = join(directory, name);
   writeFileSync(path, content);

@@ -1,8 +1,8 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { DURATION_FORM, RATE_FORM } from '../../../src/scenario/text/quantities.ts';
 import { ScenarioError } from '../../../src/scenario/error.ts';
 import { VNIC_MODES } from '../../../src/scenario/modes.ts';
@@ -230,6 +230,7 @@ describe('finding the file', () => {
 
   it('says so when a path leads nowhere or to a directory', () => {
     const directory = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
     expect(() => loadScenario('./nowhere.yaml')).toThrow(
       new ScenarioError([{ file: './nowhere.yaml', place: { kind: 'whole' }, sentence: 'no such file' }]),
     );

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseScenario } from '../../../src/plan/load-scenario.ts';
 import type { Scenario } from '../../../src/scenario/scenario.ts';
 import { pcapBytes } from '../../support/capture-bytes.ts';
@@ -65,6 +65,7 @@ describe('overrides that apply', () => {
 
   it('take a capture from where the user stands, a file from beside the scenario', () => {
     const directory = mkdtempSync(join(tmpdir(), 'vhostlab-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
     const capture = join(directory, 'a.pcap');
     writeFileSync(capture, pcapBytes([{ seconds: 1, fraction: 0, bytes: new Array<number>(100).fill(2) }], true));
     const fromFile = parseScenario('traffic: { pcap: a.pcap }\n', join(directory, 'x.yaml'));
