@@ -74,7 +74,11 @@ export const SWEEP_METRICS = {
     what: 'frames/s or connections/s that arrived, of the stream that counts or all',
   },
   loss: { unit: 'ratio', needs: 'at', what: 'share of what was sent that was lost' },
-  lossFree: { unit: 'rate', needs: 'nothing', what: 'the highest offered rate that lost no more than counts as loss-free' },
+  lossFree: {
+    unit: 'rate',
+    needs: 'nothing',
+    what: 'the highest offered rate that lost no more than counts as loss-free',
+  },
   dropShare: { unit: 'ratio', needs: 'place', what: 'share of all drops that happened at `place`' },
   latencyP50: { unit: 'ns', needs: 'at', what: 'median latency, of several streams the longest' },
   waiting: { unit: 'ratio', needs: 'threads', what: 'share of the time that `threads` were runnable and did not run' },
