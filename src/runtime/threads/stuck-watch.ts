@@ -1,8 +1,9 @@
 /**
- * Finds a thread that a user's code does not come back from. Such a thread takes CPU time, and nothing that it counts
- * changes: a vCPU counts every poll that moves frames, and sleeps when there are none.
+ * Finds a thread that a user's code does not come back from. Such a thread takes CPU time, nothing that it counts
+ * changes, and it is never found asleep: a vCPU counts every poll that moves frames, and parks when there are none.
  */
 import type { Memory } from '../../memory/arena.ts';
+import { Doorbell } from '../../memory/doorbell.ts';
 import { USER_CODE_MS_MAX } from '../guarded-call.ts';
 import type { ThreadUse } from '../host.ts';
 import type { Plan, ThreadPlan } from '../plan.ts';
@@ -13,7 +14,8 @@ interface Watched {
   readonly index: number;
   readonly plan: ThreadPlan;
   readonly pages: readonly Float64Array[];
-  /** Sum of what it had counted at the last change, and the CPU time that it had used by then. */
+  readonly doorbell: Doorbell;
+  /** Sum of what it had counted when it was last seen alive, and the CPU time that it had used by then. */
   counted: number;
   runNs: number;
 }
@@ -27,7 +29,7 @@ export class StuckWatch {
       const pages = thread.actors.flatMap(({ counterRegion }) =>
         counterRegion === null ? [] : [memory.doubles(counterRegion)],
       );
-      return [{ index, plan: thread, pages, counted: -1, runNs: 0 }];
+      return [{ index, plan: thread, pages, doorbell: new Doorbell(memory, thread.doorbell), counted: -1, runNs: 0 }];
     });
   }
 
@@ -38,13 +40,13 @@ export class StuckWatch {
 
   /**
    * @param use of all threads, in the order of the plan.
-   * @throws when one has used more CPU time than it may since it last counted anything.
+   * @throws when one has used more CPU time than it may since it last counted anything or slept.
    */
   look(use: readonly ThreadUse[]): void {
     for (const thread of this.watched) {
       const counted = thread.pages.reduce((sum, page) => page.reduce((all, count) => all + count, sum), 0);
       const { runNs } = use[thread.index];
-      if (counted !== thread.counted) {
+      if (counted !== thread.counted || thread.doorbell.parked) {
         thread.counted = counted;
         thread.runNs = runNs;
       } else if (runNs - thread.runNs > USER_CODE_MS_MAX * 1e6) {
