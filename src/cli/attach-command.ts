@@ -2,9 +2,9 @@
 import type { LogLevel } from '../metrics/sinks/logger.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import { attachPrograms } from '../scenario/attach.ts';
-import { flagDurationNs } from './flag-duration.ts';
 import { scenarioFor } from './open-host.ts';
 import { passRun } from './pass-run.ts';
+import { readDuration } from './read-flags.ts';
 
 /** Flags of `attach`, as commander names them. */
 export interface AttachFlags {
@@ -22,7 +22,7 @@ export interface AttachFlags {
  * ScenarioError, KernelHostError before anything has started.
  */
 export function attachCommand(nameOrPath: string, flags: AttachFlags): Promise<number> {
-  const durationNs = flags.duration === undefined ? Infinity : flagDurationNs(flags.duration);
+  const durationNs = flags.duration === undefined ? Infinity : readDuration('duration', flags.duration, 1);
   const { scenario, ends } = attachPrograms(loadScenario(nameOrPath, { overrides: flags.set }), durationNs);
   return passRun({ scenario: scenarioFor(flags.host, scenario), ends, endsWhenAborted: true }, flags);
 }

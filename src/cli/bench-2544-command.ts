@@ -6,18 +6,17 @@ import type { SuitePlan } from '../experiment/suite/suite.ts';
 import { suiteLines } from '../experiment/suite/suite-summary.ts';
 import { QUICK_TIMING, STANDARD_SIZES, STANDARD_TIMING } from '../experiment/suite/suite-timing.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
-import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { HostKind } from '../runtime/host.ts';
 import { formatExact, formatShare, formatTime } from '../text/number-format.ts';
 import { UsageError } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openBeds } from './open-beds.ts';
-import { openHost, scenarioFor } from './open-host.ts';
+import { RUN_IN_NS, loadVariantsFor, openBeds } from './open-beds.ts';
+import { openHost } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
-import { readDuration } from './sweep-flags.ts';
+import { readDuration } from './read-flags.ts';
 import { paintOf, widthOf } from './sweep-output.ts';
 
 /** Flags of `bench-2544`, as commander names them. */
@@ -30,7 +29,6 @@ export interface Bench2544Flags {
   readonly host: HostKind;
 }
 
-const RUN_IN_NS = 3e8;
 /** A size by which streams are known that have none of their own: nobody writes it. */
 const PROBE_BYTES = 77;
 /** What the phases of a scenario get, which any size of frames allows. */
@@ -87,9 +85,7 @@ export function readPlan(nameOrPath: string, flags: Bench2544Flags): SuitePlan {
     const sized = paths.map((path) => ({ flag: '--sizes', assignment: `${path}=${value}` }));
     return { name: size, overrides: [...idle, ...sized] };
   });
-  const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
-    return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
-  });
+  const variants = loadVariantsFor(flags.host, nameOrPath, flags.set, changes);
   const load = chooseLoad(variants[0].scenario, 'frames', null);
   return {
     hostKind: flags.host,

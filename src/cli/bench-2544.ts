@@ -1,9 +1,8 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { HOST_KINDS } from '../runtime/host.ts';
 import type { Bench2544Flags } from './bench-2544-command.ts';
 import { helpNotes } from './help-notes.ts';
-import { collectSetting } from './option-parsers.ts';
+import { collectSetting, hostOption } from './option-parsers.ts';
 
 const NOTE =
   'For each frame size: throughput (26.1), latency at it (26.2), frame loss rate from the whole line downward (26.3), ' +
@@ -22,11 +21,7 @@ export function addBench2544(program: Command): void {
     .option('--set <path=value>', 'change one key of the scenario; may be repeated', collectSetting, [])
     .option('--warmup <time>', 'traffic before the first trial', '2s')
     .option('--json <file>', 'write the whole result to a file')
-    .addOption(
-      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
-        .choices(HOST_KINDS)
-        .default('threads'),
-    )
+    .addOption(hostOption())
     .addHelpText(
       'after',
       helpNotes(

@@ -18,12 +18,12 @@ import type { HostKind } from '../runtime/host.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { UsageError } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
-import { openBeds } from './open-beds.ts';
+import { RUN_IN_NS, openBeds } from './open-beds.ts';
 import { scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import type { OutputFile } from './output-file.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
-import { named, readDuration } from './sweep-flags.ts';
+import { named, readDuration } from './read-flags.ts';
 import { paintOf, widthOf } from './sweep-output.ts';
 
 /** Flags of `compare`, as commander names them. */
@@ -43,7 +43,6 @@ export interface CompareFlags {
   readonly host: HostKind;
 }
 
-const RUN_IN_NS = 3e8;
 const MANY_TESTS =
   'Each figure is tested by itself: of twenty that do not differ one is shown by chance. Decide by one named beforehand.';
 const RESULT_FILE = /\.json$/i;

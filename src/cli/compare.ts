@@ -1,10 +1,8 @@
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import { FIGURE_NAMES } from '../experiment/compare/figures.ts';
-import { HOST_KINDS } from '../runtime/host.ts';
 import type { CompareFlags } from './compare-command.ts';
 import { helpNotes } from './help-notes.ts';
-import { blockCount, collect, collectSetting, commaList } from './option-parsers.ts';
+import { blockCount, collect, collectSetting, commaList, hostOption } from './option-parsers.ts';
 
 const NOTE =
   'A and B are two scenarios, measured now, or two results of sweeps (*.json). Measured now, a block is one trial of ' +
@@ -32,11 +30,7 @@ export function addCompare(program: Command): void {
     .option('--stream <name>', 'stream, or TCP client, whose delivery and loss count; all together otherwise')
     .option('--fail-on <condition>', "such as 'delivered < -3%'; may be repeated", collect, [])
     .option('--json <file>', 'write the whole result to a file')
-    .addOption(
-      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
-        .choices(HOST_KINDS)
-        .default('threads'),
-    )
+    .addOption(hostOption())
     .addHelpText(
       'after',
       helpNotes(

@@ -3,11 +3,33 @@ import { availableParallelism } from 'node:os';
 import type { TestBed } from '../experiment/bed/test-bed.ts';
 import type { TrialPool } from '../experiment/bed/trial-pool.ts';
 import { SweptHost } from '../experiment/sweep/swept-host.ts';
-import type { SweepVariant } from '../experiment/sweep/variants.ts';
+import { loadVariants } from '../experiment/sweep/variants.ts';
+import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import type { HostKind } from '../runtime/host.ts';
 import { cpuQuotaCores } from '../runtime/os/cgroup.ts';
+import { refusePipes } from './captures.ts';
 import { UsageError } from './errors.ts';
-import { openHost } from './open-host.ts';
+import { openHost, scenarioFor } from './open-host.ts';
+
+/** Unmeasured traffic before each trial: queues fill, governors and schedulers settle. */
+export const RUN_IN_NS = 3e8;
+
+/**
+ * The variants of a scenario, as the host can run them. @throws ScenarioError, and UsageError for one whose capture
+ * cannot be read again.
+ */
+export function loadVariantsFor(
+  kind: HostKind,
+  nameOrPath: string,
+  settings: readonly string[],
+  changes: readonly VariantChange[],
+): SweepVariant[] {
+  const variants = loadVariants(nameOrPath, settings, changes).map((variant) => {
+    return { ...variant, scenario: scenarioFor(kind, variant.scenario) };
+  });
+  refusePipes(variants.map(({ scenario }) => scenario));
+  return variants;
+}
 
 export interface Beds {
   readonly open: (variant: SweepVariant, signal: AbortSignal) => Promise<TestBed>;

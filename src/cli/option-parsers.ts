@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { BLOCKS_MIN } from '../experiment/compare/paired-test.ts';
+import { HOST_KINDS } from '../runtime/host.ts';
 
 /** For options that may be repeated: all values in order. */
 export function collect(value: string, before: readonly string[]): string[] {
@@ -29,6 +30,13 @@ export function blockCount(text: string): number {
   throw new InvalidArgumentError(
     `expected a whole number from ${BLOCKS_MIN}, with which a difference can show, to ${BLOCKS_MAX}.`,
   );
+}
+
+/** `--host`, of all commands that run on any. */
+export function hostOption(): Option {
+  return new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
+    .choices(HOST_KINDS)
+    .default('threads');
 }
 
 const JOBS_MAX = 256;

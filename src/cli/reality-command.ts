@@ -17,7 +17,7 @@ import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
-import { readDuration } from './sweep-flags.ts';
+import { readDuration } from './read-flags.ts';
 
 export interface RealityFlags {
   readonly set: readonly string[];

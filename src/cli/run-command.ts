@@ -15,12 +15,12 @@ import type { Scenario } from '../scenario/scenario.ts';
 import type { Override } from '../scenario/text/override.ts';
 import { STANDARD_INPUT } from '../net/choices.ts';
 import { UsageError } from './errors.ts';
-import { flagDurationNs } from './flag-duration.ts';
 import { scenarioFor } from './open-host.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { passRun } from './pass-run.ts';
 import type { PassFlags } from './pass-run.ts';
 import type { RunOutput, SetupReport } from './run-output.ts';
+import { readDuration } from './read-flags.ts';
 
 /** Flags of `run`, as commander names them. */
 export interface RunFlags extends PassFlags {
@@ -55,7 +55,7 @@ function readScenario(nameOrPath: string, { set, pcap, pacing, duration }: RunFl
   const overrides = [...set, ...(pcap === undefined ? [] : [capture(pcap)]), ...paceOverride(pacing)];
   const scenario = loadScenario(nameOrPath, { overrides });
   if (duration === undefined) return scenario;
-  const durationNs = flagDurationNs(duration);
+  const durationNs = readDuration('duration', duration, 1);
   const phases = scenario.run.phases.map((phase) => ({ ...phase, durationNs }));
   return { ...scenario, run: { ...scenario.run, phases } };
 }

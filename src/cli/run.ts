@@ -1,10 +1,9 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
-import { HOST_KINDS } from '../runtime/host.ts';
 import { LOG_LEVELS } from '../metrics/sinks/logger.ts';
 import { helpNotes } from './help-notes.ts';
-import { collectSetting } from './option-parsers.ts';
+import { collectSetting, hostOption } from './option-parsers.ts';
 import type { RunFlags } from './run-command.ts';
 
 /** `run`: one run of one scenario. */
@@ -19,11 +18,7 @@ export function addRun(program: Command): void {
       collectSetting,
       [],
     )
-    .addOption(
-      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
-        .choices(HOST_KINDS)
-        .default('threads'),
-    )
+    .addOption(hostOption())
     .option('--duration <time>', 'length of every phase, such as 5s')
     .option('--pcap <file>', 'replay this capture instead of generated frames; - reads it from stdin')
     .option('--pacing <times>', 'send as captured, or times as fast, such as 2x, in every phase; needs --pcap')

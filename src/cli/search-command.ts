@@ -1,24 +1,22 @@
-import type { HostKind } from '../runtime/host.ts';
 /** What `search` does, once its flags are known to be well formed. */
 import { runSearch } from '../experiment/search/search.ts';
 import type { SearchPlan } from '../experiment/search/search.ts';
 import { DEFAULT_GOALS, GOAL_PRESETS, parseGoal } from '../experiment/search/search-goal.ts';
 import type { SearchGoal } from '../experiment/search/search-goal.ts';
 import { chooseLoad } from '../experiment/sweep/swept-load.ts';
-import { loadVariants } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
 import { documentText } from '../experiment/result/result-document.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
+import type { HostKind } from '../runtime/host.ts';
+import { firstRepeated } from '../text/lists.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
-import { refusePipes } from './captures.ts';
 import { listenForSignals } from './interruption.ts';
-import { openBeds } from './open-beds.ts';
-import { scenarioFor } from './open-host.ts';
+import { RUN_IN_NS, loadVariantsFor, openBeds } from './open-beds.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SearchLines, SearchRecords } from './search-output.ts';
 import type { SearchOutput } from './search-output.ts';
-import { named, readDuration, readVariant } from './sweep-flags.ts';
+import { named, readDuration, readVariant } from './read-flags.ts';
 
 /** Flags of `search`, as commander names them. */
 export interface SearchFlags {
@@ -35,12 +33,9 @@ export interface SearchFlags {
   readonly jobs?: number;
 }
 
-const RUN_IN_NS = 3e8;
-
 /** Searches and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function searchCommand(nameOrPath: string, flags: SearchFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
-  refusePipes(plan.variants.map(({ scenario }) => scenario));
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
   const beds = openBeds(flags.host, flags.jobs ?? null);
@@ -74,11 +69,9 @@ function readPlan(nameOrPath: string, flags: SearchFlags): SearchPlan {
   const itself: VariantChange = { name: base.name, overrides: [] };
   const changes = flags.variant.length === 0 ? [itself] : flags.variant.map(readVariant);
   const names = changes.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = firstRepeated(names);
   if (twice !== undefined) throw new UsageError(`--variant: found "${twice}" twice, allowed: once`);
-  const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
-    return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
-  });
+  const variants = loadVariantsFor(flags.host, nameOrPath, flags.set, changes);
   const load = chooseLoad(variants[0].scenario, flags.unit ?? null, flags.stream ?? null);
   for (const { scenario } of variants) chooseLoad(scenario, load.unit, load.counted);
   const warmupNs = readDuration('warmup', flags.warmup, 0);
@@ -90,7 +83,7 @@ function readGoals({ preset, goal }: SearchFlags): readonly SearchGoal[] {
   const goals = [...published, ...goal.map((text) => named('goal', () => parseGoal(text)))];
   if (goals.length === 0) return DEFAULT_GOALS;
   const names = goals.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = firstRepeated(names);
   if (twice !== undefined)
     throw new UsageError(`--goal: found two goals called "${twice}", allowed: name=WORD for one`);
   return goals;

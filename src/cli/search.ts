@@ -1,8 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { HOST_KINDS } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
-import { collect, collectSetting, jobsOption } from './option-parsers.ts';
+import { collect, collectSetting, hostOption, jobsOption } from './option-parsers.ts';
 import type { SearchFlags } from './search-command.ts';
 
 const NOTES =
@@ -30,11 +29,7 @@ export function addSearch(program: Command): void {
     .option('--warmup <time>', 'traffic before the first trial', '2s')
     .option('--json <file>', 'write the whole result to a file')
     .option('--json-stream', 'write a record for each trial to stdout, one JSON object a line')
-    .addOption(
-      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
-        .choices(HOST_KINDS)
-        .default('threads'),
-    )
+    .addOption(hostOption())
     .addOption(jobsOption())
     .addHelpText('after', helpNotes(NOTES, CODES))
     .action(async (nameOrPath: string, flags: SearchFlags) => {

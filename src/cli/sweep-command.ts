@@ -1,4 +1,3 @@
-import type { HostKind } from '../runtime/host.ts';
 /** What `sweep` does, once its flags are known to be well formed. */
 import { join } from 'node:path';
 import { effectsSvg } from '../experiment/graph/effects-graph.ts';
@@ -19,23 +18,23 @@ import { chooseLoad } from '../experiment/sweep/swept-load.ts';
 import type { LoadUnit, SweptLoad, SweptRate } from '../experiment/sweep/swept-load.ts';
 import { runSweep } from '../experiment/sweep/sweep.ts';
 import type { SweepPlan } from '../experiment/sweep/sweep.ts';
-import { loadVariants, modeChange } from '../experiment/sweep/variants.ts';
+import { modeChange } from '../experiment/sweep/variants.ts';
 import type { SweepVariant, VariantChange } from '../experiment/sweep/variants.ts';
 import { formatRate, parseShare } from '../scenario/text/quantities.ts';
 import { documentText } from '../experiment/result/result-document.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
+import type { HostKind } from '../runtime/host.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { MODES, VNIC_MODES } from '../scenario/modes.ts';
+import { firstRepeated } from '../text/lists.ts';
 import { UsageError, exitCodeFor, messageOf } from './errors.ts';
-import { refusePipes } from './captures.ts';
 import { listenForSignals } from './interruption.ts';
-import { openBeds } from './open-beds.ts';
-import { scenarioFor } from './open-host.ts';
+import { RUN_IN_NS, loadVariantsFor, openBeds } from './open-beds.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { openOutputs, screenFor } from './output-file.ts';
 import { SweepLines, SweepRecords } from './sweep-output.ts';
 import type { SweepOutput } from './sweep-output.ts';
-import { named, readDuration, readVariant } from './sweep-flags.ts';
+import { named, readDuration, readVariant } from './read-flags.ts';
 
 /** Flags of `sweep`, as commander names them. */
 export interface SweepFlags {
@@ -62,13 +61,11 @@ export interface SweepFlags {
 
 /** What `--modes` varies beside a grid. */
 const MODE_FACTOR = 'mode';
-const RUN_IN_NS = 3e8;
 const PROBE_NS = 5e8;
 
 /** Sweeps and shows it. @returns the exit code. @throws UsageError, ScenarioError before anything has started. */
 export async function sweepCommand(nameOrPath: string, flags: SweepFlags): Promise<number> {
   const plan = readPlan(nameOrPath, flags);
-  refusePipes(plan.variants.map(({ scenario }) => scenario));
   const elsewhere = await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
   const before = openJournal(plan, flags);
@@ -122,9 +119,7 @@ function readPlan(nameOrPath: string, flags: SweepFlags): SweepPlan {
   const base = loadScenario(nameOrPath, { overrides: flags.set });
   const factors = readFactors(flags);
   const changes = factors.length === 0 ? readChanges(base, flags) : readGrid(base, factors);
-  const variants = loadVariants(nameOrPath, flags.set, changes).map((variant) => {
-    return { ...variant, scenario: scenarioFor(flags.host, variant.scenario) };
-  });
+  const variants = loadVariantsFor(flags.host, nameOrPath, flags.set, changes);
   const offered = readOffered(flags);
   const load = readLoad(variants, offered, flags);
   if (offered.kind === 'rates') checkLines(variants, offered.rates);
@@ -154,7 +149,7 @@ function readFactors({ grid, modes, variant }: SweepFlags): Factor[] {
   });
   const factors = modes === undefined ? given : [{ key: MODE_FACTOR, values: modes }, ...given];
   const keys = factors.map(({ key }) => key);
-  const twice = keys.find((key, i) => keys.indexOf(key) !== i);
+  const twice = firstRepeated(keys);
   if (twice !== undefined) throw new UsageError(`--grid: found ${twice} twice, allowed: once, with all its values`);
   const combinations = factors.reduce((product, { values }) => product * values.length, 1);
   if (combinations > COMBINATIONS_MAX) {
@@ -188,7 +183,7 @@ function readChanges(base: Scenario, { modes, variant, host }: SweepFlags): Vari
   const others = declared ? sweep.variants : variant.map(readVariant);
   const changes = [...chosen.map((mode) => modeChange(base, checkedMode(mode))), ...others];
   const names = changes.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = firstRepeated(names);
   if (twice !== undefined) throw new UsageError(`found "${twice}" twice among modes and variants, allowed: once`);
   return changes;
 }

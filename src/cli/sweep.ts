@@ -2,9 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { exitCodesText } from '../experiment/run/exit-codes.ts';
 import { modesForPeople } from '../scenario/modes.ts';
-import { HOST_KINDS } from '../runtime/host.ts';
 import { helpNotes } from './help-notes.ts';
-import { collect, collectSetting, commaList, jobsOption } from './option-parsers.ts';
+import { collect, collectSetting, commaList, hostOption, jobsOption } from './option-parsers.ts';
 import type { SweepFlags } from './sweep-command.ts';
 
 const TRIALS_MAX = 1000;
@@ -62,11 +61,7 @@ export function addSweep(program: Command): void {
     .option('--csv <folder>', 'write trials.csv and points.csv there, a row each, units in the headings')
     .option('--resume <file>', 'keep every trial there, and take those that an earlier sweep of the same kept')
     .option('--svg <file>', 'draw the graph to a file')
-    .addOption(
-      new Option('--host <kind>', "real threads, virtual time, or this machine's own kernel")
-        .choices(HOST_KINDS)
-        .default('threads'),
-    )
+    .addOption(hostOption())
     .addOption(jobsOption())
     .addHelpText('after', helpNotes(NOTES, exitCodesText('sweep')))
     .action(async (nameOrPath: string, flags: SweepFlags) => {

@@ -1,4 +1,4 @@
-/** Flags that a sweep and a search read alike. */
+/** Values of flags that several verbs read alike. */
 import { parseVariant } from '../experiment/sweep/variants.ts';
 import type { VariantChange } from '../experiment/sweep/variants.ts';
 import { parseDurationNs } from '../scenario/text/quantities.ts';
