@@ -16,12 +16,12 @@ import type { SweepVariant } from '../experiment/sweep/variants.ts';
 import { loadScenario } from '../plan/load-scenario.ts';
 import type { HostKind } from '../runtime/host.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { refusePipes } from './captures.ts';
 import { UsageError } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { RUN_IN_NS, openBeds } from './open-beds.ts';
 import { scenarioFor } from './open-host.ts';
 import { openOutputs, screenFor } from './output-file.ts';
-import type { OutputFile } from './output-file.ts';
 import { runInOwnNamespaces } from './own-namespaces.ts';
 import { named, readDuration } from './read-flags.ts';
 import { paintOf, widthOf } from './sweep-output.ts';
@@ -52,13 +52,19 @@ export async function compareCommand(a: string, b: string, flags: CompareFlags):
   const conditions = flags.failOn.map((text) => named('fail-on', () => parseFailCondition(text)));
   const files = [a, b].filter((side) => RESULT_FILE.test(side)).length;
   if (files === 1) throw new UsageError(`found a result and a scenario, allowed: two of a kind`);
-  if (files === 2) return finish(compareFiles(a, b, flags, conditions), openOutputs({ json: flags.json }));
-  const plan = readPlan(a, b, flags);
-  const elsewhere = await runInOwnNamespaces([flags.host]);
+  const plan = files === 2 ? null : readPlan(a, b, flags);
+  const elsewhere = plan === null ? null : await runInOwnNamespaces([flags.host]);
   if (elsewhere !== null) return elsewhere;
   const outputs = openOutputs({ json: flags.json });
+  const screen = screenFor(Object.values(outputs), {});
   try {
-    return await finish(await measure(plan, flags, conditions, outputs.json), outputs);
+    const result =
+      plan === null ? compareFiles(a, b, flags, conditions) : await measure(plan, flags, conditions, screen);
+    // The file first: whatever happens to the terminal, the result is kept.
+    await outputs.json?.write(documentText(result));
+    for (const line of compareLines(result, widthOf(screen), paintOf(screen))) screen.write(`${line}\n`);
+    if (result.exitCode === EXIT_INVALID_RUN) screen.write('no two blocks were valid\n');
+    return result.exitCode;
   } finally {
     outputs.json?.discard();
   }
@@ -78,6 +84,7 @@ function readPlan(a: string, b: string, flags: CompareFlags): ComparePlan {
     return { name: `${scenario.name}${changes}`, overrides: [], scenario: scenarioFor(flags.host, scenario) };
   };
   const variants = [side(a, '--set-a', flags.setA), side(b, '--set-b', flags.setB)] as const;
+  refusePipes(variants.map(({ scenario }) => scenario));
   const rates = readRates(variants[0].scenario, flags);
   const unit = rates[0].kind === 'connections' ? 'connections' : 'frames';
   const load = chooseLoad(variants[0].scenario, unit, flags.stream ?? null);
@@ -104,9 +111,8 @@ async function measure(
   plan: ComparePlan,
   flags: CompareFlags,
   conditions: readonly FailCondition[],
-  file: OutputFile | undefined,
+  screen: NodeJS.WriteStream,
 ): Promise<CompareResult> {
-  const screen = screenFor(file === undefined ? [] : [file], {});
   const beds = openBeds(flags.host, null);
   const interruption = listenForSignals();
   const { signal } = interruption;
@@ -178,12 +184,4 @@ function concluded(startedAt: Date, { balanced, ...compared }: Compared): Compar
     expectationsMet: failures.length === 0,
   });
   return { ...resultHead(startedAt), kind: 'compare', ...compared, exitCode };
-}
-
-async function finish(result: CompareResult, { json }: { readonly json?: OutputFile }): Promise<number> {
-  await json?.write(documentText(result));
-  const screen = screenFor(json === undefined ? [] : [json], {});
-  for (const line of compareLines(result, widthOf(screen), paintOf(screen))) screen.write(`${line}\n`);
-  if (result.exitCode === EXIT_INVALID_RUN) screen.write('no two blocks were valid\n');
-  return result.exitCode;
 }

@@ -12,6 +12,7 @@ import type { HostKind } from '../runtime/host.ts';
 import { probeCapabilities } from '../runtime/os/capabilities.ts';
 import { kernelObstacleOf } from '../scenario/rules/kernel-host.ts';
 import type { Scenario } from '../scenario/scenario.ts';
+import { refusePipes } from './captures.ts';
 import { UsageError } from './errors.ts';
 import { listenForSignals } from './interruption.ts';
 import { openHost, scenarioFor } from './open-host.ts';
@@ -40,6 +41,7 @@ export async function realityCommand(nameOrPath: string, flags: RealityFlags): P
     loadScenario(nameOrPath, { overrides: [...RULES, ...flags.set, ...overrides] });
   const base = load([]);
   scenarioFor('kernel', base);
+  refusePipes([base]);
   const conditions = chooseConditions(flags.condition, load);
   const plan = {
     scenario: base.name,
