@@ -9,6 +9,9 @@ import type { WireRef } from '../src/memory/wire-ring.ts';
 import type { Actor, CounterSpec, Joint, Socket } from './actor.ts';
 import type { FunctionFactory } from './guest/network-functions/functions.ts';
 
+/** The cost in virtual time of components that serve this machine's own kernel: they cannot be there. */
+export const NOT_IN_VIRTUAL_TIME: ActorCost = { pollNs: 0, frameNs: 0 };
+
 /** A ring or wire that frames wait in. */
 export type Queue = RingRef | WireRef;
 

@@ -5,7 +5,7 @@
 import type { Region } from '../../src/memory/arena.ts';
 import type { Actor, Census, CounterSpec, Joint, Socket } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
-import { component } from '../component.ts';
+import { component, NOT_IN_VIRTUAL_TIME } from '../component.ts';
 
 /** A veth pair: the inner end is the port, the outer end the wire. */
 export const KERNEL_PORT_COUNTERS = [
@@ -55,9 +55,6 @@ export const KERNEL_END_COUNTERS = [
   { name: 'tx_bytes', role: 'event', meaning: 'bytes of the frames that went on the wire, without FCS' },
   { name: 'rx_bytes', role: 'event', meaning: 'bytes of the frames that programs were given, without FCS' },
 ] as const satisfies readonly CounterSpec[];
-
-/** What these cost in virtual time: they cannot be there. */
-const NOT_IN_VIRTUAL_TIME = { pollNs: 0, frameNs: 0 } as const;
 
 export const PORT_COUNTER = indexCounters(KERNEL_PORT_COUNTERS);
 export const BRIDGE_COUNTER = indexCounters(KERNEL_BRIDGE_COUNTERS);

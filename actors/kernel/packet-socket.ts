@@ -12,7 +12,7 @@ import type { WireRef } from '../../src/memory/wire-ring.ts';
 import { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
-import { component, port, portsOf } from '../component.ts';
+import { component, NOT_IN_VIRTUAL_TIME, port, portsOf } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 
 export const SOCKET_COUNTERS = [
@@ -154,7 +154,6 @@ export const PACKET_SOCKET = component({
   lanes: {},
   counters: SOCKET_COUNTERS,
   ports: SOCKET_PORTS,
-  // It cannot be in virtual time.
-  measuredCost: { pollNs: 0, frameNs: 0 },
+  measuredCost: NOT_IN_VIRTUAL_TIME,
   create: (memory, config: PacketSocketConfig) => new PacketSocket(memory, config),
 });

@@ -12,7 +12,7 @@ import { WireReceiver, WireSender } from '../../src/memory/wire-ring.ts';
 import { wireBytes } from '../../src/net/wire/ethernet.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
-import { component, port, portsOf } from '../component.ts';
+import { component, NOT_IN_VIRTUAL_TIME, port, portsOf } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 import { CATCH_UP_NS } from '../wire/catch-up.ts';
 
@@ -145,7 +145,6 @@ export const TAP_END = component({
   lanes: {},
   counters: TAP_END_COUNTERS,
   ports: TAP_END_PORTS,
-  // It cannot be in virtual time.
-  measuredCost: { pollNs: 0, frameNs: 0 },
+  measuredCost: NOT_IN_VIRTUAL_TIME,
   create: (memory, config: TapEndConfig) => new TapEnd(memory, config),
 });

@@ -15,7 +15,7 @@ import { IdRingConsumer, IdRingProducer } from '../../src/memory/id-ring.ts';
 import { BacklogLength } from '../../src/kernel/backlog-length.ts';
 import type { Actor, Census, CounterSpec } from '../actor.ts';
 import { indexCounters } from '../actor.ts';
-import { component, port, portsOf } from '../component.ts';
+import { component, NOT_IN_VIRTUAL_TIME, port, portsOf } from '../component.ts';
 import type { JointOf, SocketOf } from '../component.ts';
 
 export const TUN_FILE_COUNTERS = [
@@ -176,7 +176,6 @@ export const TUN_FILE = component({
   lanes: {},
   counters: TUN_FILE_COUNTERS,
   ports: TUN_FILE_PORTS,
-  // It cannot be in virtual time.
-  measuredCost: { pollNs: 0, frameNs: 0 },
+  measuredCost: NOT_IN_VIRTUAL_TIME,
   create: (memory, config: TunFileConfig) => new TunFile(memory, config),
 });
