@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { FIGURE_NAMES } from '../experiment/compare/figures.ts';
+import { FIGURE_NAMES } from '../experiment/compare/choices.ts';
 import type { CompareFlags } from './compare-command.ts';
 import { helpNotes } from './help-notes.ts';
 import { blockCount, collect, collectSetting, commaList, hostOption } from './option-parsers.ts';

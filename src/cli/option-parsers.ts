@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { BLOCKS_MIN } from '../experiment/compare/paired-test.ts';
+import { BLOCKS_MAX, BLOCKS_MIN } from '../experiment/compare/choices.ts';
 import { HOST_KINDS } from '../runtime/host.ts';
 
 /** For options that may be repeated: all values in order. */
@@ -20,8 +20,6 @@ export function commaList(text: string): string[] {
   if (items.includes('')) throw new InvalidArgumentError('expected values with commas between them.');
   return items;
 }
-
-const BLOCKS_MAX = 1000;
 
 /** `--blocks`: as many as can show a difference at least. */
 export function blockCount(text: string): number {

@@ -4,7 +4,7 @@ import { styled, tableLines, wrapWords } from '../../metrics/text/text-table.ts'
 import type { Cell, Column, Paint } from '../../metrics/text/text-table.ts';
 import type { CompareResult, ComparedFigure } from './compare-result.ts';
 import type { Interval } from './paired-test.ts';
-import { BLOCKS_MIN } from './paired-test.ts';
+import { BLOCKS_MIN } from './choices.ts';
 
 const INDENT = '  ';
 

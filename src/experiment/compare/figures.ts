@@ -4,6 +4,7 @@ import type { PhaseResult, RunResult } from '../run/run-result.ts';
 import { measuredWhole } from '../sweep/swept-load.ts';
 import type { SweptLoad } from '../sweep/swept-load.ts';
 import { trialLoss } from '../sweep/trial-loss.ts';
+import { COMPARED_THREADS } from './choices.ts';
 
 /** How a figure is written. */
 export type FigureUnit = 'perSecond' | 'share' | 'time';
@@ -13,17 +14,6 @@ export interface Figure {
   readonly unit: FigureUnit;
   readonly value: number;
 }
-
-const KINDS = ['softirq', 'vhost', 'vmm', 'vcpu'] as const;
-
-/** The names of those that every trial has, or may have. */
-export const FIGURE_NAMES: readonly string[] = [
-  'delivered',
-  'loss',
-  'latency-p50',
-  'latency-p99',
-  ...KINDS.flatMap((kind) => [`${kind}-run`, `${kind}-wait`, `${kind}-switches`]),
-];
 
 /** Those that are known of a trial. */
 export function figuresOf(phase: PhaseResult, load: SweptLoad, threads: RunResult['threads']): Figure[] {
@@ -38,12 +28,16 @@ export function figuresOf(phase: PhaseResult, load: SweptLoad, threads: RunResul
           { name: 'latency-p50', unit: 'time', value: latencyAll.p50Ns },
           { name: 'latency-p99', unit: 'time', value: latencyAll.p99Ns },
         ] as const)),
-    ...KINDS.flatMap((kind) => threadFigures(kind, phase, threads)),
+    ...COMPARED_THREADS.flatMap((kind) => threadFigures(kind, phase, threads)),
   ];
 }
 
 /** Cores in use by all threads of a kind; mean share of time that they were runnable and did not run; switches/s. */
-function threadFigures(kind: (typeof KINDS)[number], phase: PhaseResult, threads: RunResult['threads']): Figure[] {
+function threadFigures(
+  kind: (typeof COMPARED_THREADS)[number],
+  phase: PhaseResult,
+  threads: RunResult['threads'],
+): Figure[] {
   const names = threads.filter((thread) => thread.kind === kind).map(({ name }) => name);
   const rows = phase.threads.filter(({ name }) => names.includes(name));
   if (rows.length === 0) return [];

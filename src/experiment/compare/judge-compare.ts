@@ -5,7 +5,8 @@ import { didYouMean } from '../../scenario/text/suggestion.ts';
 import type { PhaseResult, RunResult } from '../run/run-result.ts';
 import type { SweptLoad } from '../sweep/swept-load.ts';
 import type { ComparedFigure, FailCondition } from './compare-result.ts';
-import { FIGURE_NAMES, figuresOf } from './figures.ts';
+import { FIGURE_NAMES } from './choices.ts';
+import { figuresOf } from './figures.ts';
 import { pairedTest } from './paired-test.ts';
 
 /** Two trials of the same load that were made together. */

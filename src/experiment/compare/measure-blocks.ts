@@ -3,6 +3,7 @@ import { shuffle } from 'simple-statistics';
 import type { TestBed, Trial } from '../bed/test-bed.ts';
 import { offeredPerSecond } from '../sweep/swept-load.ts';
 import type { SweptLoad, SweptRate } from '../sweep/swept-load.ts';
+import { BLOCKS_MAX } from './choices.ts';
 import type { Block } from './judge-compare.ts';
 import { randomOf } from './paired-test.ts';
 
@@ -64,8 +65,9 @@ async function measureBlock(
 ): Promise<Block | 'ended' | null> {
   const trials: (Trial | null)[] = [null, null];
   for (const side of random() < 0.5 ? [0, 1] : [1, 0]) {
-    const request = { name: `block ${index + 1}`, rate, runInNs, durationNs, repeat: index };
-    trials[side] = await beds[side].trial({ ...request, repeat: index + 1000 * attempt }, signal);
+    const repeat = index + BLOCKS_MAX * attempt;
+    const request = { name: `block ${index + 1}`, rate, runInNs, durationNs, repeat };
+    trials[side] = await beds[side].trial(request, signal);
     if (trials[side] === null) return 'ended';
   }
   const [a, b] = trials;

@@ -26,8 +26,6 @@ export interface Interval {
 
 /** Chance of an interval that misses, and of a difference that is shown and is none. */
 export const SIGNIFICANCE = 0.05;
-/** With fewer blocks no difference is ever shown: 2 in 2^6 ways is the first below the significance. */
-export const BLOCKS_MIN = 6;
 
 const RESAMPLES = 4000;
 /** All ways of changing sides up to 2^14 are tried. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BLOCKS_MIN, pairedTest, randomOf } from '../../../../src/experiment/compare/paired-test.ts';
+import { BLOCKS_MIN } from '../../../../src/experiment/compare/choices.ts';
+import { pairedTest, randomOf } from '../../../../src/experiment/compare/paired-test.ts';
 
 /** Blocks whose two values share a disturbance of up to `common`, and have one of their own of up to `own`. */
 function blocks(count: number, change: number, { common = 0.1, own = 0.01, seed = 7 } = {}): [number, number][] {
