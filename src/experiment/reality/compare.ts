@@ -17,16 +17,18 @@ export interface Curve {
   readonly points: readonly CurvePoint[];
 }
 
+type Points = Pick<Curve, 'points'>;
+
 /** Points that rest on a valid trial. */
-const believed = ({ points }: Curve): CurvePoint[] => points.filter(({ validTrials }) => validTrials > 0);
+const believed = ({ points }: Points): CurvePoint[] => points.filter(({ validTrials }) => validTrials > 0);
 
 /** The most that arrived at any load, frames/s; 0 where no point is valid. */
-export function peakPerSecond(curve: Curve): number {
+export function peakPerSecond(curve: Points): number {
   return Math.max(0, ...believed(curve).map(({ median }) => median));
 }
 
 /** What was left of the peak at a multiple; null where there is no valid point. */
-export function shareOfPeak(curve: Curve, multiple: number): number | null {
+export function shareOfPeak(curve: Points, multiple: number): number | null {
   const point = believed(curve).find((each) => Math.abs(each.multiple - multiple) < 1e-6);
   const peak = peakPerSecond(curve);
   return point === undefined || peak === 0 ? null : point.median / peak;
@@ -41,7 +43,7 @@ export interface CurveDistance {
 }
 
 /** Null where they have no valid point in common. */
-export function curveDistance(a: Curve, b: Curve): CurveDistance | null {
+export function curveDistance(a: Points, b: Points): CurveDistance | null {
   const differences = believed(a).flatMap(({ multiple }) => {
     const [left, right] = [shareOfPeak(a, multiple), shareOfPeak(b, multiple)];
     return left === null || right === null ? [] : [{ multiple, difference: left - right }];
