@@ -8,11 +8,12 @@ import { shortNames } from '../sweep/grid.ts';
 import { describeOffered } from '../sweep/offered-rates.ts';
 import { LOAD_WORDS } from '../sweep/swept-load.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';
-import { FONTS, INK, LABEL_PX, MARGIN_PX, TICK_PX, TITLE_PX, WIDTH_PX, variantStyle } from './graph-style.ts';
+import { INK, LABEL_PX, MARGIN_PX, TICK_PX, TITLE_PX, WIDTH_PX, variantStyle } from './graph-style.ts';
 import { leftAxis, uprightLabel } from './panel.ts';
 import { rateAxis } from './rate-scale.ts';
 import type { RateAxis } from './rate-scale.ts';
-import { element, groupAt, lineElement, pathElement, textElement } from './svg-text.ts';
+import { svgDocument } from './svg-document.ts';
+import { groupAt, lineElement, pathElement, textElement } from './svg-text.ts';
 
 const PANEL = { widthPx: 330, heightPx: 190 } as const;
 const LEFT_PX = 74;
@@ -33,17 +34,8 @@ export function effectsSvg(result: SweepResult): string {
     groupAt(LEFT_PX + (i % 2) * columnPx, TOP_PX + Math.floor(i / 2) * ROW_PX, effectPanel(result, rateIndex, pair)),
   );
   const heightPx = TOP_PX + Math.ceil(panels.length / 2) * ROW_PX;
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    width: WIDTH_PX,
-    height: heightPx,
-    viewBox: `0 0 ${WIDTH_PX} ${heightPx}`,
-    'font-family': FONTS,
-    fill: INK,
-  };
-  const paper = element('rect', { width: '100%', height: '100%', fill: '#ffffff' });
   const title = textElement(`Effects of a grid: ${result.scenario}`, MARGIN_PX, MARGIN_PX, { 'font-size': TITLE_PX });
-  return `${element('svg', attributes, paper, title, ...drawn)}\n`;
+  return svgDocument(WIDTH_PX, heightPx, title, ...drawn);
 }
 
 function effectPanel(result: SweepResult, rateIndex: number, [a, b]: readonly [number, number]): string {

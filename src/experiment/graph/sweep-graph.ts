@@ -5,10 +5,11 @@ import { HOST_WORDS } from '../../runtime/host.ts';
 import { tellLossFree } from '../sweep/loss-free-rate.ts';
 import type { SweepResult } from '../sweep/sweep-result.ts';
 import { egressPanel } from './egress-panel.ts';
-import { CAPTION_PX, CHARACTER_RATIO, FONTS, INK, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';
+import { CAPTION_PX, CHARACTER_RATIO, MARGIN_PX, TITLE_PX, WIDTH_PX } from './graph-style.ts';
 import { lossRow, rowHeightPx, shareRow, threadRow } from './share-panels.ts';
 import type { RowLayout } from './share-panels.ts';
-import { element, groupAt, textElement } from './svg-text.ts';
+import { svgDocument } from './svg-document.ts';
+import { groupAt, textElement } from './svg-text.ts';
 
 const TITLES = { frames: 'Egress against ingress', connections: 'Connections completed against offered' };
 /** Left of the panels, for ticks and labels. */
@@ -26,7 +27,7 @@ const CAPTION_LINE_PX = 16;
 /** @returns a whole SVG document; one sentence on a small white area where nothing was measured. */
 export function sweepSvg(result: SweepResult): string {
   if (result.points.length === 0) {
-    return documentOf(60, [textElement(`${result.scenario}: nothing was measured`, MARGIN_PX, 36, {})]);
+    return svgDocument(WIDTH_PX, 60, textElement(`${result.scenario}: nothing was measured`, MARGIN_PX, 36, {}));
   }
   const caption = captionLines(result);
   const layout = rowLayout(result.variants.length);
@@ -35,7 +36,9 @@ export function sweepSvg(result: SweepResult): string {
   const threadTop = lossTop + rowPx + ROW_GAP_PX;
   const captionTop = threadTop + rowPx + ROW_GAP_PX;
   const egressSize = { widthPx: WIDTH_PX - LEFT_PX - LEGEND_PX - MARGIN_PX, heightPx: EGRESS_HEIGHT_PX };
-  return documentOf(captionTop + caption.length * CAPTION_LINE_PX + MARGIN_PX, [
+  return svgDocument(
+    WIDTH_PX,
+    captionTop + caption.length * CAPTION_LINE_PX + MARGIN_PX,
     textElement(`${TITLES[result.load.unit]}: ${result.scenario}`, LEFT_PX, 32, {
       'font-size': TITLE_PX,
       'font-weight': 'bold',
@@ -46,20 +49,7 @@ export function sweepSvg(result: SweepResult): string {
     ...caption.map((text, i) =>
       textElement(text, MARGIN_PX, captionTop + i * CAPTION_LINE_PX, { 'font-size': CAPTION_PX }),
     ),
-  ]);
-}
-
-function documentOf(heightPx: number, children: readonly string[]): string {
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    width: WIDTH_PX,
-    height: heightPx,
-    viewBox: `0 0 ${WIDTH_PX} ${Math.ceil(heightPx)}`,
-    'font-family': FONTS,
-    fill: INK,
-  };
-  const paper = element('rect', { width: '100%', height: '100%', fill: '#ffffff' });
-  return `${element('svg', attributes, paper, ...children)}\n`;
+  );
 }
 
 function rowLayout(variants: number): RowLayout {

@@ -1,7 +1,8 @@
 /** A plan's graph as SVG: the wire at the left, the guest at the right, frames going in above those coming back. */
 import { curveMonotoneX, line } from 'd3-shape';
 import type { PlanGraph } from '../../plan/graph/graph.ts';
-import { CHARACTER_RATIO, FAINT, FONTS, INK, MARGIN_PX, PLACE_STYLES, TITLE_PX } from './graph-style.ts';
+import { CHARACTER_RATIO, FAINT, MARGIN_PX, PLACE_STYLES, TITLE_PX } from './graph-style.ts';
+import { svgDocument } from './svg-document.ts';
 import { element, groupAt, pathElement, textElement } from './svg-text.ts';
 import type { Attributes } from './svg-text.ts';
 import { layOut } from './topology-layout.ts';
@@ -21,14 +22,6 @@ export function topologySvg(title: string, graph: PlanGraph): string {
   const edges = routeEdges(graph.edges, layout.actors);
   const bottom = Math.max(layout.heightPx, ...edges.flatMap(({ points }) => points.map(([, y]) => y)));
   const height = bottom + HEAD_PX + MARGIN_PX;
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    width,
-    height,
-    viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`,
-    'font-family': FONTS,
-    fill: INK,
-  };
   const drawing = groupAt(
     MARGIN_PX,
     HEAD_PX,
@@ -39,9 +32,8 @@ export function topologySvg(title: string, graph: PlanGraph): string {
     ...[...layout.actors.values()].map(actorOf),
     ...edges.map(labelsOf),
   );
-  const paper = element('rect', { width: '100%', height: '100%', fill: '#ffffff' });
   const heading = textElement(title, MARGIN_PX, 28, { 'font-size': TITLE_PX, 'font-weight': 'bold' });
-  return `${element('svg', attributes, paper, arrowHeads(), heading, legend(), drawing)}\n`;
+  return svgDocument(width, height, arrowHeads(), heading, legend(), drawing);
 }
 
 const ARROWS: readonly { readonly id: EdgeDirection; readonly colour: string; readonly text: string }[] = [

@@ -2,20 +2,11 @@
 import { area, line } from 'd3-shape';
 import { formatAmount, formatShare } from '../../text/number-format.ts';
 import { HOST_WORDS } from '../../runtime/host.ts';
-import {
-  CAPTION_PX,
-  FONTS,
-  INK,
-  LABEL_PX,
-  MARGIN_PX,
-  TICK_PX,
-  TITLE_PX,
-  WIDTH_PX,
-  variantStyle,
-} from '../graph/graph-style.ts';
+import { CAPTION_PX, LABEL_PX, MARGIN_PX, TICK_PX, TITLE_PX, WIDTH_PX, variantStyle } from '../graph/graph-style.ts';
 import { bottomAxis, leftAxis, uprightLabel } from '../graph/panel.ts';
 import { rateAxis, shareScale } from '../graph/rate-scale.ts';
-import { element, groupAt, lineElement, pathElement, textElement } from '../graph/svg-text.ts';
+import { svgDocument } from '../graph/svg-document.ts';
+import { groupAt, lineElement, pathElement, textElement } from '../graph/svg-text.ts';
 import { peakPerSecond } from './compare.ts';
 import type { CurvePoint } from './compare.ts';
 import type { ConditionResult, HostCurve, RealityResult } from './reality.ts';
@@ -38,23 +29,14 @@ export function realitySvg({ scenario, machine, startedAt, conditions }: Reality
     ...skipped.map(({ condition, skipped: why }) => `${condition}: not measured, ${why}`),
     `${machine}, ${startedAt.slice(0, 10)}; bands: least to most of the trials`,
   ];
-  const attributes = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    width: WIDTH_PX,
-    height: heightPx,
-    viewBox: `0 0 ${WIDTH_PX} ${heightPx}`,
-    'font-family': FONTS,
-    fill: INK,
-  };
   const title = { 'font-size': TITLE_PX, 'font-weight': 'bold' };
-  return `${element(
-    'svg',
-    attributes,
-    element('rect', { width: '100%', height: '100%', fill: '#ffffff' }),
+  return svgDocument(
+    WIDTH_PX,
+    heightPx,
     textElement(`${scenario}: emulation, simulation and this machine's kernel`, LEFT_PX, 28, title),
     ...measured.map((each, i) => groupAt(LEFT_PX, HEAD_PX + i * PANEL_STEP_PX, panel(each))),
     ...caption.map((text, i) => textElement(text, MARGIN_PX, foot + i * ROW_PX, { 'font-size': CAPTION_PX })),
-  )}\n`;
+  );
 }
 
 function panel({ condition, curves, distances }: ConditionResult): string {
